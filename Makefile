@@ -1,0 +1,71 @@
+# What can be done here; `make` alone lists it.
+
+FUNCTION ?= hello
+# The image's name.
+IMAGE ?= $(FUNCTION)
+# Where binary and package go.
+OUT ?= target/fc
+# Which function of TEMPLATE.
+RESOURCE ?= function
+HOST_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+TARGET ?= $(HOST_TARGET)
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
+STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static
+FC_LOCAL = cargo run --quiet --features local --bin fc-local --
+# The first that works: a docker without its daemon does not.
+BUILDER ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
+
+include benches/bench.mk
+include benches/soak/soak.mk
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check static stage package image sizes doc
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+ifdef TEMPLATE
+run: stage
+	$(FC_LOCAL) start --template $(TEMPLATE) --resource $(RESOURCE)
+else
+run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; with TEMPLATE=deploy/s.yaml as that says
+	@echo "building the release of $(FUNCTION) and of fc-local; the first time takes a minute or two"
+	@cargo build --release --quiet --features local --bin fc-local --example $(FUNCTION)
+	@exec $(TARGET_DIR)/release/fc-local start --initializer --pre-stop -- $(TARGET_DIR)/release/examples/$(FUNCTION)
+endif
+
+test: ## run all tests
+	cargo test --quiet --features local
+
+check: ## formatting, clippy, docs and tests, as before every commit
+	cargo fmt --check
+	cargo clippy --quiet --all-targets --features local -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features local
+	$(MAKE) test
+
+static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
+	RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)
+	@mkdir -p $(OUT)
+	@cp $(TARGET_DIR)/$(TARGET)/release/examples/$(FUNCTION) $(OUT)/bootstrap
+
+# The binary alone in a folder: what the package and the image hold.
+stage: static
+	@mkdir -p $(OUT)/function
+	@cp $(OUT)/bootstrap $(OUT)/function/bootstrap
+
+package: stage ## its code package, target/fc/function.zip
+	@$(FC_LOCAL) package $(OUT)/function
+
+image: stage ## the binary alone in an image, IMAGE, by docker, podman or buildah
+	@test -n "$(BUILDER)" || { echo "make image needs docker (with its daemon running), podman or buildah"; exit 1; }
+	$(BUILDER) build --build-arg BINARY=prebuilt --tag $(IMAGE) --file Dockerfile $(OUT)/function
+
+sizes: package ## bytes of binary, package and, where it can be built, image
+	@$(if $(BUILDER),$(MAKE) --silent image >/dev/null 2>&1 || $(MAKE) image)
+	@printf '%-8s %s\n' target '$(TARGET)' \
+	  binary "$$(wc -c < $(OUT)/bootstrap) bytes" \
+	  package "$$(wc -c < $(OUT)/function.zip) bytes" \
+	  image "$(if $(BUILDER),$$($(BUILDER) images --format '{{.Size}}' $(IMAGE)),not built: no docker or podman or buildah here)"
+
+doc: ## build the documentation of the library
+	cargo doc --no-deps

@@ -1,0 +1,78 @@
+//! How much a benchmark is to do, from its command line.
+
+use std::env;
+use std::process;
+
+const HELP: &str = "\
+usage: cargo bench --bench NAME -- [--full | --quick | --smoke] [--only WORD[,WORD…]]
+  --full    what the published figures are made with (the default)
+  --quick   fewer rounds, the same questions: about a minute for all benchmarks together
+  --smoke   shows that every part works; its figures say nothing
+  --only    only servers whose name or build contains one of the words; the limits always run";
+
+/// How many rounds, how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scale {
+    Smoke,
+    Quick,
+    Full,
+}
+
+impl Scale {
+    /// The amount that belongs to this scale.
+    pub fn pick<T>(self, smoke: T, quick: T, full: T) -> T {
+        match self {
+            Scale::Smoke => smoke,
+            Scale::Quick => quick,
+            Scale::Full => full,
+        }
+    }
+
+    /// As it is written on the command line and in the results.
+    pub fn name(self) -> &'static str {
+        self.pick("smoke", "quick", "full")
+    }
+}
+
+/// A benchmark's command line.
+pub struct Options {
+    pub scale: Scale,
+    only: Vec<String>,
+}
+
+impl Options {
+    /// Reads the command line, or ends the process: with help when it is asked for or wrong, and with one line when
+    /// `cargo test --benches` is what started it.
+    pub fn from_args() -> Options {
+        let mut options = Options { scale: Scale::Full, only: Vec::new() };
+        let mut arguments = env::args().skip(1).peekable();
+        if arguments.peek().is_none() {
+            println!("a benchmark, not a test: run it with `cargo bench` or `make bench`");
+            process::exit(0);
+        }
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--bench" => {} // cargo says that it is a benchmark
+                "--full" => options.scale = Scale::Full,
+                "--quick" => options.scale = Scale::Quick,
+                "--smoke" => options.scale = Scale::Smoke,
+                "--only" => {
+                    options.only = arguments.next().unwrap_or_default().split(',').map(String::from).collect()
+                }
+                "--help" | "-h" => stop(HELP, 0),
+                other => stop(&format!("unknown argument {other}\n{HELP}"), 2),
+            }
+        }
+        options
+    }
+
+    /// Whether `--only` leaves this one in.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
+    }
+}
+
+fn stop(text: &str, code: i32) -> ! {
+    eprintln!("{text}");
+    process::exit(code)
+}

@@ -1,0 +1,6 @@
+//! Answers every request with `Hello, World!`.
+
+fn main() -> Result<(), fc_runtime::Error> {
+    fc_runtime::logger::init();
+    fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
+}

@@ -1,0 +1,70 @@
+//! The platform around one function: what its parts share, and its life from start to close.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::args::PlatformArgs;
+use crate::function::Function;
+use crate::housekeeper;
+use crate::id;
+use crate::log::Log;
+use crate::proc;
+use crate::scaler::Scaler;
+use crate::watcher::Watcher;
+
+/// What every instance needs to know of where it runs.
+pub struct Surroundings {
+    pub args: PlatformArgs,
+    pub idle_timeout: Duration,
+    pub log: Arc<Log>,
+    pub watcher: Arc<Watcher>,
+}
+
+pub struct Platform {
+    pub scaler: Arc<Scaler>,
+    pub log: Arc<Log>,
+    pub args: PlatformArgs,
+    watcher: Arc<Watcher>,
+    housekeeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How many instances there may be, and for how long without a call.
+pub struct Scale {
+    pub max_instances: usize,
+    pub idle_timeout: Duration,
+}
+
+impl Platform {
+    pub fn start(function: Function, args: &PlatformArgs, scale: &Scale, log: Log) -> Result<Platform> {
+        let watcher =
+            Arc::new(Watcher::start().context("cannot start the process that watches for orphans")?);
+        let log = Arc::new(log);
+        let surroundings = Arc::new(Surroundings {
+            args: args.clone(),
+            idle_timeout: scale.idle_timeout,
+            log: Arc::clone(&log),
+            watcher: Arc::clone(&watcher),
+        });
+        let scaler = Arc::new(Scaler::new(surroundings, function, scale.max_instances));
+        let housekeeper = housekeeper::start(&scaler).context("cannot start a thread")?;
+        let housekeeper = Mutex::new(Some(housekeeper));
+        Ok(Platform { scaler, log, args: args.clone(), watcher, housekeeper })
+    }
+
+    /// Stops all instances; nothing of them is left afterwards.
+    pub fn close(&self) {
+        if self.scaler.close() {
+            // An instance that was just being started is in no list yet.
+            proc::kill_tagged(id::instance_prefix());
+        }
+        let housekeeper = self.housekeeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(housekeeper) = housekeeper {
+            let _ = housekeeper.join(); // a panic there has been printed
+        }
+        self.log.flush();
+        self.watcher.finish();
+    }
+}

@@ -1,0 +1,98 @@
+//! `fc-local start`: serves until Ctrl-C.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use fc_runtime::{Server, ServerConfig, Stopper};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::args::StartArgs;
+use crate::function::Function;
+use crate::gateway::Gateway;
+use crate::log::{self, Log};
+use crate::platform::{Platform, Scale};
+use crate::reload;
+
+/// What is in flight at Ctrl-C may finish for this long; a second Ctrl-C does not wait.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A caller may pause for as long as a function may run.
+const PATIENT: Duration = Duration::from_secs(86_400);
+
+pub fn run(args: &StartArgs) -> Result<ExitCode> {
+    let function = Function::load(&args.function)?;
+    let scale = Scale { max_instances: args.max_instances.into(), idle_timeout: args.idle_timeout };
+    let workers = (scale.max_instances * function.concurrency).clamp(256, 4096);
+    let log = Log::to_stdout(args.platform.json);
+    raise_descriptor_limit();
+    let name = function.name.clone();
+    let platform = Arc::new(Platform::start(function, &args.platform, &scale, log)?);
+    log::listen_to_library(&platform.log);
+    let gateway = Arc::new(Gateway::new(Arc::clone(&platform)));
+    let serving = Arc::clone(&gateway);
+    let config = ServerConfig::default()
+        .address(args.listen)
+        .hooks(false)
+        .marks(false)
+        // Every call in flight holds one, and calls that are refused must not wait behind them.
+        .max_workers(workers + 64)
+        // The platform's own limits are answered in the platform's own words.
+        .max_body(u64::MAX)
+        .body_timeout(PATIENT)
+        .drain_timeout(DRAIN);
+    let server = match Server::bind_fn(config, move |_, request| Ok(serving.serve(request))) {
+        Ok(server) => server,
+        Err(error) => {
+            platform.close();
+            bail!("{error}; choose another address with --listen");
+        }
+    };
+    let reloading = if args.watch { Some(reload::watch(&args.function, &platform)?) } else { None };
+    stop_on_signals(server.stopper(), Arc::clone(&platform.log))?;
+    let address = server.local_addr();
+    platform.log.event(None, &format!("{name} is served on http://{address}/"));
+    platform.log.event(None, &format!("try: curl http://{address}/"));
+    platform.log.event(
+        None,
+        &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"),
+    );
+    let result = server.run();
+    drop(reloading);
+    gateway.close(DRAIN);
+    platform.close();
+    result.context("the server failed")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The platform allows 100,000 descriptors, an author's shell often 1,024: two per call are soon used up.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum.map_or(Some(100_000), |maximum| Some(maximum.min(100_000)));
+    let _ = setrlimit(Resource::Nofile, limit); // few callers need it
+}
+
+/// The first signal lets calls in flight finish, the second does not: instances are then killed by the watcher.
+fn stop_on_signals(stopper: Stopper, log: Arc<Log>) -> Result<()> {
+    let (mut signals, writer) = UnixStream::pair().context("cannot make a socket pair")?;
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)
+            .context("cannot handle signals")?;
+    }
+    let wait = move || {
+        let mut byte = [0];
+        if signals.read_exact(&mut byte).is_ok() {
+            log.event(None, "stopping; once more to stop at once");
+            stopper.stop();
+        }
+        if signals.read_exact(&mut byte).is_ok() {
+            std::process::exit(130);
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot start a thread")?;
+    Ok(())
+}

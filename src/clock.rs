@@ -1,0 +1,184 @@
+//! Time as this server counts it: time in which the process was frozen does not count against a
+//! peer. Also the calendar, for Date and log lines. No waiting in here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A wait that ends so much later than asked for was not scheduled late: the process was stopped.
+const FREEZE: Duration = Duration::from_secs(1);
+
+/// A point in counted time, as nanoseconds since the clock was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(pub u64);
+
+impl Moment {
+    pub fn after(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(nanoseconds(duration)))
+    }
+
+    /// The time from `earlier` until this, zero when it is later.
+    pub fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// One per server, shared by everything that keeps a deadline.
+pub(crate) struct Clock {
+    made: Instant,
+    frozen: AtomicU64,
+}
+
+impl Clock {
+    pub fn new() -> Clock {
+        Clock { made: Instant::now(), frozen: AtomicU64::new(0) }
+    }
+
+    pub fn now(&self) -> Moment {
+        self.at(self.frozen.load(Ordering::Relaxed))
+    }
+
+    /// Reports a wait that began at `began` and was to end `timeout` later. When it overshot as
+    /// only a frozen process does, every deadline gets back what it had left when the wait began.
+    /// Of several threads that saw the same freeze, the first one counts it.
+    pub fn waited(&self, began: Moment, timeout: Duration) {
+        let frozen = self.frozen.load(Ordering::Relaxed);
+        let now = self.at(frozen);
+        if now > began.after(timeout).after(FREEZE) {
+            let longer = frozen + nanoseconds(now.since(began));
+            // Whoever was faster has counted it.
+            let _ = self.frozen.compare_exchange(frozen, longer, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Time that is not corrected for freezes and never goes back, for what is measured.
+    pub fn elapsed(&self) -> Moment {
+        self.at(0)
+    }
+
+    fn at(&self, frozen: u64) -> Moment {
+        Moment(nanoseconds(self.made.elapsed()).saturating_sub(frozen))
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The Date field of the current second (RFC 9110 section 5.6.7), formatted once a second.
+pub(crate) struct Date {
+    second: u64,
+    text: [u8; 29],
+}
+
+impl Date {
+    pub fn new() -> Date {
+        Date { second: u64::MAX, text: [b' '; 29] }
+    }
+
+    pub fn now(&mut self) -> &[u8] {
+        let second = since_epoch().as_secs();
+        if second != self.second {
+            self.second = second;
+            self.text = imf_fixdate(second);
+        }
+        &self.text
+    }
+}
+
+/// Time since 1970, zero for a clock set before it.
+pub(crate) fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+fn imf_fixdate(second: u64) -> [u8; 29] {
+    const DAYS: &[u8] = b"ThuFriSatSunMonTueWed";
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (days, time) = (second / 86_400, second % 86_400);
+    let (year, month, day) = civil(days);
+    let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
+    let weekday = (days % 7) as usize * 3;
+    text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
+    digits(&mut text[5..7], day);
+    let name = (month as usize - 1) * 3;
+    text[8..11].copy_from_slice(&MONTHS[name..name + 3]);
+    digits(&mut text[12..16], year);
+    digits(&mut text[17..19], time / 3600);
+    digits(&mut text[20..22], time / 60 % 60);
+    digits(&mut text[23..25], time % 60);
+    text
+}
+
+/// `1994-11-06T08:49:37.123Z`
+#[cfg_attr(not(feature = "logger"), allow(dead_code))]
+pub(crate) fn iso_8601(time: Duration) -> [u8; 24] {
+    let (days, rest) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    digits(&mut text[..4], year);
+    digits(&mut text[5..7], month);
+    digits(&mut text[8..10], day);
+    digits(&mut text[11..13], rest / 3600);
+    digits(&mut text[14..16], rest / 60 % 60);
+    digits(&mut text[17..19], rest % 60);
+    digits(&mut text[20..23], u64::from(time.subsec_millis()));
+    text
+}
+
+fn digits(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Year, month and day of a day since 1970, by counting in years that start in March so that the
+/// leap day comes last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (second, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (951_827_696, "Tue, 29 Feb 2000 12:34:56 GMT"),
+            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&imf_fixdate(second)), text);
+        }
+        let time = Duration::from_millis(784_111_777_089);
+        assert_eq!(String::from_utf8_lossy(&iso_8601(time)), "1994-11-06T08:49:37.089Z");
+    }
+
+    #[test]
+    fn a_wait_that_overshot_by_more_than_a_second_gives_its_time_back() {
+        let clock = Clock { made: Instant::now() - Duration::from_secs(100), frozen: AtomicU64::new(0) };
+        let began = Moment(nanoseconds(Duration::from_secs(40)));
+        clock.waited(began, Duration::from_secs(10));
+        let left = clock.now().since(began);
+        assert!(left < Duration::from_secs(10), "counted {left:?} of a frozen wait");
+        clock.waited(began, Duration::from_secs(10));
+        assert!(clock.now() >= began, "the same freeze was counted twice");
+    }
+
+    #[test]
+    fn a_wait_that_ended_in_time_changes_nothing() {
+        let clock = Clock { made: Instant::now() - Duration::from_secs(100), frozen: AtomicU64::new(0) };
+        clock.waited(Moment(nanoseconds(Duration::from_secs(40))), Duration::from_secs(60));
+        assert_eq!(clock.frozen.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,144 @@
+//! Bytes that have arrived and are not used yet. It grows to what one head or trailer section may
+//! need and no further; body bytes only pass through.
+
+use std::io;
+
+/// Large enough for every head the platform sends (its limit is 8 KB), small enough to be touched at a start.
+const FIRST_CAPACITY: usize = 4 * 1024;
+
+/// A byte queue: filled at the end, consumed from the front.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// What has arrived and is not consumed.
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Takes `count` bytes off the front, at most all of them.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Lets `read` write into the free space and returns what it returns: `Ok((0, _))` at the end
+    /// of the stream. The flag is whether the space was filled, so that more may be waiting.
+    /// There is always free space: a full buffer doubles.
+    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<(usize, bool)> {
+        self.make_room();
+        let space = &mut self.bytes[self.end..];
+        let room = space.len();
+        let count = read(space)?.min(room);
+        self.end += count;
+        Ok((count, count == room))
+    }
+
+    /// For a connection that is going to wait: gives the allocation up and keeps no more than it
+    /// needs for what is in it.
+    pub fn lend_out(&mut self) -> Option<Buffer> {
+        if self.bytes.is_empty() || self.unread().len() * 2 > self.bytes.len() {
+            return None;
+        }
+        let bytes = self.unread().to_vec();
+        let kept = Buffer { start: 0, end: bytes.len(), bytes };
+        let lent = std::mem::replace(self, kept);
+        Some(Buffer { start: 0, end: 0, ..lent })
+    }
+
+    /// How much memory it occupies.
+    pub fn allocated(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is an allocation to work with.
+    pub fn is_allocated(&self) -> bool {
+        !self.bytes.is_empty()
+    }
+
+    fn make_room(&mut self) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(FIRST_CAPACITY, 0);
+        } else if self.end == self.bytes.len() {
+            if self.start > 0 {
+                self.bytes.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            } else {
+                self.bytes.resize((self.bytes.len() * 2).max(FIRST_CAPACITY), 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(buffer: &mut Buffer, bytes: &[u8]) -> (usize, bool) {
+        buffer
+            .fill(|space| {
+                let count = bytes.len().min(space.len());
+                space[..count].copy_from_slice(&bytes[..count]);
+                Ok(count)
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn bytes_come_out_in_the_order_they_went_in() {
+        let mut buffer = Buffer::default();
+        push(&mut buffer, b"hello ");
+        push(&mut buffer, b"world");
+        assert_eq!(buffer.unread(), b"hello world");
+        buffer.consume(6);
+        assert_eq!(buffer.unread(), b"world");
+        buffer.consume(100);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn a_full_buffer_grows_and_keeps_what_it_holds() {
+        let mut buffer = Buffer::default();
+        let (count, full) = push(&mut buffer, &[b'a'; FIRST_CAPACITY]);
+        assert_eq!((count, full), (FIRST_CAPACITY, true));
+        let (count, full) = push(&mut buffer, b"b");
+        assert_eq!((count, full), (1, false));
+        assert_eq!(buffer.unread().len(), FIRST_CAPACITY + 1);
+        assert_eq!(buffer.unread().last(), Some(&b'b'));
+    }
+
+    #[test]
+    fn consumed_room_is_used_again_before_the_buffer_grows() {
+        let mut buffer = Buffer::default();
+        push(&mut buffer, &[b'a'; FIRST_CAPACITY]);
+        buffer.consume(FIRST_CAPACITY - 1);
+        push(&mut buffer, b"b");
+        assert_eq!(buffer.unread(), b"ab");
+        assert_eq!(buffer.bytes.len(), FIRST_CAPACITY);
+    }
+
+    #[test]
+    fn what_is_lent_out_is_empty_and_what_is_kept_is_no_larger_than_needed() {
+        let mut buffer = Buffer::default();
+        assert!(buffer.lend_out().is_none());
+        push(&mut buffer, b"abc");
+        buffer.consume(1);
+        let lent = buffer.lend_out().unwrap();
+        assert!(lent.is_empty() && lent.allocated() == FIRST_CAPACITY);
+        assert_eq!((buffer.unread(), buffer.allocated()), (&b"bc"[..], 2));
+        push(&mut buffer, b"d");
+        assert_eq!(buffer.unread(), b"bcd");
+    }
+}

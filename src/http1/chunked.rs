@@ -1,0 +1,312 @@
+//! The chunked transfer coding as it arrives (RFC 9112 section 7.1). A line is looked at when it
+//! is there as a whole, so that no state has to be carried from byte to byte.
+
+use super::head::{is_field_value, is_token};
+use super::reject::Reject;
+
+/// A chunk's size and extensions; nobody sends extensions, so this is generous.
+const MAX_CHUNK_LINE: usize = 1024;
+
+/// What all extensions of a body may come to, as in hyper.
+const MAX_EXTENSIONS: usize = 16 * 1024;
+
+/// hyper's default for the whole trailer section is 16 KiB; no client of this platform sends any.
+const MAX_TRAILERS: usize = 8 * 1024;
+
+/// What the decoder finds at the front of the input.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// The line is not complete yet: more input is needed, and none was used.
+    More,
+    /// So many bytes of framing come first; look again behind them.
+    Skip(usize),
+    /// So many bytes of data are there, perhaps not the whole chunk.
+    Data(usize),
+    /// The body has ended, and so many bytes of framing end it.
+    End(usize),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailers,
+    Done,
+}
+
+/// Decodes one chunked body.
+#[derive(Clone, Default)]
+pub(crate) struct ChunkedDecoder {
+    state: State,
+    extensions: usize,
+}
+
+impl ChunkedDecoder {
+    /// What lies at the front of `input`. `Skip` and `End` are to be consumed whole; of `Data`, as
+    /// many bytes as `took` is then told.
+    pub fn look(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+        match self.state {
+            State::Size => self.size(input),
+            State::Data(left) if input.is_empty() => {
+                debug_assert!(left > 0, "an empty chunk is the last one");
+                Ok(Piece::More)
+            }
+            State::Data(left) => Ok(Piece::Data(left.min(input.len() as u64) as usize)),
+            State::DataEnd => match input {
+                [b'\r', b'\n', ..] => {
+                    self.state = State::Size;
+                    Ok(Piece::Skip(2))
+                }
+                [] | [b'\r'] => Ok(Piece::More),
+                _ => Err(Reject::ChunkEnd),
+            },
+            State::Trailers => self.trailers(input),
+            State::Done => Ok(Piece::End(0)),
+        }
+    }
+
+    /// So many bytes of the data just announced were consumed.
+    pub fn took(&mut self, count: usize) {
+        if let State::Data(left) = self.state {
+            let left = left.saturating_sub(count as u64);
+            self.state = if left == 0 { State::DataEnd } else { State::Data(left) };
+        }
+    }
+
+    /// How much of the present chunk's data is to come.
+    pub fn data_left(&self) -> u64 {
+        if let State::Data(left) = self.state { left } else { 0 }
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    fn size(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+        let Some(line) = complete_line(input, MAX_CHUNK_LINE, Reject::ChunkSize)? else {
+            return Ok(Piece::More);
+        };
+        // RFC 9112 section 7.1.1: their total is to be limited.
+        self.extensions += line.iter().skip_while(|b| b.is_ascii_hexdigit()).count();
+        if self.extensions > MAX_EXTENSIONS {
+            return Err(Reject::ChunkSize);
+        }
+        self.state = match parse_chunk_line(line).ok_or(Reject::ChunkSize)? {
+            0 => State::Trailers,
+            size => State::Data(size),
+        };
+        Ok(Piece::Skip(line.len() + 2))
+    }
+
+    /// Trailers are checked and dropped, which RFC 9110 section 6.5.1 leaves to the recipient.
+    fn trailers(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+        let mut length = 0;
+        while let Some(line) = complete_line(&input[length..], MAX_TRAILERS, Reject::Trailers)? {
+            length += line.len() + 2;
+            if length > MAX_TRAILERS {
+                return Err(Reject::Trailers);
+            }
+            if line.is_empty() {
+                self.state = State::Done;
+                return Ok(Piece::End(length));
+            }
+            if !is_field_line(line) {
+                return Err(Reject::Trailers);
+            }
+        }
+        Ok(Piece::More)
+    }
+}
+
+/// The first line of `input` without its CRLF, `None` while it is incomplete.
+fn complete_line(input: &[u8], limit: usize, reject: Reject) -> Result<Option<&[u8]>, Reject> {
+    match input.iter().position(|&b| b == b'\n') {
+        Some(0) => Err(reject),
+        Some(at) if at > limit || input[at - 1] != b'\r' => Err(reject),
+        Some(at) => Ok(Some(&input[..at - 1])),
+        None if input.len() > limit => Err(reject),
+        None => Ok(None),
+    }
+}
+
+fn is_field_line(line: &[u8]) -> bool {
+    line.iter()
+        .position(|&b| b == b':')
+        .is_some_and(|colon| is_token(&line[..colon]) && is_field_value(trim_blanks(&line[colon + 1..])))
+}
+
+/// `chunk-size [ chunk-ext ]`: hexadecimal digits alone, where `from_str_radix` would take a sign.
+fn parse_chunk_line(line: &[u8]) -> Option<u64> {
+    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    // 15 digits are more than any body has, and cannot overflow.
+    if digits == 0 || digits > 15 || !is_chunk_extensions(&line[digits..]) {
+        return None;
+    }
+    line[..digits].iter().try_fold(0u64, |sum, &b| Some(sum * 16 + u64::from(char::from(b).to_digit(16)?)))
+}
+
+/// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`
+fn is_chunk_extensions(mut rest: &[u8]) -> bool {
+    while !rest.is_empty() {
+        let Some(after) = skip_blanks(rest).strip_prefix(b";") else { return false };
+        let Some(after) = skip_token(skip_blanks(after)) else { return false };
+        rest = match skip_blanks(after).strip_prefix(b"=") {
+            None => after,
+            Some(value) => match skip_value(skip_blanks(value)) {
+                Some(after) => after,
+                None => return false,
+            },
+        };
+    }
+    true
+}
+
+/// Optional white space is SP and HTAB alone (RFC 9110 section 5.6.3).
+fn trim_blanks(bytes: &[u8]) -> &[u8] {
+    let rest = skip_blanks(bytes);
+    let end = rest.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |last| last + 1);
+    &rest[..end]
+}
+
+fn skip_blanks(bytes: &[u8]) -> &[u8] {
+    let blanks = bytes.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    &bytes[blanks..]
+}
+
+fn skip_token(bytes: &[u8]) -> Option<&[u8]> {
+    let length = bytes.iter().take_while(|b| is_token(std::slice::from_ref(b))).count();
+    (length > 0).then(|| &bytes[length..])
+}
+
+/// A token or a quoted string.
+fn skip_value(bytes: &[u8]) -> Option<&[u8]> {
+    let Some(quoted) = bytes.strip_prefix(b"\"") else { return skip_token(bytes) };
+    let mut escaped = false;
+    for (at, &b) in quoted.iter().enumerate() {
+        match b {
+            b'"' if !escaped => return Some(&quoted[at + 1..]),
+            b'\\' if !escaped => escaped = true,
+            b'\t' | b' '..=b'~' | 0x80.. => escaped = false,
+            _ => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes `wire`, handed over in pieces that end at `cuts`; returns the data and what lies behind the body.
+    fn decode(wire: &[u8], cuts: &[usize]) -> Result<Option<(Vec<u8>, usize)>, Reject> {
+        let mut decoder = ChunkedDecoder::default();
+        let (mut data, mut at) = (Vec::new(), 0);
+        for &end in cuts.iter().chain([&wire.len()]) {
+            loop {
+                match decoder.look(&wire[at..end])? {
+                    Piece::More => break,
+                    Piece::Skip(count) => at += count,
+                    Piece::Data(count) => {
+                        data.extend_from_slice(&wire[at..at + count]);
+                        decoder.took(count);
+                        at += count;
+                    }
+                    Piece::End(count) => return Ok(Some((data, wire.len() - at - count))),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    const BODIES: [(&[u8], &[u8]); 6] = [
+        (b"0\r\n\r\n", b""),
+        (b"5\r\nhello\r\n0\r\n\r\n", b"hello"),
+        (b"00a\r\n0123456789\r\n1\r\nX\r\n000\r\n\r\n", b"0123456789X"),
+        (b"3;a;b=c;d=\"e\\\"f\" ; g = h\r\nabc\r\n0;last\r\n\r\n", b"abc"),
+        (b"1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n", b"\r\n"),
+        (b"2\r\nhi\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\n", b"hi"),
+    ];
+
+    #[test]
+    fn every_split_decodes_to_the_same_body_and_leaves_what_follows() {
+        for (wire, body) in BODIES {
+            for trailing in [&b""[..], b"GET / HTTP/1.1\r\n"] {
+                let wire = [wire, trailing].concat();
+                let expected = Ok(Some((body.to_vec(), trailing.len())));
+                assert_eq!(decode(&wire, &[]), expected);
+                assert_eq!(decode(&wire, &(1..wire.len()).collect::<Vec<_>>()), expected);
+                for cut in 0..wire.len() {
+                    assert_eq!(decode(&wire, &[cut]), expected, "cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_without_its_end_is_never_complete() {
+        for (wire, _) in BODIES {
+            for end in 0..wire.len() {
+                assert_eq!(decode(&wire[..end], &[]), Ok(None), "first {end} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn a_malformed_chunk_line_is_refused() {
+        for line in [
+            "",
+            "+5",
+            "-5",
+            "0x5",
+            "g",
+            " 5",
+            "5 ",
+            "5;",
+            "5; ",
+            "5;=a",
+            "5;a=",
+            "5;a=\"b",
+            "5,a",
+            "5;a b",
+            "1000000000000000",
+            "5;a=\"\u{1}\"",
+            "5\n",
+            "5;a\nb",
+            "5\r",
+        ] {
+            let wire = format!("{line}\r\nhello\r\n0\r\n\r\n");
+            assert_eq!(decode(wire.as_bytes(), &[]), Err(Reject::ChunkSize), "{line:?}");
+        }
+        let long = format!("5;{}\r\nhello\r\n0\r\n\r\n", "a".repeat(MAX_CHUNK_LINE));
+        assert_eq!(decode(long.as_bytes(), &[]), Err(Reject::ChunkSize));
+    }
+
+    #[test]
+    fn extensions_are_limited_over_the_whole_body() {
+        let chunk = format!("1;{}\r\nX\r\n", "a".repeat(999));
+        let body = |count| decode(format!("{}0\r\n\r\n", chunk.repeat(count)).as_bytes(), &[]);
+        assert!(body(16).is_ok());
+        assert_eq!(body(17), Err(Reject::ChunkSize));
+    }
+
+    #[test]
+    fn a_bare_line_feed_ends_no_line() {
+        assert_eq!(decode(b"5\nhello\r\n0\r\n\r\n", &[]), Err(Reject::ChunkSize));
+        assert_eq!(decode(b"5\r\nhello\n0\r\n\r\n", &[]), Err(Reject::ChunkEnd));
+        assert_eq!(decode(b"5\r\nhello0\r\n\r\n", &[]), Err(Reject::ChunkEnd));
+        assert_eq!(decode(b"0\r\n\n", &[]), Err(Reject::Trailers));
+        assert_eq!(decode(b"0\r\nA: b\n\r\n", &[]), Err(Reject::Trailers));
+    }
+
+    #[test]
+    fn a_malformed_trailer_is_refused() {
+        for line in ["a", ": b", "a b: c", " a: b", "a : b", "a: b\0", "a: b\rc", "a: b\r", "a: b\x0c"] {
+            let wire = format!("0\r\n{line}\r\n\r\n");
+            assert_eq!(decode(wire.as_bytes(), &[]), Err(Reject::Trailers), "{line:?}");
+        }
+        let long = format!("0\r\n{}\r\n", "a: b\r\n".repeat(MAX_TRAILERS / 6 + 1));
+        assert_eq!(decode(long.as_bytes(), &[]), Err(Reject::Trailers));
+    }
+}

@@ -1,0 +1,299 @@
+//! A request's head: the request line and the header section, parsed from bytes that may still be
+//! arriving. httparse reads the grammar; what it lets pass and RFC 9112 does not is refused here.
+
+use super::framing::{BodyLength, FramingReader};
+use super::reject::Reject;
+use super::target::{TargetParts, parse_target};
+use std::mem::MaybeUninit;
+
+/// Twice what nginx and four times what the platform take: its own headers come on top of the client's 8 KB.
+pub(crate) const MAX_HEAD: usize = 32 * 1024;
+
+/// Apache's default; the platform adds about 20 to the client's.
+const MAX_HEADERS: usize = 100;
+
+/// What is tried first: a fraction of the stack, and nearly always enough.
+const USUAL_HEADERS: usize = 32;
+
+/// RFC 9112 section 2.2 asks for one; some old clients send a few.
+const MAX_EMPTY_LINES: usize = 8;
+
+/// How far a head that is not complete was looked at, so that a head that comes byte by byte is
+/// not parsed as often.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Progress(usize);
+
+/// What `Head::parse` found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    /// The head takes up so many bytes of the input.
+    Complete(usize),
+    Partial,
+    /// There are only empty lines of so many bytes, which mean nothing (RFC 9112 section 2.2).
+    Nothing(usize),
+}
+
+/// Start and end within the bytes of a head, which are fewer than 65,536.
+#[derive(Clone, Copy, Default)]
+struct Span(u16, u16);
+
+struct Field {
+    name: Span,
+    value: Span,
+}
+
+/// A parsed head with a copy of its bytes, so that the input can go on to hold the body. Used again
+/// for the next request, it allocates nothing.
+#[derive(Default)]
+pub(crate) struct Head {
+    bytes: Vec<u8>,
+    method: Span,
+    target: Span,
+    parts: TargetParts,
+    fields: Vec<Field>,
+    /// RFC 9112 section 2.3: the minor version; the major one is always 1.
+    pub http10: bool,
+    pub keep_alive: bool,
+    pub expects_continue: bool,
+    pub length: BodyLength,
+}
+
+impl Head {
+    /// Parses the head at the front of `input`. `progress` belongs to this head and starts at its default.
+    pub fn parse(&mut self, input: &[u8], progress: &mut Progress) -> Result<Parsed, Reject> {
+        let start = empty_lines(input)?;
+        if start == input.len() {
+            *progress = Progress::default();
+            return Ok(Parsed::Nothing(start));
+        }
+        if progress.0 > 0 && !find_end(input, start, progress)? {
+            return partial(input);
+        }
+        match self.parse_fields::<USUAL_HEADERS>(&input[start..]) {
+            Outcome::Failed(httparse::Error::TooManyHeaders) => {
+                self.parse_fields::<MAX_HEADERS>(&input[start..])
+            }
+            outcome => outcome,
+        }
+        .into_parsed(input, start, progress)
+    }
+
+    fn parse_fields<const COUNT: usize>(&mut self, input: &[u8]) -> Outcome {
+        let mut fields = [const { MaybeUninit::uninit() }; COUNT];
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(input, &mut fields) {
+            Ok(httparse::Status::Complete(length)) => match self.take(&input[..length], &request) {
+                Ok(()) => Outcome::Taken(length),
+                Err(reject) => Outcome::Refused(reject),
+            },
+            Ok(httparse::Status::Partial) => Outcome::Partial,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], request: &httparse::Request<'_, '_>) -> Result<(), Reject> {
+        let method = request.method.unwrap_or_default();
+        let target = request.path.unwrap_or_default();
+        self.parts = parse_target(method, target)?;
+        if bytes.len() > MAX_HEAD {
+            return Err(Reject::HeadTooLarge);
+        }
+        self.method = span(bytes, method.as_bytes());
+        self.target = span(bytes, target.as_bytes());
+        // `METHOD SP target SP HTTP/1.x` and then the line's end.
+        let line_end = self.target.1 as usize + " HTTP/1.1".len();
+        if self.method.0 != 0 || bytes.get(line_end) != Some(&b'\r') || !bytes.ends_with(b"\r\n\r\n") {
+            return Err(Reject::BareLineFeed);
+        }
+        self.fields.clear();
+        let mut framing = FramingReader::default();
+        for field in request.headers.iter() {
+            let value = span(bytes, field.value);
+            ends_with_carriage_return(bytes, value)?;
+            framing.field(field.name.as_bytes(), field.value)?;
+            self.fields.push(Field { name: span(bytes, field.name.as_bytes()), value });
+        }
+        self.http10 = request.version == Some(0);
+        let facts = framing.finish(self.http10)?;
+        self.length = facts.length;
+        self.keep_alive = facts.keep_alive;
+        self.expects_continue = facts.expects_continue;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    pub fn method(&self) -> &str {
+        self.text(self.method)
+    }
+
+    pub fn target(&self) -> &str {
+        self.text(self.target)
+    }
+
+    pub fn path(&self) -> &str {
+        match self.part(self.parts.path) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    pub fn query(&self) -> Option<&str> {
+        self.parts.query.map(|query| self.part(query))
+    }
+
+    /// The host and port asked for: of the target when it names one, else of Host.
+    pub fn authority(&self) -> Option<&str> {
+        match self.parts.authority {
+            Some(authority) => Some(self.part(authority)),
+            None => self.field("host").and_then(|host| std::str::from_utf8(host).ok()),
+        }
+    }
+
+    /// Names and values in the order they came.
+    pub fn fields(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> + ExactSizeIterator {
+        self.fields.iter().map(|field| (self.text(field.name), self.slice(field.value)))
+    }
+
+    /// The first value of the field called `name`, in whatever case.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields
+            .iter()
+            .find(|field| self.slice(field.name).eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| self.slice(field.value))
+    }
+
+    /// How much memory it occupies.
+    pub fn allocated(&self) -> usize {
+        self.bytes.capacity() + self.fields.capacity() * size_of::<Field>()
+    }
+
+    fn part(&self, (start, end): (usize, usize)) -> &str {
+        self.target().get(start..end).unwrap_or_default()
+    }
+
+    fn slice(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.0 as usize..span.1 as usize).unwrap_or_default()
+    }
+
+    fn text(&self, span: Span) -> &str {
+        // Methods, targets and field names are ASCII once parsed.
+        std::str::from_utf8(self.slice(span)).unwrap_or_default()
+    }
+}
+
+/// What httparse makes of the input.
+enum Outcome {
+    Taken(usize),
+    Partial,
+    Refused(Reject),
+    Failed(httparse::Error),
+}
+
+impl Outcome {
+    fn into_parsed(self, input: &[u8], start: usize, progress: &mut Progress) -> Result<Parsed, Reject> {
+        match self {
+            Outcome::Taken(length) => {
+                *progress = Progress::default();
+                Ok(Parsed::Complete(start + length))
+            }
+            Outcome::Partial => {
+                find_end(input, start, progress)?;
+                partial(input)
+            }
+            Outcome::Refused(reject) => Err(reject),
+            Outcome::Failed(httparse::Error::Version) => unknown_version(input, start, progress),
+            Outcome::Failed(error) => Err(reject_of(error)),
+        }
+    }
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+fn span(whole: &[u8], part: &[u8]) -> Span {
+    let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+    Span(start as u16, (start + part.len()) as u16)
+}
+
+/// httparse takes a bare line feed for a line's end.
+fn ends_with_carriage_return(bytes: &[u8], value: Span) -> Result<(), Reject> {
+    let rest = bytes.get(value.1 as usize..).unwrap_or_default();
+    match rest.iter().find(|b| !matches!(b, b' ' | b'\t')) {
+        Some(b'\r') => Ok(()),
+        _ => Err(Reject::BareLineFeed),
+    }
+}
+
+/// The length of the empty lines before a request line, which are ignored (RFC 9112 section 2.2).
+fn empty_lines(input: &[u8]) -> Result<usize, Reject> {
+    let count = input.chunks_exact(2).take_while(|pair| *pair == b"\r\n").take(MAX_EMPTY_LINES + 1).count();
+    if count > MAX_EMPTY_LINES { Err(Reject::RequestLine) } else { Ok(count * 2) }
+}
+
+/// Looks on from where the last look ended: whether the empty line that ends a head is there.
+fn find_end(input: &[u8], start: usize, progress: &mut Progress) -> Result<bool, Reject> {
+    let mut from = progress.0;
+    while let Some(at) = input.get(from..).and_then(|rest| rest.iter().position(|&b| b == b'\n')) {
+        let end = from + at;
+        if end == 0 || input[end - 1] != b'\r' {
+            return Err(Reject::BareLineFeed);
+        }
+        from = end + 1;
+        progress.0 = from;
+        // An empty line before the request line ends nothing.
+        if end > start + 2 && input[end - 2] == b'\n' {
+            return Ok(true);
+        }
+    }
+    progress.0 = input.len().max(1);
+    Ok(false)
+}
+
+/// A head that is not complete, unless it is too large already.
+fn partial(input: &[u8]) -> Result<Parsed, Reject> {
+    if input.len() <= MAX_HEAD {
+        return Ok(Parsed::Partial);
+    }
+    let first_line_is_complete = input.trim_ascii_start().contains(&b'\n');
+    Err(if first_line_is_complete { Reject::HeadTooLarge } else { Reject::TargetTooLong })
+}
+
+/// httparse has one error for every version it does not know, as soon as it sees it; which answer
+/// that deserves is known when the line is complete.
+fn unknown_version(input: &[u8], start: usize, progress: &mut Progress) -> Result<Parsed, Reject> {
+    let line = &input[start..];
+    let Some(end) = line.iter().position(|&b| b == b'\n') else {
+        find_end(input, start, progress)?;
+        return partial(input);
+    };
+    let mut words = line[..end].split(|&b| b == b' ').skip(2);
+    match (words.next(), words.next()) {
+        (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']), None)
+            if major.is_ascii_digit() && minor.is_ascii_digit() =>
+        {
+            Err(Reject::Version)
+        }
+        _ => Err(Reject::RequestLine),
+    }
+}
+
+fn reject_of(error: httparse::Error) -> Reject {
+    match error {
+        httparse::Error::HeaderName | httparse::Error::HeaderValue => Reject::HeaderField,
+        httparse::Error::TooManyHeaders => Reject::TooManyHeaders,
+        _ => Reject::RequestLine,
+    }
+}
+
+/// `token` of RFC 9110 section 5.6.2: what a field name or a method consists of.
+pub(crate) fn is_token(name: &[u8]) -> bool {
+    let is_tchar = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    !name.is_empty() && name.iter().all(is_tchar)
+}
+
+/// `field-value` of RFC 9110 section 5.5, without white space around it.
+pub(crate) fn is_field_value(value: &[u8]) -> bool {
+    value.trim_ascii().len() == value.len() && value.iter().all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What a peer can do wrong on the wire, and how it is told. Every one of these ends the connection:
+//! after a request that was not understood nothing that follows can be trusted to be a request.
+
+use std::fmt;
+
+/// A request that is refused: its status and a line of explanation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reject {
+    BareLineFeed,
+    RequestLine,
+    Target,
+    TargetTooLong,
+    HeaderField,
+    HeadTooLarge,
+    TooManyHeaders,
+    Version,
+    Host,
+    Connect,
+    ContentLength,
+    BothLengths,
+    TransferEncoding,
+    TransferEncodingInHttp10,
+    TransferCoding,
+    Expectation,
+    ControlPath,
+    BodyTooLarge,
+    ChunkSize,
+    ChunkEnd,
+    Trailers,
+    HeadTimeout,
+    BodyTimeout,
+    /// Not the peer's doing: too much waits already.
+    Overloaded,
+}
+
+impl Reject {
+    /// The status of the answer.
+    pub fn status(self) -> u16 {
+        match self {
+            Reject::HeadTimeout | Reject::BodyTimeout => 408,
+            Reject::BodyTooLarge => 413,
+            Reject::TargetTooLong => 414,
+            Reject::Expectation => 417,
+            Reject::HeadTooLarge | Reject::TooManyHeaders => 431,
+            Reject::Connect | Reject::TransferCoding => 501,
+            Reject::Overloaded => 503,
+            Reject::Version => 505,
+            _ => 400,
+        }
+    }
+
+    /// The one line the peer is shown.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Reject::BareLineFeed => "line feed without carriage return (RFC 9112 section 2.2)",
+            Reject::RequestLine => "malformed request line (RFC 9112 section 3)",
+            Reject::Target => "malformed request target (RFC 9112 section 3.2)",
+            Reject::TargetTooLong => "request target over 8192 bytes",
+            Reject::HeaderField => "malformed header field (RFC 9112 section 5)",
+            Reject::HeadTooLarge => "header section over 32768 bytes",
+            Reject::TooManyHeaders => "over 100 header fields",
+            Reject::Version => "only HTTP/1.1 and HTTP/1.0 are served",
+            Reject::Host => "missing, repeated or malformed Host (RFC 9112 section 3.2)",
+            Reject::Connect => "CONNECT is not served",
+            Reject::ContentLength => "malformed or repeated Content-Length (RFC 9112 section 6.3)",
+            Reject::BothLengths => "both Transfer-Encoding and Content-Length (RFC 9112 section 6.3)",
+            Reject::TransferEncoding => "malformed Transfer-Encoding (RFC 9112 section 6.1)",
+            Reject::TransferEncodingInHttp10 => "Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)",
+            Reject::TransferCoding => "only the transfer coding chunked is served",
+            Reject::Expectation => "only the expectation 100-continue is served",
+            Reject::ControlPath => "repeated x-fc-control-path",
+            Reject::BodyTooLarge => "request body over the limit",
+            Reject::ChunkSize => "malformed chunk size or extension (RFC 9112 section 7.1)",
+            Reject::ChunkEnd => "chunk not followed by a line end (RFC 9112 section 7.1)",
+            Reject::Trailers => "malformed trailer section (RFC 9112 section 7.1.2)",
+            Reject::HeadTimeout => "request head not complete in time",
+            Reject::BodyTimeout => "request body stalled",
+            Reject::Overloaded => "too many requests wait",
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for Reject {}

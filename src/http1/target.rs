@@ -1,0 +1,135 @@
+//! The request target (RFC 9112 section 3.2): which of its forms it is, and where its path and query lie.
+
+use super::reject::Reject;
+
+/// RFC 9112 section 3 asks for at least 8000 bytes; nginx and Apache stop near 8 KiB too.
+pub(super) const MAX_TARGET: usize = 8 * 1024;
+
+/// Byte ranges within the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TargetParts {
+    /// Where an absolute-form target names its authority; it wins over Host.
+    pub authority: Option<(usize, usize)>,
+    /// Empty for an absolute-form target without a path: that means `/`.
+    pub path: (usize, usize),
+    pub query: Option<(usize, usize)>,
+}
+
+/// Finds the parts of `target`, or refuses it.
+pub(super) fn parse_target(method: &str, target: &str) -> Result<TargetParts, Reject> {
+    if method == "CONNECT" {
+        return Err(Reject::Connect);
+    }
+    if target.len() > MAX_TARGET {
+        return Err(Reject::TargetTooLong);
+    }
+    // A fragment is never sent (RFC 9110 section 7.1), and a target is ASCII (RFC 3986).
+    if !target.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
+        return Err(Reject::Target);
+    }
+    if target.starts_with('/') {
+        return Ok(path_and_query(target, 0));
+    }
+    if target == "*" && method == "OPTIONS" {
+        return Ok(TargetParts { path: (0, 1), ..TargetParts::default() });
+    }
+    absolute_form(target)
+}
+
+fn absolute_form(target: &str) -> Result<TargetParts, Reject> {
+    let start = ["http://", "https://"]
+        .iter()
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
+        .map(|scheme| scheme.len())
+        .ok_or(Reject::Target)?;
+    let end = target[start..].find(['/', '?']).map_or(target.len(), |at| start + at);
+    if !is_host(&target.as_bytes()[start..end]) {
+        return Err(Reject::Target);
+    }
+    Ok(TargetParts { authority: Some((start, end)), ..path_and_query(target, end) })
+}
+
+fn path_and_query(target: &str, start: usize) -> TargetParts {
+    match target[start..].find('?') {
+        Some(at) => TargetParts {
+            authority: None,
+            path: (start, start + at),
+            query: Some((start + at + 1, target.len())),
+        },
+        None => TargetParts { authority: None, path: (start, target.len()), query: None },
+    }
+}
+
+/// `uri-host [ ":" port ]` and nothing else: no userinfo, no path, no list (RFC 9110 section 7.2).
+pub(super) fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host.iter().rposition(|&b| b == b':') {
+        Some(at) if !host[at..].contains(&b']') => (&host[..at], Some(&host[at + 1..])),
+        _ => (host, None),
+    };
+    let name_is_valid = match name {
+        [b'[', inner @ .., b']'] => {
+            !inner.is_empty()
+                && inner.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:!$&'()*+;=".contains(b))
+        }
+        _ => !name.is_empty() && name.iter().all(|b| is_reg_name(*b)),
+    };
+    name_is_valid && port.is_none_or(|port| port.iter().all(u8::is_ascii_digit))
+}
+
+/// RFC 3986 section 3.2.2 without the comma, which would make a list of it.
+fn is_reg_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(target: &str) -> (Option<&str>, &str, Option<&str>) {
+        let p = parse_target("GET", target).unwrap();
+        let cut = |(a, b): (usize, usize)| &target[a..b];
+        (p.authority.map(cut), cut(p.path), p.query.map(cut))
+    }
+
+    #[test]
+    fn origin_form_has_a_path_and_perhaps_a_query() {
+        assert_eq!(parts("/"), (None, "/", None));
+        assert_eq!(parts("/a/b?c=d?e"), (None, "/a/b", Some("c=d?e")));
+        assert_eq!(parts("/a?"), (None, "/a", Some("")));
+    }
+
+    #[test]
+    fn absolute_form_names_its_authority() {
+        assert_eq!(parts("http://h:8/a?b"), (Some("h:8"), "/a", Some("b")));
+        assert_eq!(parts("HTTP://h"), (Some("h"), "", None));
+        assert_eq!(parts("https://[::1]:9?q"), (Some("[::1]:9"), "", Some("q")));
+    }
+
+    #[test]
+    fn other_targets_are_refused() {
+        for target in ["a", "*", "ftp://h/", "http://", "http:///a", "http://u@h/", "/a#b", "/\u{e9}"] {
+            assert_eq!(parse_target("GET", target), Err(Reject::Target), "{target}");
+        }
+        assert_eq!(parse_target("CONNECT", "h:1"), Err(Reject::Connect));
+        let long = format!("/{}", "a".repeat(MAX_TARGET));
+        assert_eq!(parse_target("GET", &long), Err(Reject::TargetTooLong));
+    }
+
+    #[test]
+    fn the_asterisk_is_for_options_alone() {
+        assert!(parse_target("OPTIONS", "*").is_ok());
+        assert_eq!(parse_target("POST", "*"), Err(Reject::Target));
+    }
+
+    #[test]
+    fn a_host_is_a_name_and_a_port() {
+        for host in ["h", "h:80", "127.0.0.1:9000", "[::1]", "[::1]:80", "a-b.c_d", "h:"] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["", ":80", "a b", "a,b", "u@h", "h/p", "h?q", "h#f", "h:8x", "[::1", "[]", "a\\b", "h:1:2"]
+        {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+}

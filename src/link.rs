@@ -1,0 +1,143 @@
+//! One peer's socket: what can be done with it at once. Who waits, and for how long, is decided
+//! elsewhere.
+
+use crate::clock::Moment;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
+use rustix::time::Timespec;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Every peer is given credit for so many bytes, so that one who has only begun does not look slow.
+const CREDIT: u64 = 64 * 1024;
+
+#[cfg(target_os = "linux")]
+const HALF_CLOSED: PollFlags = PollFlags::RDHUP;
+#[cfg(not(target_os = "linux"))]
+const HALF_CLOSED: PollFlags = PollFlags::HUP;
+
+/// A write to a peer that has gone is an error and no signal; where there is no such flag, std has
+/// the signal ignored.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
+
+pub(crate) struct Link {
+    stream: TcpStream,
+    /// Bytes moved in either direction since `busy_since`, while a worker is held by it.
+    moved: AtomicU64,
+    busy_since: AtomicU64,
+}
+
+/// What a peer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Readable,
+    Writable,
+}
+
+impl Link {
+    pub fn new(stream: TcpStream) -> Link {
+        Link { stream, moved: AtomicU64::new(0), busy_since: AtomicU64::new(0) }
+    }
+
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// What has arrived: `None` for nothing yet, `Some(0)` when the peer has ended its sending.
+    pub fn receive(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match recv(&self.stream, &mut *buf, RecvFlags::DONTWAIT) {
+                Ok((_, count)) => {
+                    self.moved.fetch_add(count as u64, Ordering::Relaxed);
+                    return Ok(Some(count));
+                }
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends as much as the system takes now: `None` when it takes nothing.
+    pub fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+        let flags = SendFlags::DONTWAIT | NO_SIGNAL;
+        loop {
+            let sent = match pieces {
+                [piece] => send(&self.stream, piece, flags),
+                _ => sendmsg(&self.stream, pieces, &mut SendAncillaryBuffer::default(), flags),
+            };
+            match sent {
+                Ok(count) => {
+                    self.moved.fetch_add(count as u64, Ordering::Relaxed);
+                    return Ok(Some(count));
+                }
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Blocks until the peer is ready, at most `timeout`; an interruption counts as ready.
+    pub fn wait(&self, readiness: Readiness, timeout: Duration) -> io::Result<bool> {
+        let flags = match readiness {
+            Readiness::Readable => PollFlags::IN | HALF_CLOSED,
+            Readiness::Writable => PollFlags::OUT,
+        };
+        let timeout = Timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos() as _ };
+        match poll(&mut [PollFd::new(&self.stream, flags)], Some(&timeout)) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::INTR) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether something, or the end, can be received.
+    pub fn has_arrived(&self) -> bool {
+        !matches!(recv(&self.stream, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK), Err(Errno::AGAIN))
+    }
+
+    /// Whether the peer has closed its side: looks at the socket without taking anything from it.
+    pub fn peer_closed(&self) -> bool {
+        let mut polled = [PollFd::new(&self.stream, HALF_CLOSED)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match poll(&mut polled, Some(&now)) {
+            Ok(_) => polled[0].revents().intersects(HALF_CLOSED | PollFlags::HUP | PollFlags::ERR),
+            Err(_) => false, // nothing is known of it; a write will tell
+        }
+    }
+
+    /// Ends the sending, so that the peer reads what was sent before it learns of the close.
+    pub fn end_sending(&self) {
+        let _ = self.stream.shutdown(Shutdown::Write); // the peer may be gone already
+    }
+
+    /// Has the close reset the connection, for a response whose end would otherwise look like its end.
+    pub fn reset_at_close(&self) {
+        let _ = set_socket_linger(&self.stream, Some(Duration::ZERO)); // the peer may be gone already
+    }
+
+    /// Ends both directions: whoever waits for this peer is woken with an error.
+    pub fn cut(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both); // the peer may be gone already
+    }
+
+    /// From `now` on a worker is held by this peer's request.
+    pub fn begin(&self, now: Moment) {
+        self.moved.store(0, Ordering::Relaxed);
+        self.busy_since.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Bytes per second since the request began; the fewer, the sooner it is cut.
+    pub fn rate(&self, now: Moment) -> u64 {
+        let busy = now.since(Moment(self.busy_since.load(Ordering::Relaxed))).as_secs();
+        (self.moved.load(Ordering::Relaxed) + CREDIT) / (busy + 1)
+    }
+}

@@ -1,0 +1,52 @@
+//! The end by signal, for those who are just about to be served.
+
+use crate::subject::{freeze, start_with_descriptors};
+use crate::support::{Client, Process, get, until};
+
+/// Has `count` clients ask and the signal come while the process stands still, so that all of them
+/// are in the listen queue by then.
+fn are_answered_from_the_queue(process: Process, count: usize) {
+    let mut clients: Vec<Client> = Vec::new();
+    freeze(&process, || {
+        for _ in 0..count {
+            let mut client = process.client();
+            client.send(get("/"));
+            clients.push(client);
+        }
+        process.signal("TERM");
+    });
+    for client in &mut clients {
+        assert_eq!(client.reply().status, 200);
+        client.assert_closed();
+    }
+    let (code, out, error) = process.end();
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+#[test]
+fn requests_in_the_listen_queue_are_answered() {
+    are_answered_from_the_queue(Process::start("hello", &[]), 100);
+}
+
+#[test]
+fn requests_in_the_listen_queue_are_answered_without_a_descriptor_to_spare() {
+    let process = start_with_descriptors("hello", 48);
+    let mut idle: Vec<_> = (0..30).map(|_| process.client()).collect();
+    for client in &mut idle {
+        client.send(get("/"));
+        assert_eq!(client.reply().status, 200);
+    }
+    are_answered_from_the_queue(process, 40);
+}
+
+#[test]
+fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
+    let mut process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    drop(process.child.stderr.take());
+    let mut client = process.client();
+    client.send(get("/?count=1000"));
+    client.head();
+    process.signal("TERM");
+    until("the process has ended", || process.child.try_wait().unwrap().is_some());
+    assert_eq!(process.child.wait().unwrap().code(), Some(1));
+}

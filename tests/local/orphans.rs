@@ -1,0 +1,92 @@
+//! Nothing outlives fc-local, however it ends.
+
+use crate::harness::{Fc, Scratch, eventually, python, start, start_with, state, wait_until_gone};
+
+/// The function, a grandchild in its group, and one in a session of its own.
+fn family(fc: &Fc) -> Vec<u32> {
+    let pids: Vec<u32> = serde_json::from_slice(&fc.get("/fork").body).expect("pids");
+    assert_eq!(pids.len(), 3);
+    pids
+}
+
+#[test]
+fn a_killed_fc_local_leaves_no_process_frozen_ones_and_grandchildren_included() {
+    let mut fc = start(&["--pre-stop", "--initializer"]);
+    let pids = family(&fc);
+    eventually("it is frozen", || (state(pids[0]) == Some('T')).then_some(()));
+    fc.signal("KILL");
+    fc.wait();
+    for pid in pids {
+        wait_until_gone(pid);
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_leaves_nothing() {
+    let mut fc = start(&["--timeout", "60s"]);
+    let pids = family(&fc);
+    let mut caller = fc.connect();
+    std::io::Write::write_all(&mut caller, b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
+    fc.wait_for_trace("hanging", 1);
+    fc.signal("INT");
+    fc.wait_for_log("stopping");
+    fc.signal("INT");
+    assert_eq!(fc.wait().code(), Some(130));
+    for pid in pids {
+        wait_until_gone(pid);
+    }
+}
+
+#[test]
+fn an_orderly_stop_leaves_nothing_either() {
+    let mut fc = start(&[]);
+    let pids = family(&fc);
+    assert!(fc.stop().success());
+    for pid in pids {
+        wait_until_gone(pid);
+    }
+}
+
+#[test]
+fn a_kill_while_an_instance_is_starting_leaves_nothing() {
+    let scratch = Scratch::new();
+    let mark = scratch.path("pid");
+    let script = format!("echo $$ > {mark}; sleep 1000 & wait");
+    let command = ["sh", "-c", &script].map(str::to_owned);
+    let mut fc = start_with(scratch, &[], &command);
+    let mut caller = fc.connect();
+    std::io::Write::write_all(&mut caller, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
+    let pid = eventually("it runs", || std::fs::read_to_string(&mark).ok()?.trim().parse().ok());
+    fc.signal("KILL");
+    fc.wait();
+    wait_until_gone(pid);
+}
+
+#[test]
+fn what_left_the_group_goes_with_its_instance() {
+    let fc = start_with(Scratch::new(), &["--idle-timeout", "200ms"], &python());
+    for pid in family(&fc) {
+        wait_until_gone(pid);
+    }
+}
+
+#[test]
+fn a_port_is_free_again_at_once_even_without_so_reuseaddr() {
+    // Binds as plainly as possible: a connection in TIME_WAIT would keep it from it.
+    let script = "
+import os, socket
+s = socket.socket()
+s.bind(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+s.listen()
+while True:
+    c, _ = s.accept()
+    while c.recv(65536): c.sendall(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok')
+";
+    let command = [&*crate::harness::python_path(), "-c", script].map(str::to_owned);
+    let fc = start_with(Scratch::new(), &["--idle-timeout", "50ms"], &command);
+    for round in 1..=3 {
+        assert_eq!(fc.get("/").status, 200, "{}", fc.log());
+        eventually("it idles out", || (fc.log().matches("stopped: idle").count() == round).then_some(()));
+    }
+    assert!(!fc.log().contains("is taken"), "each on the configured port\n{}", fc.log());
+}

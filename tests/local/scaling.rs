@@ -1,0 +1,115 @@
+//! Concurrency per instance, and more instances when it is not enough.
+
+use std::collections::BTreeMap;
+
+use crate::harness::start;
+
+#[test]
+fn three_calls_at_once_take_three_instances_and_a_fourth_is_refused() {
+    let fc = start(&["--max-instances", "3", "--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    let target = format!("/wait?fifo={}", gate.path);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..3).map(|_| scope.spawn(|| fc.get(&target))).collect();
+        fc.wait_for_trace("waiting", 3);
+        assert_eq!(fc.get("/").status, 429);
+        gate.let_pass(3);
+        let mut instances: Vec<String> =
+            calls.into_iter().map(|call| call.join().expect("answered").text()).collect();
+        instances.sort_unstable();
+        instances.dedup();
+        assert_eq!(instances.len(), 3);
+    });
+    assert_eq!(fc.get("/").status, 200);
+}
+
+#[test]
+fn an_instance_takes_as_many_calls_as_its_concurrency_and_no_more() {
+    let fc = start(&["--max-instances", "2", "--concurrency", "4", "--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    let target = format!("/wait?fifo={}", gate.path);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..8).map(|_| scope.spawn(|| fc.get(&target))).collect();
+        fc.wait_for_trace("waiting", 8);
+        assert_eq!(fc.get("/").status, 429);
+        gate.let_pass(8);
+        let mut per_instance = BTreeMap::new();
+        for call in calls {
+            *per_instance.entry(call.join().expect("answered").text()).or_insert(0) += 1;
+        }
+        assert_eq!(per_instance.into_values().collect::<Vec<i32>>(), [4, 4]);
+    });
+}
+
+#[test]
+fn each_instance_has_a_port_of_its_own_and_the_first_the_configured_one() {
+    let fc = start(&["--max-instances", "2", "--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    let target = format!("/wait?fifo={}", gate.path);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| fc.get(&target));
+        fc.wait_for_trace("waiting", 1);
+        let second = fc.get("/environment").json();
+        let own = second["FC_CUSTOM_LISTEN_PORT"].as_str().expect("a port");
+        assert_eq!(second["FC_SERVER_PORT"], own);
+        gate.let_pass(1);
+        assert_eq!(first.join().expect("answered").status, 200);
+        assert!(fc.log().contains(&format!("on port {own}:")));
+    });
+}
+
+#[test]
+fn a_function_that_ignores_its_port_has_one_instance_and_the_refusal_says_why() {
+    // Its own port is the configured one only for the first instance.
+    let fc = start(&["--env", "FIXED_PORT={port}", "--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
+        fc.wait_for_trace("waiting", 1);
+        for _ in 0..2 {
+            let (status, code, message) = fc.get("/").system_error();
+            assert_eq!((status, code.as_str()), (429, "ResourceExhausted"));
+            assert!(message.contains("ignores FC_CUSTOM_LISTEN_PORT"), "{message}");
+        }
+        gate.let_pass(1);
+        assert_eq!(first.join().expect("answered").status, 200);
+    });
+    assert_eq!(fc.get("/").status, 200);
+}
+
+#[test]
+fn the_instance_is_kept_between_calls() {
+    let fc = start(&[]);
+    let instance = fc.get("/").json()["instance"].clone();
+    for _ in 0..5 {
+        assert_eq!(fc.get("/").json()["instance"], instance);
+    }
+}
+
+#[test]
+fn a_crash_fails_every_request_in_flight_on_that_instance() {
+    let fc = start(&["--concurrency", "3", "--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    let target = format!("/wait?fifo={}", gate.path);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..2).map(|_| scope.spawn(|| fc.get(&target))).collect();
+        fc.wait_for_trace("waiting", 2);
+        assert_eq!(fc.get("/exit").status, 502);
+        for call in calls {
+            assert_eq!(call.join().expect("answered").status, 502);
+        }
+    });
+    assert_eq!(fc.get("/").status, 200);
+}
+
+#[test]
+fn a_port_taken_by_another_program_is_replaced_or_named() {
+    let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = taken.local_addr().expect("bound").port().to_string();
+    let fc = start(&["--port", &port]);
+    assert_eq!(fc.get("/").status, 200, "the function is told another one");
+    let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}")]);
+    let (status, _, message) = fc.get("/").system_error();
+    assert_eq!(status, 412);
+    assert!(message.starts_with(&format!("port {port} is taken by another program")), "{message}");
+}
