@@ -5,10 +5,15 @@
 //! hello` first.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+#[path = "../tests/it/port.rs"]
+mod port;
+
+use port::reserved_port;
 
 const ROUNDS: usize = 21;
 const REQUESTS: usize = 1000;
@@ -29,7 +34,7 @@ impl Drop for Running {
 
 fn main() {
     let hello = example();
-    let direct_port = free_port();
+    let direct_port = reserved_port();
     let direct = Command::new(&hello)
         .env("FC_CUSTOM_LISTEN_PORT", direct_port.to_string())
         .env("LIFECYCLE_MARKS", "off")
@@ -83,15 +88,11 @@ fn example() -> PathBuf {
     path
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
-
 /// fc-local with `hello`, and where it listens.
 fn gateway(hello: &PathBuf) -> (Running, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fc-local"))
         .args(["start", "--listen", "127.0.0.1:0", "--env", "LIFECYCLE_MARKS=off", "--port"])
-        .arg(free_port().to_string())
+        .arg(reserved_port().to_string())
         .arg("--")
         .arg(hello)
         .stdout(Stdio::piped())
@@ -143,7 +144,7 @@ fn request(stream: &mut TcpStream) -> Duration {
 fn invoke(hello: &PathBuf) -> Duration {
     let start = Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_fc-local"))
-        .args(["invoke", "--port", &free_port().to_string(), "--"])
+        .args(["invoke", "--port", &reserved_port().to_string(), "--"])
         .arg(hello)
         .output()
         .expect("fc-local");

@@ -1,9 +1,10 @@
 //! The served half: the same program again as a process of its own, with everything a function can
 //! be asked for here, and what the system knows of that process.
 
+use crate::port::reserved_port;
 use fc_runtime::{Context, Error, Function, Request, Response};
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -73,7 +74,7 @@ impl ServerProcess {
 
     /// Starts the server through a line of shell, in which `$0` is this program.
     pub fn start_with(shell: &str, variables: &[(&str, &str)]) -> io::Result<ServerProcess> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = reserved_port();
         let path = env::temp_dir().join(format!("fc-runtime-soak-{port}.log"));
         let log = fs::File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
         fs::remove_file(&path)?; // it lives as long as it is open

@@ -8,6 +8,9 @@ mod table;
 #[allow(dead_code)]
 mod support;
 
+#[path = "../it/port.rs"]
+mod port;
+
 use peers::{Outcome, outcome};
 use std::net::SocketAddr;
 use support::{TestServer, config};

@@ -5,6 +5,9 @@
 #[allow(dead_code)]
 mod support;
 
+#[path = "../it/port.rs"]
+mod port;
+
 mod codec;
 #[cfg(target_os = "linux")]
 mod freeze;

@@ -1,6 +1,7 @@
 //! An example as a process that can be stopped in its tracks, starved of descriptors, and looked at.
 
-use crate::support::{Process, example_command, free_port, until};
+use crate::port::reserved_port;
+use crate::support::{Process, example_command, until};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ pub fn freeze(process: &Process, meanwhile: impl FnOnce()) {
 
 /// Starts an example that may have so many descriptors.
 pub fn start_with_descriptors(example: &str, limit: u32) -> Process {
-    let port = free_port();
+    let port = reserved_port();
     let example = example_command(example);
     let child = Command::new("sh")
         .args(["-c", &format!("ulimit -n {limit}; exec \"$0\"")])

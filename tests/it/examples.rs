@@ -1,6 +1,7 @@
 //! The examples, as processes: what they print, how they end, what the environment does.
 
-use crate::support::{Process, example_command, free_port, get, post};
+use crate::port::reserved_port;
+use crate::support::{Process, example_command, get, post};
 use std::fs;
 use std::path::PathBuf;
 
@@ -193,7 +194,7 @@ fn a_port_in_use_is_one_line_and_code_1() {
 
 #[test]
 fn the_ports_variables_have_their_order_and_an_empty_one_counts_as_absent() {
-    let (first, second) = (free_port().to_string(), free_port().to_string());
+    let (first, second) = (reserved_port().to_string(), reserved_port().to_string());
     for variables in [
         [("FC_CUSTOM_LISTEN_PORT", first.as_str()), ("FC_SERVER_PORT", second.as_str())],
         [("FC_CUSTOM_LISTEN_PORT", ""), ("FC_SERVER_PORT", first.as_str())],

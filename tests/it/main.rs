@@ -7,6 +7,7 @@ mod keep_alive;
 mod limits;
 mod load;
 mod panics;
+mod port;
 mod responses;
 mod shutdown;
 mod support;

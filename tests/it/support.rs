@@ -1,6 +1,7 @@
 //! What the tests share: a server on a free port, and a client that sends and reads literal bytes.
 //! Every wait has a watchdog; a client that fails shows all bytes of both directions.
 
+use crate::port::reserved_port;
 use fc_runtime::{Context, Error, Function, Request, Response, Server, ServerConfig, Stopper};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
@@ -311,7 +312,7 @@ pub struct Process {
 
 impl Process {
     pub fn start(example: &str, variables: &[(&str, &str)]) -> Process {
-        let port = free_port();
+        let port = reserved_port();
         let child = example_command(example)
             .env("PORT", port.to_string())
             .envs(variables.iter().copied())
@@ -381,11 +382,6 @@ pub fn example_command(example: &str) -> Command {
         command.env_remove(name);
     }
     command
-}
-
-/// A port nobody listens on at the moment.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// A request with a body of known length.

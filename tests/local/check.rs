@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::harness::{Scratch, example, fc_local, free_port, python, python_path};
+use crate::harness::{Scratch, example, fc_local, python, python_path};
+use crate::port::reserved_port;
 
 /// The exit code, and each finding's verdict and reason by its name.
 fn check(arguments: &[&str], command: &[String]) -> (Option<i32>, BTreeMap<String, (String, String)>) {
-    let port = free_port().to_string();
+    let port = reserved_port().to_string();
     let output = fc_local()
         .args(["check", "--json", "--idle", "1s", "--port", &port])
         .args(arguments)

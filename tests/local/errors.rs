@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Fc, Scratch, free_port, start, start_with};
+use crate::harness::{Fc, Scratch, start, start_with};
+use crate::port::reserved_port;
 
 fn shell(script: &str) -> Vec<String> {
     ["sh", "-c", script].map(str::to_owned).to_vec()
@@ -86,7 +87,7 @@ fn a_port_that_never_opens_is_function_not_started() {
 
 #[test]
 fn another_port_than_the_configured_one_is_named() {
-    let other = free_port().to_string();
+    let other = reserved_port().to_string();
     let fc = start(&["--start-timeout", "1s", "--env", &format!("FIXED_PORT={other}")]);
     let (status, code, message) = fc.get("/").system_error();
     assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));

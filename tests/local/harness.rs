@@ -2,14 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::port::reserved_port;
 use serde_json::Value;
 
 pub const WATCHDOG: Duration = Duration::from_secs(30);
@@ -99,18 +99,6 @@ pub fn example(name: &str) -> Vec<String> {
     vec![profile.join("examples").join(name).display().to_string()]
 }
 
-/// A port outside the range that connections are given.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 10_000 + u16::try_from(std::process::id() % 97).expect("small") * 90;
-    loop {
-        let port = start + NEXT.fetch_add(1, Ordering::Relaxed) % 9000;
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 pub fn fc_local() -> Command {
     Command::new(env!("CARGO_BIN_EXE_fc-local"))
 }
@@ -132,7 +120,7 @@ pub fn start(arguments: &[&str]) -> Fc {
 /// Starts `command`, with `{port}` in the arguments replaced by the first instance's port; the file `trace` in `scratch` gets its requests when it is the Python function.
 pub fn start_with(scratch: Scratch, arguments: &[&str], command: &[String]) -> Fc {
     let trace = format!("TRACE={}", scratch.path("trace"));
-    let port = free_port().to_string();
+    let port = reserved_port().to_string();
     let mut fc = fc_local();
     fc.args(["start", "--listen", "127.0.0.1:0", "--env", &trace]);
     if !arguments.contains(&"--port") {

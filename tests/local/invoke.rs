@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use crate::harness::{Scratch, example, fc_local, free_port, python};
+use crate::harness::{Scratch, example, fc_local, python};
+use crate::port::reserved_port;
 
 fn invoke_with(arguments: &[&str], input: &[u8], command: &[String]) -> Output {
     let mut child = fc_local()
-        .args(["invoke", "--port", &free_port().to_string()])
+        .args(["invoke", "--port", &reserved_port().to_string()])
         .args(arguments)
         .arg("--")
         .args(command)

@@ -2,6 +2,9 @@
 
 mod harness;
 
+#[path = "../it/port.rs"]
+mod port;
+
 mod api;
 mod asynchronous;
 mod check;

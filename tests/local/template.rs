@@ -128,7 +128,7 @@ fn a_bootstrap_file_is_the_default_command() {
 #[test]
 fn without_a_command_the_template_in_the_current_directory_is_used() {
     let scratch = with_template("");
-    let port = crate::harness::free_port().to_string();
+    let port = crate::port::reserved_port().to_string();
     let output = fc_local()
         .current_dir(scratch.path(""))
         .args(["invoke", "--port", &port, "--event", r#"{"path":"/environment"}"#])

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -100,10 +99,4 @@ fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> 
         pipe.read_to_end(&mut bytes).expect("a readable pipe");
         bytes
     })
-}
-
-/// For a server that cannot choose by itself: the platform tells it one.
-pub fn free_port() -> String {
-    let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
-    listener.local_addr().expect("an address").port().to_string()
 }

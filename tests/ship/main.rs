@@ -4,6 +4,9 @@
 
 mod harness;
 
+#[path = "../it/port.rs"]
+mod port;
+
 mod binary;
 mod image;
 mod jail;

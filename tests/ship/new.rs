@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::harness::{fail, fc_local, free_port, scratch, succeed};
+use crate::harness::{fail, fc_local, scratch, succeed};
+use crate::port::reserved_port;
 
 const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -29,7 +30,13 @@ fn a_new_project_builds_passes_its_tests_ships_and_runs() {
     assert!(help.contains("make package"), "{help}");
     let package = succeed(author("make").arg("package"));
     assert!(package.contains("target/fc/function.zip: "), "{package}");
-    let answer = succeed(author("fc-local").args(["invoke", "--event", "Ada", "--port", &free_port()]));
+    let answer = succeed(author("fc-local").args([
+        "invoke",
+        "--event",
+        "Ada",
+        "--port",
+        &reserved_port().to_string(),
+    ]));
     assert_eq!(answer.trim_end(), "Hello, Ada!");
 }
 

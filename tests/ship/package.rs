@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use zip::{CompressionMethod, DateTime, ZipArchive};
 
-use crate::harness::{fail, fc_local, finish, free_port, packaged, scratch, succeed};
+use crate::harness::{fail, fc_local, finish, packaged, scratch, succeed};
+use crate::port::reserved_port;
 
 /// Name, mode and content of every entry, in the package's order.
 fn entries(package: &Path) -> Vec<(String, u32, Vec<u8>)> {
@@ -45,7 +46,15 @@ fn the_packages_bootstrap_serves_as_the_template_says() {
     ZipArchive::new(package).expect("a zip").extract(&code).expect("a directory");
 
     let mut invoke = fc_local();
-    invoke.args(["invoke", "--resource", "function", "--event", "World", "--port", &free_port()]);
+    invoke.args([
+        "invoke",
+        "--resource",
+        "function",
+        "--event",
+        "World",
+        "--port",
+        &reserved_port().to_string(),
+    ]);
     invoke.arg("--template").arg(&template).arg("--code").arg(&code);
     let output = finish(&mut invoke);
     let log = String::from_utf8_lossy(&output.stderr);
