@@ -8,7 +8,7 @@ use crate::context::{Context, Kind};
 use crate::failure::failure_json;
 use crate::gate::{Entry, Gate};
 use crate::http1::{BodyDecoder, Framing, Head, Persistence, Reject, encode_head};
-use crate::lifecycle::{Cause, Failure, contain, discard};
+use crate::lifecycle::{Cause, Failure, Invocation, contain, discard};
 use crate::logger;
 use crate::marks::{self, Phase};
 use crate::output::{Output, Sink, copy};
@@ -141,6 +141,13 @@ struct Exchange<'a> {
     keep_alive: bool,
 }
 
+/// The author's code at work on an invocation.
+struct Running<'a> {
+    stretch: Stretch,
+    /// None when `initialize` failed before it.
+    invocation: Option<Invocation<'a>>,
+}
+
 /// A response that is there as a whole.
 struct Answer<'r> {
     status: u16,
@@ -158,7 +165,7 @@ impl Exchange<'_> {
 
     fn hook(&mut self, phase: Phase) {
         self.mark_start(phase);
-        let stretch = self.peer.shared.pool.begin(self.peer.seat);
+        let stretch = self.shared.pool.begin(self.peer.seat);
         let outcome = match phase {
             Phase::Initialize => self.shared.lifecycle.initialize(self.context),
             Phase::PreStop => self.shared.lifecycle.pre_stop(self.context),
@@ -179,59 +186,58 @@ impl Exchange<'_> {
 
     fn invoke(&mut self) {
         self.mark_start(Phase::Invoke);
-        let stretch = self.peer.shared.pool.begin(self.peer.seat);
-        let shared = self.shared;
-        let invocation = shared.lifecycle.begin(self.context);
-        let outcome = invocation.as_ref().map_err(Failure::clone).and_then(|invocation| {
-            let mut source = WireBody {
-                peer: self.peer,
-                input: &mut *self.input,
-                state: &mut self.body,
-                output: self.output,
-            };
-            let request = Request { head: &self.context.head, body: RequestBody { source: &mut source } };
-            invocation.invoke(self.context, request)
-        });
+        let stretch = self.shared.pool.begin(self.peer.seat);
+        let invocation = match self.shared.lifecycle.begin(self.context) {
+            Ok(invocation) => invocation,
+            Err(failure) => return self.fail(&failure, Running { stretch, invocation: None }),
+        };
+        let mut source = WireBody {
+            peer: self.peer,
+            input: &mut *self.input,
+            state: &mut self.body,
+            output: self.output,
+        };
+        let request = Request { head: &self.context.head, body: RequestBody { source: &mut source } };
+        let outcome = invocation.invoke(self.context, request);
+        let running = Running { stretch, invocation: Some(invocation) };
         match outcome {
             Ok(response) => match response.fault() {
-                None => self.respond(response, stretch),
+                None => self.respond(response, running),
                 Some(fault) => {
                     discard(response);
                     log::error!("invalid response: {fault}");
                     let failure = Failure { cause: Cause::InvalidResponse, status: None, message: fault };
-                    self.fail(&failure, stretch);
+                    self.fail(&failure, running);
                 }
             },
-            Err(failure) => self.fail(&failure, stretch),
+            Err(failure) => self.fail(&failure, running),
         }
-        // Here, after its last byte, an invocation ends.
-        drop(invocation);
     }
 
-    fn respond(&mut self, response: Response, stretch: Stretch) {
+    fn respond(&mut self, response: Response, running: Running<'_>) {
         let (status, lines) = (response.status, response.lines);
         match response.body {
-            Body::Bytes(body) => self.respond_with_bytes(status, &lines, &body, stretch),
+            Body::Bytes(body) => self.respond_with_bytes(status, &lines, &body, running),
             Body::Reader { mut reader, length } => {
                 let framing = length.map_or(Framing::Chunked, Framing::Length);
                 self.settle_body();
-                self.respond_with_stream(status, &lines, framing, stretch, |_, out| {
+                self.respond_with_stream(status, &lines, framing, running, |_, out| {
                     copy(&mut reader, length, out)
                 });
                 discard(reader);
             }
             Body::Stream(produce) => {
-                self.respond_with_stream(status, &lines, Framing::Chunked, stretch, produce);
+                self.respond_with_stream(status, &lines, Framing::Chunked, running, produce);
             }
         }
     }
 
-    fn respond_with_bytes(&mut self, status: u16, lines: &[u8], body: &[u8], stretch: Stretch) {
+    fn respond_with_bytes(&mut self, status: u16, lines: &[u8], body: &[u8], running: Running<'_>) {
         self.settle_body();
         if let Some(reject) = self.body.reject {
-            return self.answer_reject(reject, stretch);
+            return self.answer_reject(reject, running);
         }
-        self.end_stretch(stretch, Phase::Invoke, None);
+        self.end(running, None);
         let fc_status = self.fc_status(OK);
         self.answer(Answer { status, lines, fc_status, body });
     }
@@ -243,7 +249,7 @@ impl Exchange<'_> {
         status: u16,
         lines: &[u8],
         framing: Framing,
-        stretch: Stretch,
+        running: Running<'_>,
         produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
         let framing = self.framing_for(status, framing);
@@ -269,36 +275,36 @@ impl Exchange<'_> {
         match outcome {
             Ok(()) => {
                 self.settle_body();
-                self.end_stretch(stretch, Phase::Invoke, None);
+                self.end(running, None);
                 self.sent(|output| output.finish());
             }
             Err(failure) if begun => {
                 log::error!("the response's body failed: {}", failure.message);
                 self.keep_alive = false;
-                self.end_stretch(stretch, Phase::Invoke, Some(&failure.message));
+                self.end(running, Some(&failure.message));
                 self.output.borrow_mut().break_off();
             }
-            Err(failure) => self.fail(&failure, stretch),
+            Err(failure) => self.fail(&failure, running),
         }
     }
 
     /// Answers an invocation that failed before anything of its response was out.
-    fn fail(&mut self, failure: &Failure, stretch: Stretch) {
+    fn fail(&mut self, failure: &Failure, running: Running<'_>) {
         self.settle_body();
         if let Some(reject) = self.body.reject {
-            return self.answer_reject(reject, stretch);
+            return self.answer_reject(reject, running);
         }
         log::error!("invocation failed: {}", failure.message);
         let kind = self.context.kind();
         let status = if kind == Kind::Event { 404 } else { failure.status.unwrap_or(500) };
-        self.end_stretch(stretch, Phase::Invoke, Some(&failure.message));
+        self.end(running, Some(&failure.message));
         self.answer_failure(status, self.fc_status(FAILED), failure, kind);
     }
 
     /// The client's own fault, which the author's code only ran into.
-    fn answer_reject(&mut self, reject: Reject, stretch: Stretch) {
+    fn answer_reject(&mut self, reject: Reject, running: Running<'_>) {
         self.keep_alive = false;
-        self.end_stretch(stretch, Phase::Invoke, Some(reject.reason()));
+        self.end(running, Some(reject.reason()));
         let body = format!("{reject}\n");
         let lines = b"content-type: text/plain; charset=utf-8\r\n";
         let fc_status = self.fc_status(FAILED);
@@ -379,13 +385,20 @@ impl Exchange<'_> {
         }
     }
 
+    /// The invocation is over before its last byte goes out: whoever has read that may call
+    /// `/pre-stop` and `/initialize` at once.
+    fn end(&self, running: Running<'_>, error: Option<&str>) {
+        drop(running.invocation);
+        self.end_stretch(running.stretch, Phase::Invoke, error);
+    }
+
     /// The author's code is done; what it did is marked before the last byte goes out, since the
     /// platform freezes the process right after that.
     fn end_stretch(&self, stretch: Stretch, phase: Phase, error: Option<&str>) {
         if self.shared.config.marks {
             marks::end(phase, self.context.request_id(), error);
         }
-        self.peer.shared.pool.end(self.peer.seat, stretch);
+        self.shared.pool.end(self.peer.seat, stretch);
     }
 
     fn after(self) -> After {

@@ -34,6 +34,9 @@ impl Function for Numbered {
         if let (Some(passage), "/gate") = (&self.passage, request.path()) {
             passage.pass();
         }
+        if request.path() == "/large" {
+            return Ok(Response::bytes(vec![b'x'; LARGE]));
+        }
         let kind = match context.kind() {
             Kind::Event => "event",
             Kind::Http => "http",
@@ -59,6 +62,8 @@ fn numbered(config: ServerConfig, passage: Option<Passage>) -> (TestServer, Arc<
 }
 
 const INITIALIZE: &str = "POST /initialize HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+/// More than the system takes of a response that nobody reads.
+const LARGE: usize = 16 * 1024 * 1024;
 const PRE_STOP: &str = "GET /pre-stop HTTP/1.1\r\nHost: h\r\n\r\n";
 
 #[test]
@@ -90,6 +95,20 @@ fn initialize_after_pre_stop_builds_a_new_value() {
         assert_eq!(server.request(PRE_STOP).status, 200);
     }
     assert_eq!(counts.all(), (3, 3, 3));
+}
+
+#[test]
+fn an_invocation_is_over_for_the_hooks_before_the_last_byte_of_its_response() {
+    let (server, counts) = numbered(config(), None);
+    let mut caller = server.client();
+    caller.send(get("/large"));
+    let head = caller.head(); // and most of its body is still to be sent
+    assert_eq!(server.request(PRE_STOP).status, 200);
+    assert!(head.contains(&format!("content-length: {LARGE}")), "{head}");
+    assert_eq!(caller.take(LARGE).len(), LARGE);
+    caller.send(INITIALIZE);
+    assert_eq!(caller.reply().status, 200);
+    assert_eq!(counts.all(), (2, 1, 1), "initialized again: nothing was in use when pre_stop ran");
 }
 
 #[test]

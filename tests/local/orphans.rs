@@ -83,10 +83,19 @@ while True:
     while c.recv(65536): c.sendall(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok')
 ";
     let command = [&*crate::harness::python_path(), "-c", script].map(str::to_owned);
-    let fc = start_with(Scratch::new(), &["--idle-timeout", "50ms"], &command);
+    let port = port_nobody_is_given().to_string();
+    let fc = start_with(Scratch::new(), &["--idle-timeout", "50ms", "--port", &port], &command);
     for round in 1..=3 {
         assert_eq!(fc.get("/").status, 200, "{}", fc.log());
         eventually("it idles out", || (fc.log().matches("stopped: idle").count() == round).then_some(()));
     }
     assert!(!fc.log().contains("is taken"), "each on the configured port\n{}", fc.log());
+}
+
+/// A reserved port is for servers with SO_REUSEADDR. Below the range of ports that the kernel hands out, one that is
+/// free stays free.
+fn port_nobody_is_given() -> u16 {
+    let first = 10_000 + u16::try_from(std::process::id() % 5_000).expect("below 5,000");
+    let is_free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();
+    (first..first + 5_000).find(is_free).expect("a free port")
 }
