@@ -10,7 +10,9 @@ RESOURCE ?= function
 HOST_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 TARGET ?= $(HOST_TARGET)
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
-STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static
+# Few segments: each is a mapping and page faults of its own at a start, and padding in the file.
+STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
+  -C link-arg=-Wl,-z,noseparate-code -C link-arg=-Wl,-z,norelro
 FC_LOCAL = cargo run --quiet --features local --bin fc-local --
 # The first that works: a docker without its daemon does not.
 BUILDER ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
@@ -35,11 +37,11 @@ run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; wit
 endif
 
 test: ## run all tests
-	cargo test --quiet --features local
+	cargo test --quiet --workspace --features local
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --check
-	cargo clippy --quiet --all-targets --features local -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features local -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features local
 	$(MAKE) test
 

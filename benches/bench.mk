@@ -1,12 +1,12 @@
 # The benchmarks, to be included by the Makefile: `bench` is what the published figures are made with.
 
 HOST_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
-# The same for ours and for the peers; programs in C are linked so by `cc -static`.
-STATIC_FLAGS ?= -C target-feature=+crt-static -C relocation-model=static
 # How a musl build is made: with rustup's target where it is installed, or by a command of yours that takes the arguments
 # of `cargo build` and puts its result below target/ or target/musl/. Empty: musl is left out, and the tables say so.
 MUSL_BUILD ?= $(shell rustup target list --installed 2>/dev/null | grep -qx x86_64-unknown-linux-musl && echo cargo build --target x86_64-unknown-linux-musl)
+# The same flags for ours and for the peers; programs in C are linked so by `cc -static`.
 STATIC_BUILD = RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --target $(HOST_TARGET)
+MUSL = RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" $(MUSL_BUILD)
 
 SERVERS := --release --example hello --example echo
 BENCHES := cold_start throughput size growth
@@ -38,11 +38,11 @@ bench-readme: ## publish the last full run: benches/results.json, its chart, the
 bench-build: ## our examples in the three ways they are deployed
 	cargo build $(SERVERS)
 	$(STATIC_BUILD) $(SERVERS)
-	$(if $(MUSL_BUILD),$(MUSL_BUILD) $(SERVERS),@echo "musl: not built (rustup target add x86_64-unknown-linux-musl, or set MUSL_BUILD)")
+	$(if $(MUSL_BUILD),$(MUSL) $(SERVERS),@echo "musl: not built (rustup target add x86_64-unknown-linux-musl, or set MUSL_BUILD)")
 
 bench-peers: ## the peers, built as ours are, and the limits in C; a tool that is missing costs its row, nothing else
 	cd $(PEERS) && $(STATIC_BUILD) --release --locked
-	$(if $(MUSL_BUILD),cd $(PEERS) && $(MUSL_BUILD) --release --locked,@echo "musl: peers not built")
+	$(if $(MUSL_BUILD),cd $(PEERS) && $(MUSL) --release --locked,@echo "musl: peers not built")
 	mkdir -p $(LIMITS) $(PEERS)/target/other
 	for limit in accept epoll; do \
 		cc -O2 -s -o $(LIMITS)/$$limit-dynamic $(PEERS)/c/$$limit.c && \

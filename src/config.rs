@@ -77,10 +77,10 @@ impl ServerConfig {
     /// # Errors
     /// [`Error::Environment`] for the first variable whose value means nothing.
     pub fn from_env() -> Result<ServerConfig, Error> {
-        ServerConfig::from_variables(&Variables::read())
+        ServerConfig::from_variables(&Variables(&|name| env::var_os(name)))
     }
 
-    fn from_variables(variables: &Variables) -> Result<ServerConfig, Error> {
+    fn from_variables(variables: &Variables<'_>) -> Result<ServerConfig, Error> {
         let defaults = ServerConfig::default();
         // Cloud Run kills ten seconds after SIGTERM.
         let drain = if variables.get("K_SERVICE").is_some() { 9 } else { 25 };
@@ -209,17 +209,12 @@ fn set(value: OsString) -> Option<String> {
     (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
 }
 
-/// The environment, read once: a look for each of these names would be a tenth of a start's own work.
-struct Variables(Vec<(OsString, OsString)>);
+/// Where variables are looked up.
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
-impl Variables {
-    fn read() -> Variables {
-        Variables(env::vars_os().collect())
-    }
-
+impl Variables<'_> {
     fn get(&self, name: &str) -> Option<String> {
-        let (_, value) = self.0.iter().find(|(other, _)| other == name)?;
-        set(value.clone())
+        set((self.0)(name)?)
     }
 
     fn parsed<T>(
@@ -286,8 +281,9 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        ServerConfig::from_variables(&Variables(variables.collect())).map_err(|error| error.to_string())
+        let look_up =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
+        ServerConfig::from_variables(&Variables(&look_up)).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -191,12 +191,8 @@ impl Exchange<'_> {
             Ok(invocation) => invocation,
             Err(failure) => return self.fail(&failure, Running { stretch, invocation: None }),
         };
-        let mut source = WireBody {
-            peer: self.peer,
-            input: &mut *self.input,
-            state: &mut self.body,
-            output: self.output,
-        };
+        let mut source =
+            WireBody { peer: self.peer, input: &mut *self.input, state: &mut self.body, output: self.output };
         let request = Request { head: &self.context.head, body: RequestBody { source: &mut source } };
         let outcome = invocation.invoke(self.context, request);
         let running = Running { stretch, invocation: Some(invocation) };

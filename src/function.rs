@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::server::Server;
+use crate::server::{Server, handle_signals};
 use std::io::{self, Write};
 use std::process;
 
@@ -66,7 +66,8 @@ pub trait Function: Sized + Send + Sync + 'static {
 /// variable that means nothing ends the process with code 2 and a line on standard error; requests
 /// that outlast [`drain_timeout`](ServerConfig::drain_timeout) end it with code 1.
 pub fn serve<F: Function>() -> Result<(), Error> {
-    Server::bind::<F>(config_or_exit())?.serve_process()
+    let stop = handle_signals()?;
+    Server::bind::<F>(config_or_exit())?.serve_process(stop)
 }
 
 /// As [`serve`], for a function without state or hooks of its own.
@@ -83,7 +84,8 @@ pub fn serve_fn<I>(invoke: I) -> Result<(), Error>
 where
     I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
 {
-    Server::bind_fn(config_or_exit(), invoke)?.serve_process()
+    let stop = handle_signals()?;
+    Server::bind_fn(config_or_exit(), invoke)?.serve_process(stop)
 }
 
 fn config_or_exit() -> ServerConfig {

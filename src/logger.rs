@@ -3,9 +3,13 @@
 
 #[cfg(feature = "logger")]
 use crate::{clock, config, marks};
+#[cfg(feature = "logger")]
+use env_filter::Filter;
+#[cfg(feature = "logger")]
+use log::LevelFilter;
 use std::cell::RefCell;
 #[cfg(feature = "logger")]
-use std::io::Write;
+use std::{io::Write, sync::OnceLock};
 
 thread_local! {
     /// The request id of the invocation that this thread runs, empty outside of one.
@@ -13,7 +17,7 @@ thread_local! {
 }
 
 /// Starts logging through the `log` macros. `RUST_LOG` decides what is logged, in env_logger's
-/// syntax; default `info`. When the program has set a logger already, that one stays.
+/// syntax; default `info`, also for one that cannot be read. When the program has set a logger already, that one stays.
 ///
 /// ```
 /// fc_runtime::logger::init();
@@ -21,31 +25,38 @@ thread_local! {
 /// ```
 #[cfg(feature = "logger")]
 pub fn init() {
-    // Building a filter is a tenth of a start's own work, so without one there is none.
-    let Some(filters) = config::variable("RUST_LOG") else {
-        if log::set_logger(&Lines).is_ok() {
-            log::set_max_level(log::LevelFilter::Info);
-        }
-        return;
-    };
-    let mut builder = env_logger::Builder::new();
-    builder.parse_filters(&filters).format(|_, record| {
-        // Written here, past env_logger's own target, whose lock everybody would wait for when
-        // nobody reads standard output.
-        print(record);
-        Ok(())
+    // Building a filter is a tenth of a start's own work, so without RUST_LOG there is none.
+    let parsed = config::variable("RUST_LOG").map(|text| {
+        let mut builder = env_filter::Builder::new();
+        builder.try_parse(&text).map(|builder| builder.build())
     });
-    let _ = builder.try_init(); // a logger that is set already is the program's choice
+    let (filter, error) = match parsed {
+        None => (None, None),
+        Some(Ok(filter)) => (Some(filter), None),
+        Some(Err(error)) => (None, Some(error)),
+    };
+    let most = filter.as_ref().map_or(LevelFilter::Info, Filter::filter);
+    if log::set_logger(LINES.get_or_init(|| Lines(filter))).is_ok() {
+        log::set_max_level(most);
+    }
+    if let Some(error) = error {
+        log::warn!("RUST_LOG counts as info: {error}");
+    }
 }
 
-/// The logger without a filter.
 #[cfg(feature = "logger")]
-struct Lines;
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+#[cfg(feature = "logger")]
+struct Lines(Option<Filter>);
 
 #[cfg(feature = "logger")]
 impl log::Log for Lines {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::LevelFilter::Info
+        match &self.0 {
+            Some(filter) => filter.enabled(metadata),
+            None => metadata.level() <= LevelFilter::Info,
+        }
     }
 
     fn log(&self, record: &log::Record<'_>) {

@@ -5,8 +5,10 @@
 //! and leaves when it is not needed for long. Code that has been quick for a while may skip that:
 //! then the watch notices within about a millisecond when it is not quick this time.
 
+mod spares;
+
 use crate::clock::{Clock, Moment};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use spares::Spares;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, Thread};
@@ -49,9 +51,8 @@ type Body<J> = Box<dyn Fn(Duty<J>, &Seat) + Send + Sync>;
 pub(crate) struct Pool<J> {
     clock: Arc<Clock>,
     waiting: AtomicUsize,
-    spares: AtomicUsize,
+    spares: Spares<J>,
     ended: Condvar,
-    duties: (Sender<Duty<J>>, Receiver<Duty<J>>),
     /// Calls that were quick, since the last one that was not.
     quick_calls: AtomicU32,
     stamps: Mutex<Vec<Stamp>>,
@@ -79,9 +80,8 @@ impl<J: Send + 'static> Pool<J> {
         Pool {
             clock,
             waiting: AtomicUsize::new(0),
-            spares: AtomicUsize::new(0),
+            spares: Spares::new(),
             ended: Condvar::new(),
-            duties: unbounded(),
             quick_calls: AtomicU32::new(0),
             stamps: Mutex::new(Vec::new()),
             watch: OnceLock::new(),
@@ -127,18 +127,7 @@ impl<J: Send + 'static> Pool<J> {
         if self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, join).is_ok() {
             return Duty::Wait;
         }
-        self.spares.fetch_add(1, Ordering::SeqCst);
-        if self.closed.load(Ordering::SeqCst) && self.take_spare() {
-            return Duty::Leave;
-        }
-        let duties = &self.duties.1;
-        match duties.recv_timeout(SPARE_LIFETIME) {
-            Ok(duty) => duty,
-            Err(RecvTimeoutError::Disconnected) => Duty::Leave,
-            Err(RecvTimeoutError::Timeout) if self.take_spare() => Duty::Leave,
-            // Somebody has counted on this spare just now: the duty is on its way.
-            Err(RecvTimeoutError::Timeout) => duties.recv().unwrap_or(Duty::Leave),
-        }
+        self.spares.wait(SPARE_LIFETIME)
     }
 
     /// The worker that calls this has been woken: it waits no more.
@@ -162,19 +151,12 @@ impl<J: Send + 'static> Pool<J> {
         *self.wanted.get_or_init(|| cores().max(MIN_WAITING))
     }
 
-    fn take_spare(&self) -> bool {
-        let take = |spares: usize| spares.checked_sub(1);
-        self.spares.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok()
-    }
-
     /// Ends all spares and the watch; those that wait end with the readiness set.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         drop(self.lock_stamps()); // whoever looked before it was closed waits by now
         self.ended.notify_all();
-        while self.take_spare() {
-            let _ = self.duties.0.send(Duty::Leave); // the receiver lives as long as the pool
-        }
+        self.spares.close();
         if let Some(watch) = self.watch.get() {
             watch.unpark();
         }
@@ -228,9 +210,7 @@ impl<J: Send + 'static> Pool<J> {
 
     /// Has a spare do this, or a new worker.
     pub fn summon(self: &Arc<Self>, duty: Duty<J>) -> Result<(), Duty<J>> {
-        if self.take_spare() {
-            return self.duties.0.send(duty).map_err(|unsent| unsent.0);
-        }
+        let Err(duty) = self.spares.give(duty) else { return Ok(()) };
         // The duty comes back when the system has no thread to give.
         let (hand, handed) = (Arc::new(Mutex::new(Some(duty))), self.clone());
         let taken = hand.clone();

@@ -160,8 +160,7 @@ impl Server {
     }
 
     /// Serves as the whole process: on this thread, until a signal stops it.
-    pub(crate) fn serve_process(self) -> Result<(), Error> {
-        let stop = handle_signals().map_err(|source| Error::Start { what: "signal handlers", source })?;
+    pub(crate) fn serve_process(self, stop: PipeReader) -> Result<(), Error> {
         let added = self.shared.ready.add_stop(&stop);
         added.map_err(|source| Error::Start { what: "signal handlers", source })?;
         self.watch_listener()?;
@@ -224,11 +223,14 @@ where
 }
 
 /// SIGTERM and SIGINT make the returned pipe readable.
-fn handle_signals() -> io::Result<PipeReader> {
-    let (stop, notify) = io::pipe()?;
-    signal_hook::low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
-    signal_hook::low_level::pipe::register(SIGINT, notify)?;
-    Ok(stop)
+pub(crate) fn handle_signals() -> Result<PipeReader, Error> {
+    let register = || {
+        let (stop, notify) = io::pipe()?;
+        signal_hook::low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
+        signal_hook::low_level::pipe::register(SIGINT, notify)?;
+        Ok(stop)
+    };
+    register().map_err(|source| Error::Start { what: "signal handlers", source })
 }
 
 /// From now on a signal ends the process at once.

@@ -1,5 +1,5 @@
 use super::*;
-use crossbeam_channel::Receiver as Events;
+use crossbeam_channel::{Receiver as Events, Sender, unbounded};
 use std::thread::ThreadId;
 
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl Scene {
 
     fn until_spares(&self, count: usize) {
         let began = std::time::Instant::now();
-        while self.pool.spares.load(Ordering::SeqCst) != count {
+        while self.pool.spares.count() != count {
             assert!(began.elapsed() < WATCHDOG, "never {count} spares");
             thread::yield_now();
         }

@@ -82,3 +82,14 @@ fn nothing_is_left_to_be_done() {
         }
     }
 }
+
+/// httparse's `std` chooses its SIMD at run time: ten CPUID instructions, which on a virtual machine are a tenth of a start.
+#[test]
+fn httparse_does_not_look_for_simd_at_the_start() {
+    let arguments = ["tree", "--package", "fc-runtime", "--locked", "--edges", "normal,dev,features"];
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    let output = cargo.args(arguments).args(["--invert", "httparse"]).output().unwrap();
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.starts_with("httparse"), "{tree}");
+    assert!(!tree.contains("httparse feature"), "{tree}");
+}
