@@ -1,13 +1,14 @@
 //! A request's body as it arrives on a connection.
 
 use crate::connection::Input;
-use crate::http1::{BodyDecoder, CONTINUE, Piece, Reject};
+use crate::http1::{BodyDecoder, CONTINUE, MAX_PASSING, Piece, Reject};
 use crate::link::Link;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::request::Source;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How much of an unread body is taken in before the response, to see whether the connection can
@@ -21,6 +22,8 @@ pub(crate) struct BodyState {
     pub expects_continue: bool,
     /// What the client did wrong.
     pub reject: Option<Reject>,
+    /// The last receive took all the room it was given: more is there.
+    pub streams: bool,
 }
 
 pub(crate) struct WireBody<'a, 'b> {
@@ -90,9 +93,12 @@ impl WireBody<'_, '_> {
                     return Ok(count);
                 }
                 Ok(Piece::More) => {
-                    let sure = self.state.decoder.sure().min(buf.len() as u64) as usize;
-                    if sure > 0 && self.input.buffer.is_empty() {
-                        let count = self.receive(Some(&mut buf[..sure]))?;
+                    let sure = self.state.decoder.sure();
+                    // A small read takes its bytes from what many of them are received into at once.
+                    let is_wide = buf.len() as u64 >= sure.min(MAX_PASSING as u64);
+                    if sure > 0 && is_wide && self.input.buffer.is_empty() {
+                        let wanted = sure.min(buf.len() as u64) as usize;
+                        let count = self.receive(Some(&mut buf[..wanted]))?;
                         self.state.decoder.took(count);
                         return Ok(count);
                     }
@@ -107,13 +113,20 @@ impl WireBody<'_, '_> {
     /// is asked for the body if it waits for that, and given what was answered so far.
     fn receive(&mut self, buf: Option<&mut [u8]>) -> io::Result<usize> {
         let (peer, output) = (self.peer, self.output);
-        if std::mem::take(&mut self.state.expects_continue) && !output.borrow().is_begun() {
+        if mem::take(&mut self.state.expects_continue) && !output.borrow().is_begun() {
             peer.send_all(&mut [IoSlice::new(CONTINUE)])?;
         }
         let receive = |space: &mut [u8]| peer.receive(space, || output.borrow_mut().send_before_waiting());
         let count = match buf {
             Some(buf) => receive(buf)?,
-            None => self.input.buffer.fill(receive)?.0,
+            None => {
+                if mem::take(&mut self.state.streams) {
+                    self.input.buffer.widen();
+                }
+                let (count, filled) = self.input.buffer.fill(receive)?;
+                self.state.streams = filled;
+                count
+            }
         };
         // Whether more is there is not worth a system call now: the next look finds out.
         self.input.more = true;

@@ -109,6 +109,7 @@ fn run(worker: &mut Worker<'_>, mut connection: Box<Connection>, route: Route) -
             decoder: body,
             expects_continue: worker.context.head.expects_continue,
             reject: None,
+            streams: false,
         },
         output: &RefCell::new(Output::new(&peer, &mut worker.out, &mut worker.piece)),
         date: &mut worker.date,

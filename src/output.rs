@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
 
 /// Pieces of a streamed body are collected up to this size; larger ones are sent as they are.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 32 * 1024;
 
 /// A body up to this size is copied behind its head, which is cheaper than a second vector.
 const COPY_LIMIT: usize = 4 * 1024;

@@ -1,10 +1,13 @@
 //! Bytes that have arrived and are not used yet. It grows to what one head or trailer section may
-//! need and no further; body bytes only pass through.
+//! need, or to what passes through of a body at once, and no further.
 
 use std::io;
 
 /// Large enough for every head the platform sends (its limit is 8 KB), small enough to be touched at a start.
 const FIRST_CAPACITY: usize = 4 * 1024;
+
+/// Room for body bytes that pass through: what a socket has at once when its peer sends as fast as it can.
+pub(crate) const MAX_PASSING: usize = 64 * 1024;
 
 /// A byte queue: filled at the end, consumed from the front.
 #[derive(Default)]
@@ -43,6 +46,14 @@ impl Buffer {
         let count = read(space)?.min(room);
         self.end += count;
         Ok((count, count == room))
+    }
+
+    /// Doubles the room of an empty buffer, up to `MAX_PASSING`: for when the last bytes that passed through filled it.
+    pub fn widen(&mut self) {
+        if self.is_empty() && self.bytes.len() < MAX_PASSING {
+            let room = (self.bytes.len() * 2).clamp(FIRST_CAPACITY, MAX_PASSING);
+            self.bytes.resize(room, 0);
+        }
     }
 
     /// For a connection that is going to wait: gives the allocation up and keeps no more than it
@@ -127,6 +138,19 @@ mod tests {
         push(&mut buffer, b"b");
         assert_eq!(buffer.unread(), b"ab");
         assert_eq!(buffer.bytes.len(), FIRST_CAPACITY);
+    }
+
+    #[test]
+    fn an_empty_buffer_widens_up_to_a_limit_and_one_in_use_does_not() {
+        let mut buffer = Buffer::default();
+        push(&mut buffer, b"a");
+        buffer.widen();
+        assert_eq!((buffer.unread(), buffer.allocated()), (&b"a"[..], FIRST_CAPACITY));
+        buffer.consume(1);
+        buffer.widen();
+        assert_eq!(buffer.allocated(), FIRST_CAPACITY * 2);
+        (0..10).for_each(|_| buffer.widen());
+        assert_eq!(buffer.allocated(), MAX_PASSING);
     }
 
     #[test]

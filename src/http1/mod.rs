@@ -11,7 +11,7 @@ mod reject;
 mod target;
 
 pub(crate) use body::BodyDecoder;
-pub(crate) use buffer::Buffer;
+pub(crate) use buffer::{Buffer, MAX_PASSING};
 pub(crate) use chunked::Piece;
 pub(crate) use encode::{CONTINUE, FINAL_CHUNK, Framing, Persistence, chunk_size_line, encode_head};
 pub(crate) use framing::BodyLength;
