@@ -219,13 +219,11 @@ impl RequestIds {
     }
 
     fn make(&mut self, id: &mut String) {
-        let (first, second) = (self.next(), self.next());
-        id.push_str("1-");
-        hexadecimal(id, clock::since_epoch().as_secs(), 8);
-        id.push('-');
-        hexadecimal(id, first, 8);
-        id.push('-');
-        hexadecimal(id, second, 12);
+        let mut text = *b"1-00000000-00000000-000000000000";
+        hexadecimal(&mut text[2..10], clock::since_epoch().as_secs());
+        hexadecimal(&mut text[11..19], self.next());
+        hexadecimal(&mut text[20..], self.next());
+        id.push_str(std::str::from_utf8(&text).unwrap_or_default()); // it is ASCII
     }
 
     /// SplitMix64.
@@ -237,11 +235,11 @@ impl RequestIds {
     }
 }
 
-/// The lowest `count` hexadecimal digits of `number`.
-fn hexadecimal(out: &mut String, number: u64, count: u32) {
-    for digit in (0..count).rev() {
-        let value = (number >> (digit * 4)) & 15;
-        out.push(char::from(b"0123456789abcdef"[value as usize]));
+/// The lowest digits of `number`, as many as `out` takes.
+fn hexadecimal(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 

@@ -4,8 +4,7 @@
 
 use super::{Key, Signal};
 use crate::link::Link;
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -105,15 +104,15 @@ impl Selector {
 
     /// Blocks until something is ready.
     pub fn wait(&self) -> io::Result<Signal> {
-        let mut events = Vec::new();
         // One event at a time: a second one would be stuck behind the first one's work.
-        events.reserve_exact(1);
+        let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
         loop {
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), None) {
-                Ok(_) | Err(Errno::INTR) => {}
+            match epoll::wait(&self.epoll, &mut events, None) {
+                Ok(0) | Err(Errno::INTR) => continue,
+                Ok(_) => {}
                 Err(error) => return Err(error.into()),
             }
-            let Some(event) = events.pop() else { continue };
+            let [event] = events;
             // A packed field has to be copied before it is looked at.
             let (flags, data) = (event.flags, event.data);
             return Ok(match data.u64() {
