@@ -23,10 +23,10 @@ const TURN: usize = 32;
 /// A body up to this size is collected before the request is served, so that a slow one holds no worker.
 const COLLECT_LIMIT: u64 = 16 * 1024;
 
-/// How much of an unread body is still taken in after the response: less than a new connection costs.
+/// Up to so much of an unread body of known length is taken in after the response: less than a new connection costs.
 const DISCARD_LIMIT: u64 = 64 * 1024;
 
-/// How long what is left of an unread body, or the peer's close, is waited for (nginx: 5 s).
+/// How long the next bytes of an unread body, or the peer's close, are waited for (nginx: 5 s).
 const LINGER: Duration = Duration::from_secs(2);
 
 /// What unfinished requests of all waiting connections may hold together.
@@ -231,7 +231,7 @@ impl Connection {
                 Ok(Some(0)) | Err(_) => return Step::Close, // a peer that breaks off is nothing to log
                 Ok(Some(_)) => {
                     // A head's time counts from its first byte, a body's from its last progress.
-                    if was_idle || matches!(self.phase, Phase::Collect(..)) {
+                    if was_idle || matches!(self.phase, Phase::Collect(..) | Phase::Discard(_)) {
                         self.since = shared.clock.now();
                     }
                 }
@@ -337,10 +337,7 @@ impl Connection {
         self.since = now;
         self.phase = match after {
             After::Next => Phase::Head,
-            After::Discard(mut decoder) => {
-                decoder.limit(DISCARD_LIMIT);
-                Phase::Discard(decoder)
-            }
+            After::Discard(decoder) => Phase::Discard(decoder),
             After::Linger => return self.linger(),
             After::Close => Phase::Over,
         };
@@ -370,7 +367,8 @@ impl Connection {
     }
 }
 
-/// A body worth waiting for after its response has been sent.
+/// A body worth waiting for after its response has been sent. How long a chunked one is shows too late to announce the
+/// close, and one that is not announced fails the client's next request: it is taken in whole.
 pub(crate) fn is_worth_discarding(decoder: &BodyDecoder) -> bool {
     decoder.known_left().is_none_or(|left| left <= DISCARD_LIMIT)
 }

@@ -408,6 +408,7 @@ impl Exchange<'_> {
         if self.body.decoder.is_done() {
             return After::Next;
         }
-        if self.may_still_be_read() { After::Discard(self.body.decoder) } else { After::Linger }
+        // The head said that the connection goes on.
+        if self.body.expects_continue { After::Linger } else { After::Discard(self.body.decoder) }
     }
 }

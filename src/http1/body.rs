@@ -62,11 +62,6 @@ impl BodyDecoder {
         left.min(self.allowed)
     }
 
-    /// Lowers the limit on what is still to come.
-    pub fn limit(&mut self, limit: u64) {
-        self.allowed = self.allowed.min(limit);
-    }
-
     /// What is left when the length is known.
     pub fn known_left(&self) -> Option<u64> {
         match &self.framing {

@@ -1,5 +1,6 @@
 use crate::support::{TestServer, config, get, post};
 use fc_runtime::Response;
+use std::io::Write;
 use std::time::Duration;
 
 fn path_server() -> TestServer {
@@ -61,6 +62,32 @@ fn a_large_unread_body_costs_the_connection_and_not_the_response() {
     let _ = client.try_send(&vec![b'x'; 1_000_000]);
     let reply = client.reply();
     assert_eq!((reply.text(), reply.header("connection")), ("/early", Some("close")));
+}
+
+#[test]
+fn a_connection_that_was_not_announced_to_close_goes_on_behind_any_unread_body() {
+    let server = TestServer::start(config(), |_, request| {
+        let path = request.path().to_owned();
+        Ok(if path.starts_with("/stream") {
+            Response::stream(move |_, out| Ok(out.write_all(path.as_bytes())?))
+        } else {
+            path.into()
+        })
+    });
+    let body = vec![b'x'; 1_000_000];
+    let chunked = [b"f4240\r\n", &body[..], b"\r\n0\r\n\r\n"].concat();
+    for (path, framing, body) in [
+        ("/chunked", "Transfer-Encoding: chunked", &chunked),
+        ("/stream-chunked", "Transfer-Encoding: chunked", &chunked),
+        ("/stream-known", "Content-Length: 1000000", &body),
+    ] {
+        let mut client = server.client();
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n"));
+        let reply = client.reply();
+        assert_eq!((reply.text(), reply.header("connection")), (path, None));
+        client.send([body, get("/next").as_bytes()].concat());
+        assert_eq!(client.reply().text(), "/next", "{path}");
+    }
 }
 
 #[test]
