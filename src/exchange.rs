@@ -94,7 +94,7 @@ fn run(worker: &mut Worker<'_>, mut connection: Box<Connection>, route: Route) -
         Ok(decoder) => decoder,
         Err(reject) => return connection.refuse(worker, reject),
     };
-    link.begin(shared.clock.now());
+    link.begin();
     worker.context.begin(match route {
         Route::Invoke(kind) => kind,
         Route::Hook(_) | Route::Health => Kind::Hook,
@@ -165,8 +165,8 @@ impl Exchange<'_> {
     }
 
     fn hook(&mut self, phase: Phase) {
-        self.mark_start(phase);
         let stretch = self.shared.pool.begin(self.peer.seat);
+        self.mark_start(phase);
         let outcome = match phase {
             Phase::Initialize => self.shared.lifecycle.initialize(self.context),
             Phase::PreStop => self.shared.lifecycle.pre_stop(self.context),
@@ -186,8 +186,8 @@ impl Exchange<'_> {
     }
 
     fn invoke(&mut self) {
-        self.mark_start(Phase::Invoke);
         let stretch = self.shared.pool.begin(self.peer.seat);
+        self.mark_start(Phase::Invoke);
         let invocation = match self.shared.lifecycle.begin(self.context) {
             Ok(invocation) => invocation,
             Err(failure) => return self.fail(&failure, Running { stretch, invocation: None }),

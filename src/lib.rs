@@ -47,6 +47,7 @@ mod output;
 mod peer;
 mod route;
 mod stalls;
+mod stdout;
 
 mod clock;
 mod latch;

@@ -29,9 +29,10 @@ const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 pub(crate) struct Link {
     stream: TcpStream,
-    /// Bytes moved in either direction since `busy_since`, while a worker is held by it.
+    /// Bytes moved in either direction since `stalled_since`.
     moved: AtomicU64,
-    busy_since: AtomicU64,
+    /// When a worker first waited for this peer in the present request; 0 before that.
+    stalled_since: AtomicU64,
 }
 
 /// What a peer is waited for.
@@ -43,7 +44,7 @@ pub(crate) enum Readiness {
 
 impl Link {
     pub fn new(stream: TcpStream) -> Link {
-        Link { stream, moved: AtomicU64::new(0), busy_since: AtomicU64::new(0) }
+        Link { stream, moved: AtomicU64::new(0), stalled_since: AtomicU64::new(0) }
     }
 
     pub fn socket(&self) -> &TcpStream {
@@ -129,15 +130,23 @@ impl Link {
         let _ = self.stream.shutdown(Shutdown::Both); // the peer may be gone already
     }
 
-    /// From `now` on a worker is held by this peer's request.
-    pub fn begin(&self, now: Moment) {
-        self.moved.store(0, Ordering::Relaxed);
-        self.busy_since.store(now.0, Ordering::Relaxed);
+    /// A request begins, and nobody has waited for its peer.
+    pub fn begin(&self) {
+        self.stalled_since.store(0, Ordering::Relaxed);
     }
 
-    /// Bytes per second since the request began; the fewer, the sooner it is cut.
+    /// A worker is about to wait for this peer. What the system took before says nothing of how it goes on.
+    pub fn stalls(&self, now: Moment) {
+        let first =
+            self.stalled_since.compare_exchange(0, now.0.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            self.moved.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes per second since it was first waited for; the fewer, the sooner it is cut.
     pub fn rate(&self, now: Moment) -> u64 {
-        let busy = now.since(Moment(self.busy_since.load(Ordering::Relaxed))).as_secs();
-        (self.moved.load(Ordering::Relaxed) + CREDIT) / (busy + 1)
+        let stalled = now.since(Moment(self.stalled_since.load(Ordering::Relaxed))).as_millis() as u64;
+        (self.moved.load(Ordering::Relaxed) + CREDIT).saturating_mul(1000) / (stalled + 1000)
     }
 }

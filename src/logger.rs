@@ -2,7 +2,7 @@
 //! on standard output. Only what is logged on the invocation's own thread carries its request id.
 
 #[cfg(feature = "logger")]
-use crate::{clock, config, marks};
+use crate::{clock, config, stdout};
 #[cfg(feature = "logger")]
 use env_filter::Filter;
 #[cfg(feature = "logger")]
@@ -75,7 +75,7 @@ fn print(record: &log::Record<'_>) {
     line.push(b' ');
     REQUEST_ID.with_borrow(|id| line.extend_from_slice(if id.is_empty() { "-" } else { id }.as_bytes()));
     let _ = writeln!(line, " [{}] {}", record.level(), record.args()); // a Vec takes everything
-    marks::write_to_stdout(&line);
+    stdout::write_line(&line);
 }
 
 /// What this thread logs from now on belongs to the request `id`.

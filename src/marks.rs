@@ -1,7 +1,6 @@
-//! The platform's Start and End lines on standard output (contract section 4), each written at once
-//! and without a lock, so that a reader that stands still holds up only who writes.
+//! The platform's Start and End lines (contract section 4).
 
-use std::io;
+use crate::stdout::write_line;
 
 /// What a line can hold and still be one atomic write to a pipe.
 const MAX_LINE: usize = 4096;
@@ -46,16 +45,5 @@ fn print(parts: &[&str]) {
     }
     line.truncate(MAX_LINE - 1);
     line.push(b'\n');
-    write_to_stdout(&line);
-}
-
-/// One line, as a whole where the system takes it so. A closed or full standard output loses it.
-pub(crate) fn write_to_stdout(mut line: &[u8]) {
-    while !line.is_empty() {
-        match rustix::io::write(rustix::stdio::stdout(), line) {
-            Ok(count) => line = line.get(count..).unwrap_or_default(),
-            Err(error) if io::Error::from(error).kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return, // nobody reads: the function's work matters more than the line
-        }
-    }
+    write_line(&line);
 }

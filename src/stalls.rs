@@ -16,6 +16,7 @@ pub(crate) struct Stalls {
 impl Stalls {
     /// A worker is about to wait for this peer.
     pub fn enter(&self, link: &Arc<Link>, now: Moment) {
+        link.stalls(now);
         let mut links = self.lock();
         links.push(link.clone());
         if links.len() <= MAX_STALLED {

@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// What a burst leaves behind: with 256 running calls and 512 peers that are waited for, it stays below the platform's
+/// 1,024 threads.
+const MAX_SPARES: usize = 200;
+
 pub(super) struct Spares<J> {
     inside: Mutex<Inside<J>>,
     /// There is a duty, or there will never be one.
@@ -41,6 +45,9 @@ impl<J> Spares<J> {
     /// Makes the calling worker one of them until there is something for it to do, or for `lifetime`.
     pub fn wait(&self, lifetime: Duration) -> Duty<J> {
         let mut inside = self.lock();
+        if inside.count >= MAX_SPARES {
+            return Duty::Leave;
+        }
         inside.count += 1;
         let (mut inside, _) = self
             .changed

@@ -7,6 +7,7 @@ mod subject;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -27,6 +28,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         idle_timeout: Duration::MAX,
         log: Arc::new(Log::silent()),
         watcher: Arc::new(watcher),
+        stopping: AtomicBool::new(false),
     });
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     let findings = examine(&mut subject, args.idle);

@@ -52,6 +52,11 @@ pub enum Kind {
 }
 
 impl Failure {
+    /// fc-local itself stops.
+    pub fn stopping() -> Failure {
+        Failure::Exhausted("the platform is stopping".to_owned())
+    }
+
     pub fn answer(&self, kind: Kind, request_id: &str, http_timeout_status: u16) -> Answer {
         let (status, code) = match self {
             Failure::Initialization(_) => {

@@ -12,7 +12,7 @@ use crate::memory::Memory;
 use crate::output::Role;
 use crate::platform::Surroundings;
 use crate::process::{self, Process};
-use crate::ready::{self, NotReady};
+use crate::ready::{self, NotReady, Wanted};
 use crate::{headers, id};
 
 pub struct Instance {
@@ -59,7 +59,8 @@ impl Instance {
             ),
         );
         let timeout = surroundings.args.start_timeout;
-        let host = match ready::wait(&process, port, timeout) {
+        let wanted = Wanted { port, configured: function.port, timeout, stopping: &surroundings.stopping };
+        let host = match ready::wait(&process, &wanted) {
             Ok(host) => host,
             Err(why) => {
                 process.end(Duration::ZERO);
@@ -180,6 +181,7 @@ fn not_ready(
         NotReady::Unreachable(address) => unhealthy(&format!(
             ": it listens on {address} only, where the platform cannot reach it; listen on 0.0.0.0"
         )),
+        NotReady::Stopping => StartError::Failed(Failure::stopping()),
         NotReady::TimedOut(ports) if port != function.port && ports.contains(&function.port) => {
             StartError::IgnoresPort(format!("it listens on {} instead of {port}", function.port))
         }

@@ -1,5 +1,6 @@
 //! The platform around one function: what its parts share, and its life from start to close.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub struct Surroundings {
     pub idle_timeout: Duration,
     pub log: Arc<Log>,
     pub watcher: Arc<Watcher>,
+    /// Nothing that is being started is waited for any longer.
+    pub stopping: AtomicBool,
 }
 
 pub struct Platform {
@@ -47,11 +50,17 @@ impl Platform {
             idle_timeout: scale.idle_timeout,
             log: Arc::clone(&log),
             watcher: Arc::clone(&watcher),
+            stopping: AtomicBool::new(false),
         });
         let scaler = Arc::new(Scaler::new(surroundings, function, scale.max_instances));
         let housekeeper = housekeeper::start(&scaler).context("cannot start a thread")?;
         let housekeeper = Mutex::new(Some(housekeeper));
         Ok(Platform { scaler, log, args: args.clone(), watcher, housekeeper })
+    }
+
+    /// Calls that run may finish; those that wait for an instance to start are refused.
+    pub fn stop_starting(&self) {
+        self.scaler.surroundings.stopping.store(true, Ordering::SeqCst);
     }
 
     /// Stops all instances; nothing of them is left afterwards.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ use crate::process::Process;
 /// A server that binds loopback first and all interfaces right after is given this long.
 const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
 
+/// Every so often a process is asked whether it has opened another port than its own; a look takes milliseconds.
+const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
+
 /// Why the port is of no use.
 pub enum NotReady {
     Exited(ExitStatus),
@@ -18,11 +22,23 @@ pub enum NotReady {
     Unreachable(IpAddr),
     /// Not open in time; the ports that are open instead.
     TimedOut(Vec<u16>),
+    /// fc-local itself is stopping.
+    Stopping,
 }
 
-/// Waits until `process` listens on `port`; the address to connect to.
-pub fn wait(process: &Process, port: u16, timeout: Duration) -> Result<IpAddr, NotReady> {
-    let start = Instant::now();
+/// What a process is waited for.
+pub struct Wanted<'a> {
+    pub port: u16,
+    /// What it opens when it does not know of `port`.
+    pub configured: u16,
+    pub timeout: Duration,
+    pub stopping: &'a AtomicBool,
+}
+
+/// Waits until `process` listens on its port; the address to connect to.
+pub fn wait(process: &Process, wanted: &Wanted<'_>) -> Result<IpAddr, NotReady> {
+    let (start, port) = (Instant::now(), wanted.port);
+    let mut next_look = LOOK_FOR_PORTS;
     loop {
         match reach(port) {
             Reach::Nowhere => {}
@@ -38,8 +54,18 @@ pub fn wait(process: &Process, port: u16, timeout: Duration) -> Result<IpAddr, N
         if let Some(status) = process.exited() {
             return Err(NotReady::Exited(status));
         }
+        if wanted.stopping.load(Ordering::SeqCst) {
+            return Err(NotReady::Stopping);
+        }
         let elapsed = start.elapsed();
-        if elapsed > timeout {
+        if port != wanted.configured && elapsed > next_look {
+            next_look += LOOK_FOR_PORTS;
+            let open = proc::ports_of(&proc::group_members(process.pid));
+            if open.contains(&wanted.configured) && !open.contains(&port) {
+                return Err(NotReady::TimedOut(open));
+            }
+        }
+        if elapsed > wanted.timeout {
             // Open, and not on the address that stands for the platform's side here.
             if let Some(address) = proc::listeners(port).first() {
                 return Err(NotReady::Unreachable(*address));

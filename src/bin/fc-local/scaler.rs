@@ -1,5 +1,6 @@
 //! Instances for calls: chosen by the rule in `slots.rs`, started when it says so, given back with the last byte.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ pub struct Scaler {
     pub surroundings: Arc<Surroundings>,
     max_instances: usize,
     state: Mutex<Slots>,
-    /// A slot is gone.
+    /// A slot is gone, or the first one has opened its port.
     gone: Condvar,
     pub(crate) housekeeper: crate::housekeeper::Bell,
 }
@@ -94,7 +95,7 @@ impl Scaler {
                         }
                         Next::Join { slot, attempt }
                     }
-                    Choice::Start => match self.place(state) {
+                    Choice::Start => match self.place(state)? {
                         Some(next) => next,
                         None => continue,
                     },
@@ -123,6 +124,8 @@ impl Scaler {
             Next::Start { slot, attempt, function, port } => {
                 let outcome = self.start(slot, &function, port);
                 attempt.finish(outcome.clone());
+                drop(self.lock()); // whoever has looked before waits by now
+                self.gone.notify_all();
                 (slot, outcome)
             }
         };
@@ -166,14 +169,21 @@ impl Scaler {
     }
 
     /// A slot and a port for a new instance: the first one gets the configured port. One that is just being stopped may
-    /// still hold it; then this waits, and the call chooses again.
-    fn place(&self, mut state: MutexGuard<'_, Slots>) -> Option<Next> {
+    /// still hold it; then this waits, and the call chooses again. So it does while the first one has not opened its
+    /// port: a function that ignores what it is told would open the same one twice.
+    fn place(&self, mut state: MutexGuard<'_, Slots>) -> Result<Option<Next>, Failure> {
+        if self.surroundings.stopping.load(Ordering::SeqCst) {
+            return Err(Failure::stopping());
+        }
+        if let Some(first) = state.first_start() {
+            return self.wait_for_first(state, &first).map(|()| None);
+        }
         let configured = state.function.port;
         let holder = state.slots.iter().find(|slot| slot.port == configured);
         let stopping = holder.is_some_and(|slot| matches!(slot.phase, Phase::Stopping));
         if stopping && !state.has_other(u64::MAX) {
             drop(self.gone.wait_timeout(state, Duration::from_millis(100)));
-            return None;
+            return Ok(None);
         }
         let port = if holder.is_none() && ready::is_free(configured) {
             configured
@@ -189,7 +199,17 @@ impl Scaler {
         };
         let function = Arc::clone(&state.function);
         let (slot, attempt) = state.add(port, Instant::now());
-        Some(Next::Start { slot, attempt, function, port })
+        Ok(Some(Next::Start { slot, attempt, function, port }))
+    }
+
+    /// Until the first instance has opened its port; its failure is that of all who wait for it.
+    fn wait_for_first(&self, state: MutexGuard<'_, Slots>, first: &Arc<Attempt>) -> Result<(), Failure> {
+        let is_starting = |state: &mut Slots| !state.has_other(u64::MAX) && first.outcome().is_none();
+        drop(self.gone.wait_while(state, is_starting));
+        match first.outcome() {
+            Some(Outcome::Failed(failure @ Failure::NotStarted { .. })) => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     /// Create: start process, port check, Initializer, first health check.
@@ -201,6 +221,7 @@ impl Scaler {
         if let Some(slot) = self.lock().get(slot) {
             slot.instance = Some(Arc::clone(&instance));
         }
+        self.gone.notify_all();
         self.housekeeper.ring_by(Instant::now() + crate::housekeeper::MEMORY_EVERY);
         let initialized = instance.initialize();
         let outcome = if initialized.is_ok() { health::first(&instance) } else { Ok(()) };
@@ -227,6 +248,15 @@ impl Scaler {
                     let why = format!("{ignores}, so one instance is all it can have here");
                     state.single = Some(why.clone());
                     Failure::Exhausted(why)
+                } else if state
+                    .slots
+                    .iter()
+                    .any(|other| other.id != slot && other.port == state.function.port)
+                {
+                    let port = state.function.port;
+                    Failure::Exhausted(format!(
+                        "{ignores}, and an instance that is just being replaced still holds port {port}"
+                    ))
                 } else {
                     let port = state.function.port;
                     let message = format!(

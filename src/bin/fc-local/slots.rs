@@ -56,6 +56,10 @@ impl Attempt {
         self.done.notify_all();
     }
 
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Bounded by the attempt itself: start and hooks have timeouts.
     pub fn wait(&self) -> Outcome {
         let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +105,7 @@ impl Slots {
     /// ready soon before a new one; a new one only when all are saturated.
     pub fn choose(&self, max: usize) -> Choice {
         if self.closing {
-            return Choice::Refuse("the platform is stopping".to_owned());
+            return Choice::Refuse(Failure::stopping().message());
         }
         let concurrency = self.function.concurrency;
         let with_room = || self.current().filter(|slot| slot.healthy && slot.in_flight < concurrency);
@@ -170,6 +174,17 @@ impl Slots {
 
     pub fn remove(&mut self, id: u64) {
         self.slots.retain(|slot| slot.id != id);
+    }
+
+    /// The start of the only instance, as long as its port is not open.
+    pub fn first_start(&self) -> Option<Arc<Attempt>> {
+        if self.has_other(u64::MAX) {
+            return None;
+        }
+        self.current().find_map(|slot| match &slot.phase {
+            Phase::Busy(attempt) => Some(Arc::clone(attempt)),
+            _ => None,
+        })
     }
 
     /// Whether another instance of the current configuration is up.

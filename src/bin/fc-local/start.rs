@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use fc_runtime::{Server, ServerConfig, Stopper};
+use fc_runtime::{Error, Server, ServerConfig, Stopper};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::args::StartArgs;
@@ -18,7 +18,7 @@ use crate::log::{self, Log};
 use crate::platform::{Platform, Scale};
 use crate::reload;
 
-/// What is in flight at Ctrl-C may finish for this long; a second Ctrl-C does not wait.
+/// Beside a call's own limits: what its response takes to be read.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A caller may pause for as long as a function may run.
@@ -31,6 +31,9 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let log = Log::to_stdout(args.platform.json);
     raise_descriptor_limit();
     let name = function.name.clone();
+    // A second Ctrl-C does not wait for it.
+    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |(_, timeout)| *timeout);
+    let drain = function.timeout + initializer + DRAIN;
     let platform = Arc::new(Platform::start(function, &args.platform, &scale, log)?);
     log::listen_to_library(&platform.log);
     let gateway = Arc::new(Gateway::new(Arc::clone(&platform)));
@@ -44,7 +47,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         // The platform's own limits are answered in the platform's own words.
         .max_body(u64::MAX)
         .body_timeout(PATIENT)
-        .drain_timeout(DRAIN);
+        .drain_timeout(drain);
     let server = match Server::bind_fn(config, move |_, request| Ok(serving.serve(request))) {
         Ok(server) => server,
         Err(error) => {
@@ -53,7 +56,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         }
     };
     let reloading = if args.watch { Some(reload::watch(&args.function, &platform)?) } else { None };
-    stop_on_signals(server.stopper(), Arc::clone(&platform.log))?;
+    stop_on_signals(server.stopper(), Arc::clone(&platform))?;
     let address = server.local_addr();
     platform.log.event(None, &format!("{name} is served on http://{address}/"));
     platform.log.event(None, &format!("try: curl http://{address}/"));
@@ -63,7 +66,12 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     );
     let result = server.run();
     drop(reloading);
-    gateway.close(DRAIN);
+    gateway.close(drain);
+    if let Err(error @ Error::DrainTimeout { .. }) = &result {
+        platform.log.warn(None, &format!("calls were cut: {error}"));
+        platform.close();
+        return Ok(ExitCode::FAILURE);
+    }
     platform.close();
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
@@ -77,7 +85,7 @@ fn raise_descriptor_limit() {
 }
 
 /// The first signal lets calls in flight finish, the second does not: instances are then killed by the watcher.
-fn stop_on_signals(stopper: Stopper, log: Arc<Log>) -> Result<()> {
+fn stop_on_signals(stopper: Stopper, platform: Arc<Platform>) -> Result<()> {
     let (mut signals, writer) = UnixStream::pair().context("cannot make a socket pair")?;
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)
@@ -86,7 +94,8 @@ fn stop_on_signals(stopper: Stopper, log: Arc<Log>) -> Result<()> {
     let wait = move || {
         let mut byte = [0];
         if signals.read_exact(&mut byte).is_ok() {
-            log.event(None, "stopping; once more to stop at once");
+            platform.log.event(None, "stopping when the calls in flight are over; once more to stop at once");
+            platform.stop_starting();
             stopper.stop();
         }
         if signals.read_exact(&mut byte).is_ok() {
