@@ -39,7 +39,11 @@ impl Source for WireBody<'_, '_> {
             return Err(error_of(reject));
         }
         match self.read_some(buf) {
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(self.refuse(Reject::BodyTimeout)),
+            Err(error) => Err(match error.kind() {
+                io::ErrorKind::TimedOut => self.refuse(Reject::BodyTimeout),
+                io::ErrorKind::UnexpectedEof => self.refuse(Reject::BodyEnd),
+                _ => error,
+            }),
             outcome => outcome,
         }
     }
@@ -142,6 +146,7 @@ impl WireBody<'_, '_> {
 fn error_of(reject: Reject) -> io::Error {
     let kind = match reject {
         Reject::BodyTimeout => io::ErrorKind::TimedOut,
+        Reject::BodyEnd => io::ErrorKind::UnexpectedEof,
         _ => io::ErrorKind::InvalidData,
     };
     io::Error::new(kind, reject)

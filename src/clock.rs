@@ -4,6 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// What waits with a deadline wakes up so often: a freeze within one that is longer would not be noticed.
+pub(crate) const STEP: Duration = Duration::from_secs(1);
+
 /// A wait that ends so much later than asked for was not scheduled late: the process was stopped.
 const FREEZE: Duration = Duration::from_secs(1);
 

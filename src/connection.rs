@@ -29,6 +29,9 @@ const DISCARD_LIMIT: u64 = 64 * 1024;
 /// How long the next bytes of an unread body, or the peer's close, are waited for (nginx: 5 s).
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long a peer whose connection is about to be closed may go on sending (nginx: 30 s).
+const LINGER_ALL: Duration = Duration::from_secs(30);
+
 /// What unfinished requests of all waiting connections may hold together.
 const HELD_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -61,8 +64,8 @@ enum Phase {
     Collect(Box<Head>, usize),
     /// What is left of a body that nobody wants.
     Discard(BodyDecoder),
-    /// Everything, until the peer has closed: it is to read the last response first.
-    Linger,
+    /// Everything, until the peer has closed or the time is up: it is to read the last response first.
+    Linger { until: Moment },
     /// Nothing: it is closed as it is.
     Over,
 }
@@ -183,6 +186,11 @@ impl Connection {
         matches!(self.phase, Phase::Head) && self.input.buffer.is_empty()
     }
 
+    /// Nothing, or only the beginning of a head, has ever come.
+    pub fn has_asked_nothing(&self) -> bool {
+        !self.served && matches!(self.phase, Phase::Head)
+    }
+
     pub fn idle_since(&self) -> Moment {
         self.since
     }
@@ -231,7 +239,7 @@ impl Connection {
                 Ok(Some(0)) | Err(_) => return Step::Close, // a peer that breaks off is nothing to log
                 Ok(Some(_)) => {
                     // A head's time counts from its first byte, a body's from its last progress.
-                    if was_idle || matches!(self.phase, Phase::Collect(..) | Phase::Discard(_)) {
+                    if was_idle || !matches!(self.phase, Phase::Head) {
                         self.since = shared.clock.now();
                     }
                 }
@@ -256,7 +264,7 @@ impl Connection {
                 self.discard();
                 if matches!(self.phase, Phase::Head) { self.look_for_head(head, max_body) } else { None }
             }
-            Phase::Linger => {
+            Phase::Linger { .. } => {
                 self.input.buffer.consume(usize::MAX);
                 None
             }
@@ -325,9 +333,12 @@ impl Connection {
             Phase::Head if idle => (config.idle_timeout, Step::Close),
             Phase::Head => (Some(config.head_timeout), Step::Refuse(Reject::HeadTimeout)),
             Phase::Collect(..) => (Some(config.body_timeout), Step::Refuse(Reject::BodyTimeout)),
-            Phase::Discard(_) | Phase::Linger | Phase::Over => (Some(LINGER), Step::Close),
+            Phase::Discard(_) | Phase::Linger { .. } | Phase::Over => (Some(LINGER), Step::Close),
         };
         self.deadline = timeout.map(|timeout| self.since.after(timeout));
+        if let (Phase::Linger { until }, Some(deadline)) = (&self.phase, &mut self.deadline) {
+            *deadline = (*deadline).min(*until);
+        }
         self.deadline.is_some_and(|deadline| deadline <= now).then_some(outcome)
     }
 
@@ -347,7 +358,7 @@ impl Connection {
     /// connection under the response.
     fn linger(&mut self) {
         self.link.end_sending();
-        self.phase = Phase::Linger;
+        self.phase = Phase::Linger { until: self.since.after(LINGER_ALL) };
         self.input.more = true;
     }
 

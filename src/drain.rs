@@ -1,6 +1,7 @@
 //! The end of a server: what has reached it is answered, the function is told, and all within a time.
 
 use crate::accept::accept_all;
+use crate::clock::{Moment, STEP};
 use crate::connection::Connection;
 use crate::context::{Context, Kind};
 use crate::error::Error;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// A client that has only just connected is about to send.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// What has not become a request so long after the signal will not be answered any more.
+const INCOMPLETE: Duration = Duration::from_secs(5);
 
 /// When descriptors run out while the listen queue is emptied.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
@@ -43,14 +47,15 @@ pub(crate) fn drain(shared: &Arc<Shared>) -> Result<(), Error> {
         shared.clock.waited(began, grace);
     }
     shared.ready.stop(|connection| serve_or_close(shared, connection));
-    let open = wait_until_empty(shared, deadline.since(shared.clock.now()), limit);
+    let open = wait_until_empty(shared, deadline);
     let running = shared.running.load(Ordering::SeqCst);
     if open > 0 {
-        log::error!("{open} connections with {running} invocations cut after {limit:?}");
+        let waited = shared.clock.now().since(began);
+        log::error!("{open} connections with {running} invocations cut after {waited:.1?}");
         shared.ready.cut_all();
     }
     pre_stop(shared, deadline.since(shared.clock.now()).max(MIN_PRE_STOP));
-    if open > 0 { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
+    if running > 0 { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
 }
 
 /// Ends the workers; returns when none is left but those that the author's code holds up.
@@ -71,18 +76,22 @@ fn serve_or_close(shared: &Arc<Shared>, mut connection: Box<Connection>) {
     shared.ready.close(connection);
 }
 
-/// Waits in steps, so that a freeze in between is noticed and does not count.
-fn wait_until_empty(shared: &Shared, mut left: Duration, limit: Duration) -> usize {
-    let deadline = shared.clock.now().after(left);
+/// Waits for what is in flight, in steps, so that a freeze in between is noticed and does not count. Returns how many
+/// connections are left.
+fn wait_until_empty(shared: &Shared, deadline: Moment) -> usize {
+    let began = shared.clock.now();
     loop {
-        let began = shared.clock.now();
-        let open = shared.ready.wait_until_empty(left);
-        shared.clock.waited(began, left);
-        left = deadline.since(shared.clock.now());
-        if open == 0 || left.is_zero() {
+        let now = shared.clock.now();
+        let step = deadline.since(now).min(STEP);
+        let open = shared.ready.wait_until_empty(step);
+        shared.clock.waited(now, step);
+        let now = shared.clock.now();
+        let is_nothing_in_flight =
+            shared.running.load(Ordering::SeqCst) == 0 && now.since(began) > INCOMPLETE;
+        if open == 0 || now >= deadline || is_nothing_in_flight {
             return open;
         }
-        log::debug!("{open} connections left, {left:?} of {limit:?}");
+        log::debug!("{open} connections left");
     }
 }
 

@@ -318,7 +318,9 @@ impl Exchange<'_> {
     fn answer(&mut self, answer: Answer<'_>) {
         self.settle_body();
         let framing = self.framing_for(answer.status, Framing::Length(answer.body.len() as u64));
-        self.keep_alive &= !self.is_stopping() && (self.body.decoder.is_done() || self.may_still_be_read());
+        self.keep_alive &= !self.is_stopping()
+            && self.body.reject.is_none()
+            && (self.body.decoder.is_done() || self.may_still_be_read());
         self.set_head(answer.status, framing, [answer.lines, answer.fc_status]);
         let body = if self.has_body(answer.status) { answer.body } else { b"" };
         self.sent(|output| output.send_whole(body));

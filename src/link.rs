@@ -150,3 +150,31 @@ impl Link {
         (self.moved.load(Ordering::Relaxed) + CREDIT).saturating_mul(1000) / (stalled + 1000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn link() -> Link {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        Link::new(listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn what_the_system_took_before_a_peer_was_waited_for_does_not_protect_it() {
+        let (stuck, newcomer) = (link(), link());
+        let at = |milliseconds| Moment::default().after(Duration::from_millis(milliseconds));
+        stuck.begin();
+        stuck.moved.store(400_000, Ordering::Relaxed);
+        stuck.stalls(at(1000));
+        newcomer.begin();
+        newcomer.stalls(at(1100));
+        assert!(stuck.rate(at(1150)) < newcomer.rate(at(1150)), "the older one goes");
+        newcomer.moved.store(10_000, Ordering::Relaxed);
+        newcomer.stalls(at(2000));
+        stuck.stalls(at(2000));
+        assert!(stuck.rate(at(9000)) < newcomer.rate(at(9000)), "and who moves nothing");
+    }
+}

@@ -1,6 +1,7 @@
 //! Waiting for a peer: how long a worker lets itself be held up by one that neither sends nor
 //! takes, and who does the worker's share meanwhile.
 
+use crate::clock::{Moment, STEP};
 use crate::gate::Gate;
 use crate::link::{Link, Readiness};
 use crate::pool::{Duty, Seat};
@@ -67,25 +68,36 @@ impl Peer<'_> {
             if now >= deadline {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.wait(readiness, deadline.since(now))?;
+            self.wait(readiness, deadline)?;
         }
     }
 
-    fn wait(&self, readiness: Readiness, timeout: Duration) -> io::Result<()> {
+    fn wait(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
         let shared = self.shared;
         shared.pool.will_block(self.seat);
         if let Some((gate, next)) = self.gate.and_then(|gate| Some((gate, gate.leave()?))) {
             self.hand_over(gate, next);
         }
-        let began = shared.clock.now();
-        shared.stalls.enter(self.link, began);
-        let waited = self.link.wait(readiness, timeout);
+        shared.stalls.enter(self.link, shared.clock.now());
+        let waited = self.wait_in_steps(readiness, deadline);
         shared.stalls.leave(self.link);
-        shared.clock.waited(began, timeout);
         if let Some(gate) = self.gate {
             gate.reenter();
         }
-        waited.map(|_| ())
+        waited
+    }
+
+    fn wait_in_steps(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
+        let clock = &self.shared.clock;
+        loop {
+            let began = clock.now();
+            let step = deadline.since(began).min(STEP);
+            let is_ready = self.link.wait(readiness, step)?;
+            clock.waited(began, step);
+            if is_ready || clock.now() >= deadline {
+                return Ok(());
+            }
+        }
     }
 
     /// Somebody else runs the call that may run now.

@@ -6,7 +6,7 @@
 mod selector;
 mod table;
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, STEP};
 use crate::connection::Connection;
 use crate::link::Link;
 use rustix::fd::AsFd;
@@ -241,7 +241,8 @@ impl ReadySet {
         ready
     }
 
-    /// Sets the timer to the earliest deadline, unless it comes no later anyway.
+    /// Sets the timer to the earliest deadline, or to the next look whether the process was frozen, unless it comes no
+    /// later anyway.
     fn arm(&self, table: &mut Table, clock: &Clock) {
         let first = table.deadlines.first().map(|(deadline, _)| *deadline);
         let Some(earliest) = first.into_iter().chain(table.accept_again).min() else { return };
@@ -249,6 +250,7 @@ impl ReadySet {
             return;
         }
         let now = clock.now();
+        let earliest = earliest.min(now.after(STEP));
         match self.selector.set_timer(earliest.since(now)) {
             Ok(()) => table.armed = Some((earliest, now)),
             Err(error) => log::warn!("cannot set a timer: {error}"),
@@ -285,7 +287,7 @@ impl ReadySet {
         self.lock().open
     }
 
-    /// Frees descriptors: of connections that never sent a request, the longest-silent first, then
+    /// Frees descriptors: of connections that never sent a whole head, the longest-silent first, then
     /// of those idle for longest, and last of those that have only just come; but none for which
     /// something has arrived. One, or of thousands a few, so that looking for them stays cheap.
     /// Returns how many it closed.
@@ -294,7 +296,7 @@ impl ReadySet {
         let count = 1 + (table.open / 64).min(15);
         let (mut closed, mut spared) = (Vec::new(), Vec::new());
         while closed.len() < count && spared.len() < MAX_SPARED {
-            let idle = table.parked().filter(|connection| connection.is_idle());
+            let idle = table.parked().filter(|it| it.is_idle() || it.has_asked_nothing());
             let order = |connection: &&Connection| {
                 let (served, since) = (connection.has_served(), connection.idle_since());
                 (!served && now.since(since) < NEWCOMER, served, since)

@@ -37,10 +37,11 @@ impl BodyDecoder {
             Framing::Known(left) => Piece::Data((*left).min(input.len() as u64) as usize),
             Framing::Chunked(decoder) => decoder.look(input)?,
         };
-        match piece {
-            Piece::Data(count) if count as u64 > self.allowed => Err(Reject::BodyTooLarge),
-            piece => Ok(piece),
-        }
+        let announced = match &self.framing {
+            Framing::Known(_) => 0,
+            Framing::Chunked(decoder) => decoder.data_left(),
+        };
+        if announced > self.allowed { Err(Reject::BodyTooLarge) } else { Ok(piece) }
     }
 
     /// So many bytes of the data just announced were consumed.
@@ -98,10 +99,13 @@ mod tests {
     fn a_body_over_the_limit_is_refused_as_soon_as_it_is_known() {
         assert_eq!(BodyDecoder::new(BodyLength::Known(11), 10).err(), Some(Reject::BodyTooLarge));
         let mut body = BodyDecoder::new(BodyLength::Chunked, 10).unwrap();
-        assert_eq!(body.look(b"b\r\n0123456789X"), Ok(Piece::Skip(3)));
+        assert_eq!(body.look(b"b\r\n"), Err(Reject::BodyTooLarge), "before any of it has come");
+        let mut body = BodyDecoder::new(BodyLength::Chunked, 10).unwrap();
+        assert_eq!(body.look(b"a\r\n0123456789"), Ok(Piece::Skip(3)));
         assert_eq!(body.look(b"0123456789"), Ok(Piece::Data(10)));
         body.took(10);
-        assert_eq!(body.look(b"X"), Err(Reject::BodyTooLarge));
+        assert_eq!(body.look(b"\r\n1\r\n"), Ok(Piece::Skip(2)));
+        assert_eq!(body.look(b"1\r\n"), Err(Reject::BodyTooLarge));
     }
 
     #[test]

@@ -140,11 +140,12 @@ fn is_field_line(line: &[u8]) -> bool {
 /// `chunk-size [ chunk-ext ]`: hexadecimal digits alone, where `from_str_radix` would take a sign.
 fn parse_chunk_line(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    // 15 digits are more than any body has, and cannot overflow.
-    if digits == 0 || digits > 15 || !is_chunk_extensions(&line[digits..]) {
+    if digits == 0 || !is_chunk_extensions(&line[digits..]) {
         return None;
     }
-    line[..digits].iter().try_fold(0u64, |sum, &b| Some(sum * 16 + u64::from(char::from(b).to_digit(16)?)))
+    line[..digits]
+        .iter()
+        .try_fold(0u64, |sum, &b| sum.checked_mul(16)?.checked_add(u64::from(char::from(b).to_digit(16)?)))
 }
 
 /// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )`
@@ -254,6 +255,12 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_size_may_have_leading_zeros() {
+        let wire = b"00000000000000000005\r\nhello\r\n00000000000000000000\r\n\r\n";
+        assert_eq!(decode(wire, &[]), Ok(Some((b"hello".to_vec(), 0))));
+    }
+
+    #[test]
     fn a_malformed_chunk_line_is_refused() {
         for line in [
             "",
@@ -270,7 +277,7 @@ mod tests {
             "5;a=\"b",
             "5,a",
             "5;a b",
-            "1000000000000000",
+            "10000000000000000",
             "5;a=\"\u{1}\"",
             "5\n",
             "5;a\nb",

@@ -27,6 +27,7 @@ pub(crate) enum Reject {
     ChunkSize,
     ChunkEnd,
     Trailers,
+    BodyEnd,
     HeadTimeout,
     BodyTimeout,
     /// Not the peer's doing: too much waits already.
@@ -73,6 +74,7 @@ impl Reject {
             Reject::ChunkSize => "malformed chunk size or extension (RFC 9112 section 7.1)",
             Reject::ChunkEnd => "chunk not followed by a line end (RFC 9112 section 7.1)",
             Reject::Trailers => "malformed trailer section (RFC 9112 section 7.1.2)",
+            Reject::BodyEnd => "request body ended early (RFC 9112 section 8)",
             Reject::HeadTimeout => "request head not complete in time",
             Reject::BodyTimeout => "request body stalled",
             Reject::Overloaded => "too many requests wait",

@@ -1,6 +1,7 @@
 //! The request target (RFC 9112 section 3.2): which of its forms it is, and where its path and query lie.
 
 use super::reject::Reject;
+use core::net::Ipv6Addr;
 
 /// RFC 9112 section 3 asks for at least 8000 bytes; nginx and Apache stop near 8 KiB too.
 pub(super) const MAX_TARGET: usize = 8 * 1024;
@@ -67,18 +68,27 @@ pub(super) fn is_host(host: &[u8]) -> bool {
         _ => (host, None),
     };
     let name_is_valid = match name {
-        [b'[', inner @ .., b']'] => {
-            !inner.is_empty()
-                && inner.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~:!$&'()*+;=".contains(b))
-        }
-        _ => !name.is_empty() && name.iter().all(|b| is_reg_name(*b)),
+        [b'[', inner @ .., b']'] => is_ip_literal(inner),
+        _ => !name.is_empty() && is_reg_name(name),
     };
     name_is_valid && port.is_none_or(|port| port.iter().all(u8::is_ascii_digit))
 }
 
+/// RFC 3986 section 3.2.2; nobody has ever defined a version of IPvFuture.
+fn is_ip_literal(literal: &[u8]) -> bool {
+    std::str::from_utf8(literal).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+}
+
 /// RFC 3986 section 3.2.2 without the comma, which would make a list of it.
-fn is_reg_name(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&b)
+fn is_reg_name(mut name: &[u8]) -> bool {
+    loop {
+        name = match name {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest,
+            [b, rest @ ..] if b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(b) => rest,
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,12 +133,39 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_and_a_port() {
-        for host in ["h", "h:80", "127.0.0.1:9000", "[::1]", "[::1]:80", "a-b.c_d", "h:"] {
+        for host in [
+            "h%41",
+            "[2001:db8::1.2.3.4]",
+            "h",
+            "h:80",
+            "127.0.0.1:9000",
+            "[::1]",
+            "[::1]:80",
+            "a-b.c_d",
+            "h:",
+        ] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
-        for host in
-            ["", ":80", "a b", "a,b", "u@h", "h/p", "h?q", "h#f", "h:8x", "[::1", "[]", "a\\b", "h:1:2"]
-        {
+        for host in [
+            "%zz",
+            "h%4",
+            "[::zz]",
+            "[1.2.3.4]",
+            "[v1.a]",
+            "",
+            ":80",
+            "a b",
+            "a,b",
+            "u@h",
+            "h/p",
+            "h?q",
+            "h#f",
+            "h:8x",
+            "[::1",
+            "[]",
+            "a\\b",
+            "h:1:2",
+        ] {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
     }

@@ -33,6 +33,18 @@ fn a_half_head_survives_a_freeze() {
 }
 
 #[test]
+fn a_half_head_survives_freezes_that_are_shorter_than_its_limit() {
+    let process = Process::start("hello", &[("HEAD_TIMEOUT", "4")]);
+    let mut client = process.client();
+    client.send("GET / HTTP/1.1\r\nHos");
+    settle(&process);
+    freeze(&process, || {});
+    freeze(&process, || {});
+    client.send("t: h\r\n\r\n");
+    assert_eq!(client.reply().status, 200, "{}", client.scene());
+}
+
+#[test]
 fn a_small_body_survives_a_freeze() {
     let head = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc";
     is_answered_across_a_freeze("hello", head, "def");

@@ -50,3 +50,30 @@ fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
     until("the process has ended", || process.child.try_wait().unwrap().is_some());
     assert_eq!(process.child.wait().unwrap().code(), Some(1));
 }
+
+#[test]
+fn a_standard_output_that_nobody_reads_costs_its_lines_and_not_the_server() {
+    let process = Process::start("hello", &[("HEALTH_PATH", "/healthz")]);
+    let mut clients = [process.client(), process.client()];
+    for client in &mut clients {
+        for _ in 0..1000 {
+            client.send(get("/")); // two lines each: more than a pipe holds
+            assert_eq!(client.reply().status, 200);
+        }
+    }
+    assert_eq!(process.request(get("/healthz")).status, 200);
+    process.signal("TERM");
+    let (code, out, error) = process.end();
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.lines().all(|line| line.starts_with("FC ")), "{out}");
+}
+
+#[test]
+fn half_a_request_neither_holds_up_the_stop_nor_makes_it_a_failure() {
+    let process = Process::start("hello", &[("HEAD_TIMEOUT", "60"), ("DRAIN_TIMEOUT", "60")]);
+    let mut client = process.client();
+    client.send("GET / HT");
+    process.signal("TERM");
+    let (code, out, error) = process.end(); // within half of what it is allowed
+    assert_eq!(code, Some(0), "{out}{error}");
+}

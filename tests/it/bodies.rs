@@ -204,3 +204,25 @@ fn a_body_that_waits_for_its_client_does_not_count_as_running() {
     slow.send("x");
     assert_eq!(slow.reply().text(), "1");
 }
+
+#[test]
+fn a_body_that_ends_early_is_the_clients_fault_and_not_the_functions() {
+    let server = TestServer::start(config(), |_, mut request| Ok(request.read_to_vec()?.into()));
+    for body in ["Content-Length: 50000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"] {
+        let mut client = server.client();
+        client.send(format!("POST / HTTP/1.1\r\nHost: h\r\n{body}"));
+        client.end_sending();
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.header("connection")), (400, Some("close")), "{body}");
+    }
+}
+
+#[test]
+fn a_malformed_body_that_a_hook_does_not_read_ends_the_connection_and_says_so() {
+    let server = TestServer::start(config(), |_, _| Ok("fine".into()));
+    let mut client = server.client();
+    client.send("POST /initialize HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
+    client.assert_closed();
+}

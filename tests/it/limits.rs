@@ -190,3 +190,13 @@ fn a_stream_in_progress_is_no_idle_connection() {
     test.let_go(1);
     assert_eq!(stream.reply().text(), "begun");
 }
+
+#[test]
+fn connections_that_never_sent_a_whole_head_make_room_for_others() {
+    let server = TestServer::start(config().max_connections(4), |_, _| Ok("fine".into()));
+    let mut half: Vec<_> = (0..4).map(|_| server.client()).collect();
+    for client in &mut half {
+        client.send("G");
+    }
+    assert_eq!(server.request(get("/")).status, 200);
+}
