@@ -50,6 +50,7 @@ type Body<J> = Box<dyn Fn(Duty<J>, &Seat) + Send + Sync>;
 
 pub(crate) struct Pool<J> {
     clock: Arc<Clock>,
+    limit: usize,
     waiting: AtomicUsize,
     spares: Spares<J>,
     ended: Condvar,
@@ -76,9 +77,11 @@ pub(crate) struct Stretch {
 }
 
 impl<J: Send + 'static> Pool<J> {
-    pub fn new(clock: Arc<Clock>) -> Pool<J> {
+    /// A pool of at most so many workers.
+    pub fn new(clock: Arc<Clock>, limit: usize) -> Pool<J> {
         Pool {
             clock,
+            limit,
             waiting: AtomicUsize::new(0),
             spares: Spares::new(),
             ended: Condvar::new(),
@@ -211,6 +214,9 @@ impl<J: Send + 'static> Pool<J> {
     /// Has a spare do this, or a new worker.
     pub fn summon(self: &Arc<Self>, duty: Duty<J>) -> Result<(), Duty<J>> {
         let Err(duty) = self.spares.give(duty) else { return Ok(()) };
+        if self.lock_stamps().len() >= self.limit {
+            return Err(duty); // those that are about to give up a peer are the next ones free
+        }
         // The duty comes back when the system has no thread to give.
         let (hand, handed) = (Arc::new(Mutex::new(Some(duty))), self.clone());
         let taken = hand.clone();

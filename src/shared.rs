@@ -20,6 +20,10 @@ use std::sync::{Arc, Mutex};
 /// are busy. It calls one at a time; more wait.
 const MAX_HOOKS: usize = 8;
 
+/// Workers beside those that run invocations: in hooks, waiting for peers, spare. With the default of 256 that makes
+/// 1,000, of the 1,024 threads that the platform allows.
+const OTHER_WORKERS: usize = 744;
+
 pub(crate) struct Shared {
     pub config: ServerConfig,
     pub clock: Arc<Clock>,
@@ -67,9 +71,9 @@ impl Shared {
             invocations: Gate::new(config.max_workers),
             hooks: Gate::new(MAX_HOOKS),
             environment: config.environment.then(Arc::default),
+            pool: Arc::new(Pool::new(clock.clone(), config.max_workers.saturating_add(OTHER_WORKERS))),
             config,
             ready: ReadySet::new()?,
-            pool: Arc::new(Pool::new(clock.clone())),
             lifecycle,
             stalls: Stalls::default(),
             acceptor: Mutex::new(Acceptor::new(listener)),

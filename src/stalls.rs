@@ -3,7 +3,9 @@
 
 use crate::clock::Moment;
 use crate::link::Link;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// With 256 running calls this leaves room below the platform's 1,024 threads.
 const MAX_STALLED: usize = 512;
@@ -11,6 +13,9 @@ const MAX_STALLED: usize = 512;
 #[derive(Default)]
 pub(crate) struct Stalls {
     links: Mutex<Vec<Arc<Link>>>,
+    cut: AtomicU64,
+    /// When that was logged last.
+    logged: AtomicU64,
 }
 
 impl Stalls {
@@ -22,10 +27,24 @@ impl Stalls {
         if links.len() <= MAX_STALLED {
             return;
         }
-        let slowest = links.iter().enumerate().min_by_key(|(_, link)| link.rate(now));
-        if let Some((at, _)) = slowest {
-            links.swap_remove(at).cut();
-            log::warn!("over {MAX_STALLED} peers are waited for: the slowest one is cut");
+        let slowest = links.iter().enumerate().min_by_key(|(_, link)| link.rate(now)).map(|(at, _)| at);
+        let cut = slowest.map(|at| links.swap_remove(at));
+        drop(links);
+        if let Some(link) = cut {
+            link.cut();
+            self.log_cut(now);
+        }
+    }
+
+    /// At most once a second: there may be thousands of them.
+    fn log_cut(&self, now: Moment) {
+        let count = self.cut.fetch_add(1, Ordering::Relaxed) + 1;
+        let last = self.logged.load(Ordering::Relaxed);
+        let is_due = last == 0 || now.since(Moment(last)) >= Duration::from_secs(1);
+        if is_due
+            && self.logged.compare_exchange(last, now.0.max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            log::warn!("over {MAX_STALLED} peers are waited for: the slowest are cut, {count} so far");
         }
     }
 

@@ -13,7 +13,7 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let pool: Arc<Pool<u32>> = Arc::new(Pool::new(Arc::new(Clock::new())));
+    let pool: Arc<Pool<u32>> = Arc::new(Pool::new(Arc::new(Clock::new()), 100));
     let _ = pool.wanted.set(2); // whatever machine this is
     let ((wait, waits), (work, works), (events, event)) = (unbounded(), unbounded(), unbounded());
     let weak = Arc::downgrade(&pool);
