@@ -33,7 +33,7 @@ fn this_crates_example_passes_everything() {
     for (name, (verdict, reason)) in &findings {
         assert_eq!(verdict, "pass", "{name}: {reason}");
     }
-    assert_eq!(findings.len(), 15);
+    assert_eq!(findings.len(), 16);
 }
 
 #[test]
@@ -145,6 +145,12 @@ fn each_broken_rule_is_found_by_its_own_test() {
             findings.iter().filter(|(name, (v, _))| name.as_str() != rule && v != "pass" && v != "skip");
         assert_eq!(others.count(), 0, "{rule}: {findings:?}");
     }
+}
+
+#[test]
+fn a_server_of_one_connection_at_a_time_is_warned_and_does_not_fail() {
+    let (code, findings) = check(&[], &naughty("concurrency"));
+    assert_eq!((code, findings["connections"].0.as_str()), (Some(0), "warn"), "{findings:?}");
 }
 
 #[test]

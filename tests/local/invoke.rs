@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use crate::harness::{Scratch, example, fc_local, python};
+use crate::harness::{Scratch, eventually, example, fc_local, kill, python};
 use crate::port::reserved_port;
 
 fn invoke_with(arguments: &[&str], input: &[u8], command: &[String]) -> Output {
@@ -56,6 +56,7 @@ fn events_come_from_the_argument_a_file_or_standard_input() {
     };
     assert_eq!(body(invoke(&["--event-file", &file])), "ZnJvbSBhIGZpbGU=");
     assert_eq!(body(invoke_with(&["--event-file", "-"], b"piped", &python())), "cGlwZWQ=");
+    assert_eq!(body(invoke_with(&["-"], b"piped", &python())), "cGlwZWQ=");
     assert_eq!(body(invoke(&["--event", "text"])), "dGV4dA==");
     assert_eq!(body(invoke(&[])), "");
 }
@@ -123,6 +124,39 @@ fn json_is_one_object_per_line() {
 }
 
 #[test]
+fn ctrl_c_stops_the_function_with_its_pre_stop() {
+    let scratch = Scratch::new();
+    let trace = scratch.path("trace");
+    let child = fc_local()
+        .args(["invoke", "--port", &reserved_port().to_string(), "--timeout", "60s", "--pre-stop"])
+        .args(["--env", &format!("TRACE={trace}"), "--http", "GET /hang", "--"])
+        .args(python())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("fc-local");
+    let traced =
+        |text: &str| std::fs::read_to_string(&trace).unwrap_or_default().contains(text).then_some(());
+    eventually("it is called", || traced("hanging"));
+    kill("INT", child.id());
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("PreStop took"), "{}", stderr(&output));
+}
+
+#[test]
+fn everything_on_stderr_is_json_when_asked_for() {
+    for arguments in [["--json", "--http", "GET /"], ["--json", "--event", "{}"]] {
+        let output = invoke(&arguments);
+        let text = stderr(&output);
+        assert!(text.lines().count() > 1, "{text}");
+        for line in text.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_says_what_to_type() {
     let scratch = Scratch::new();
     for (arguments, wanted) in [
@@ -135,6 +169,8 @@ fn wrong_usage_says_what_to_type() {
         (vec!["start", "--initializer", "--initializer-command", "x", "--", "true"], "cannot be used with"),
         (vec!["start", "--initializer-command", "sh -c 'x", "--", "true"], "check its quotes"),
         (vec!["start", "--listen", "192.0.2.1:1", "--", "true"], "choose another address with --listen"),
+        (vec!["start", "--listen", "80x", "--", "true"], "such as 127.0.0.1:8080, localhost:8080 or 8080"),
+        (vec!["invoke", "--http", "/", "--header", "X-Fc-A: b", "--", "true"], "the platform refuses x-fc-*"),
         (vec!["invoke", "--http", "GET", "--", "true"], "write it as 'GET /path?x=1'"),
     ] {
         let output = fc_local().args(&arguments).current_dir(scratch.path("")).output().expect("fc-local");

@@ -78,6 +78,20 @@ fn a_function_that_ignores_its_port_has_one_instance_and_the_refusal_says_why() 
 }
 
 #[test]
+fn a_function_that_ignores_its_port_has_one_instance_also_when_its_first_calls_come_at_once() {
+    let fc = start(&["--env", "FIXED_PORT={port}"]);
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| fc.get("/").status)).collect();
+        calls.into_iter().map(|call| call.join().expect("answered")).collect()
+    });
+    assert!(
+        statuses.contains(&200) && statuses.iter().all(|status| [200, 429].contains(status)),
+        "{statuses:?}"
+    );
+    assert_eq!(fc.get("/").status, 200, "it goes on working");
+}
+
+#[test]
 fn the_instance_is_kept_between_calls() {
     let fc = start(&[]);
     let instance = fc.get("/").json()["instance"].clone();

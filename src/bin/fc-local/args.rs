@@ -4,7 +4,7 @@
     reason = "the comments are the help text, and brackets in it hold defaults"
 )]
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct StartArgs {
     /// Where callers connect
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
     pub listen: SocketAddr,
     /// Start anew when the code or the template changes
     #[arg(long)]
@@ -64,9 +64,11 @@ pub struct InvokeArgs {
     /// The event
     #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "http"])]
     pub event: Option<String>,
-    /// A file with the event; '-' is standard input
+    /// A file with the event; '-' is standard input, also without the option
     #[arg(long, value_name = "FILE", conflicts_with = "http")]
     pub event_file: Option<PathBuf>,
+    #[arg(value_name = "-", hide = true, value_parser = ["-"], conflicts_with_all = ["event", "event_file", "http"])]
+    pub standard_input: Option<String>,
     /// An HTTP call instead of an event, as in 'GET /path?x=1'
     #[arg(long, value_name = "REQUEST")]
     pub http: Option<String>,
@@ -85,7 +87,7 @@ pub struct InvokeArgs {
 #[derive(Args)]
 pub struct CheckArgs {
     /// Time an idle connection must live, up to 15m
-    #[arg(long, default_value = "20s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "20s", value_parser = duration_within::<0, 900>, value_name = "TIME")]
     pub idle: Duration,
     #[command(flatten)]
     pub function: FunctionArgs,
@@ -267,6 +269,17 @@ fn duration_within<const LOW: u64, const HIGH: u64>(text: &str) -> Result<Durati
         return Err(format!("the platform allows {LOW} to {HIGH} seconds"));
     }
     Ok(value)
+}
+
+/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| format!("'{text}' is not an address such as 127.0.0.1:8080, localhost:8080 or 8080"))?;
+    found.next().ok_or_else(|| format!("'{text}' has no address"))
 }
 
 fn concurrency(text: &str) -> Result<usize, String> {

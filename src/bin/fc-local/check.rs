@@ -5,6 +5,7 @@ mod probes;
 mod report;
 mod subject;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,6 +32,9 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         stopping: AtomicBool::new(false),
     });
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
+    if !args.platform.json && std::io::stderr().is_terminal() {
+        eprintln!("testing; the longest test takes {} s", args.idle.as_secs());
+    }
     let findings = examine(&mut subject, args.idle);
     subject.stop();
     surroundings.watcher.finish();
@@ -58,9 +62,12 @@ const PROBES: [Probe; 10] = [
 fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Without these there is nothing to test.
-    for (name, probe) in
-        [("start", probes::start as fn(&mut Subject) -> Finding), ("initializer", probes::initializer)]
-    {
+    let first: [Probe; 3] = [
+        ("start", probes::start),
+        ("initializer", probes::initializer),
+        ("connections", probes::connections),
+    ];
+    for (name, probe) in first {
         let finding = probe(subject).named(name);
         let failed = finding.verdict == Verdict::Fail;
         findings.push(finding);
@@ -68,11 +75,13 @@ fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
             return findings;
         }
     }
-    // The wait of the longest test goes on beside the others.
-    let idling = probes::Idling::begin(subject);
+    // The wait of the longest test goes on beside the others, where others are served beside it.
+    let idling = (!subject.serves_one_connection).then(|| probes::Idling::begin(subject));
     for (name, probe) in PROBES {
         findings.push(probe(subject).named(name));
     }
+    subject.make_room();
+    let idling = idling.unwrap_or_else(|| probes::Idling::begin(subject));
     findings.push(idling.end(idle).named("idle connection"));
     findings.push(probes::sigterm(subject).named("SIGTERM"));
     findings.push(probes::cold_start(subject).named("cold start"));

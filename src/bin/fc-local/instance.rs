@@ -92,11 +92,15 @@ impl Instance {
         }
     }
 
-    /// The first invocation's first byte arrived: the cold start is over, and its account is printed once.
+    /// The first invocation's first byte arrived: the cold start is over.
     pub fn first_byte(&self, time: Duration) {
-        let parts = self.cold_start.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut parts) = parts {
-            parts.push(("first byte", time));
+        self.spent("first byte", time);
+        self.end_cold_start();
+    }
+
+    /// The first invocation is over, whatever came of it: the account is printed once.
+    pub fn end_cold_start(&self) {
+        if let Some(parts) = self.cold_start.lock().unwrap_or_else(PoisonError::into_inner).take() {
             self.surroundings.log.cold_start(&self.id, &parts);
         }
     }

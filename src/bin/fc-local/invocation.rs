@@ -127,6 +127,7 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
 impl Run {
     /// An instance that is still busy with a call nobody waits for cannot serve the next one.
     fn failed(mut self, failure: &Failure) {
+        self.ticket.instance.end_cold_start();
         let function = &self.ticket.instance.function;
         let abandoned = match failure {
             Failure::TimedOut { .. } => Some("its invocation timed out"),

@@ -1,11 +1,14 @@
 //! `fc-local invoke`: start, initialize, invoke once, stop.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 
 use crate::args::InvokeArgs;
 use crate::client::Body;
@@ -15,7 +18,7 @@ use crate::instance::Instance;
 use crate::invocation::{self, Call};
 use crate::log::{Log, milliseconds};
 use crate::platform::{Platform, Scale};
-use crate::{event, headers, id};
+use crate::{event, headers, id, signals};
 
 /// What the summary line reports.
 struct Summary {
@@ -32,17 +35,55 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let scale = Scale { max_instances: 1, idle_timeout: Duration::from_secs(3600) };
     let platform = Platform::start(function, &args.platform, &scale, log)?;
     let request_id = id::request();
+    let platform = Arc::new(platform);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (stopping, told) = (Arc::clone(&platform), Arc::clone(&interrupted));
+    signals::at_first(move || {
+        told.store(true, Ordering::SeqCst);
+        stopping.log.event(None, "stopping; once more to stop at once");
+        stopping.stop_starting();
+        stopping.close();
+    })?;
     let result = match &input {
         Input::Event(payload) => invoke_event(&platform, payload, &request_id),
         Input::Http(request) => invoke_http(&platform, request, &request_id),
     };
     platform.close();
     let summary = result?;
-    eprintln!(
-        "RequestId: {request_id} Billed Duration: {} ms Memory Size: {memory_size} MB Max Memory Used: {:.2} MB",
-        summary.milliseconds, summary.memory_mb
-    );
-    Ok(if summary.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    summary.print(&request_id, memory_size, args.platform.json);
+    Ok(match (interrupted.load(Ordering::SeqCst), summary.failed) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::FAILURE,
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+impl Summary {
+    fn print(&self, request_id: &str, memory_size: u64, as_json: bool) {
+        let (billed, used) = (self.milliseconds, format!("{:.2}", self.memory_mb));
+        if as_json {
+            let summary = json!({
+                "event": "summary", "request_id": request_id, "billed_duration_ms": billed,
+                "memory_size_mb": memory_size, "max_memory_used_mb": self.memory_mb, "failed": self.failed,
+            });
+            return eprintln!("{summary}");
+        }
+        eprintln!(
+            "RequestId: {request_id} Billed Duration: {billed} ms Memory Size: {memory_size} MB Max Memory Used: {used} MB"
+        );
+    }
+}
+
+/// The head of a response, for people as it is written in HTTP.
+fn print_head<'h>(status: u16, headers: impl Iterator<Item = (&'h str, String)>, as_json: bool) {
+    if as_json {
+        let headers: Vec<_> = headers.map(|(name, value)| json!([name, value])).collect();
+        return eprintln!("{}", json!({"event": "response", "status": status, "headers": headers}));
+    }
+    eprintln!("HTTP {status}");
+    for (name, value) in headers {
+        eprintln!("{name}: {value}");
+    }
 }
 
 enum Input {
@@ -62,10 +103,11 @@ impl Input {
         if let Some(line) = &args.http {
             return HttpRequest::of(line, args).map(Input::Http);
         }
-        let payload = match (&args.event, &args.event_file) {
-            (Some(event), _) => event.clone().into_bytes(),
-            (None, Some(file)) => read_file(file)?,
-            (None, None) => Vec::new(),
+        let payload = match (&args.event, &args.event_file, &args.standard_input) {
+            (Some(event), ..) => event.clone().into_bytes(),
+            (None, Some(file), _) => read_file(file)?,
+            (None, None, Some(_)) => read_file(Path::new("-"))?,
+            (None, None, None) => Vec::new(),
         };
         if payload.len() as u64 > event::MAX_SYNC {
             bail!("the event takes {} bytes, the platform's limit is {}", payload.len(), event::MAX_SYNC);
@@ -92,6 +134,9 @@ impl HttpRequest {
             };
             if value.contains(['\r', '\n']) || name.is_empty() || name.contains([' ', '\r', '\n']) {
                 bail!("--header '{header}' is not a header");
+            }
+            if name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("x-fc-")) {
+                bail!("--header '{header}': the platform refuses x-fc-* of a client, it sends its own");
             }
             headers.retain(|(known, _)| !(name.eq_ignore_ascii_case("host") && known == "Host"));
             headers.push((name.to_owned(), value.trim().to_owned()));
@@ -146,10 +191,9 @@ fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> 
         Ok(answer) => answer,
         Err(failure) => return refused(platform, &failure, Kind::Http, request_id, started),
     };
-    eprintln!("HTTP {}", answer.status);
-    for (name, value) in answer.headers.iter().filter(|(name, _)| headers::is_passed_on(name)) {
-        eprintln!("{name}: {}", String::from_utf8_lossy(value));
-    }
+    let passed_on = answer.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
+    let shown = passed_on.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value).into_owned()));
+    print_head(answer.status, shown, platform.args.json);
     let copied = io::copy(&mut answer.body, &mut io::stdout().lock());
     io::stdout().flush()?;
     if let Err(error) = &copied {
@@ -174,8 +218,8 @@ fn refused(
     started: Instant,
 ) -> Result<Summary> {
     let answer = failure.answer(kind, request_id, platform.args.http_timeout_status);
-    let error_type = answer.error_type.map(|name| format!("X-Fc-Error-Type: {name}")).unwrap_or_default();
-    eprintln!("HTTP {} {error_type}", answer.status);
+    let error_type = answer.error_type.map(|name| ("X-Fc-Error-Type", name.to_owned()));
+    print_head(answer.status, error_type.into_iter(), platform.args.json);
     print(answer.body.as_bytes())?;
     let memory_mb = match failure {
         Failure::TimedOut { memory_mb, .. } | Failure::Exited { memory_mb, .. } => *memory_mb,
@@ -187,5 +231,8 @@ fn refused(
 fn print(body: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(body)?;
+    if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
+        out.write_all(b"\n")?; // a person's next line is the log's
+    }
     out.flush().context("cannot write to standard output")
 }

@@ -27,6 +27,7 @@ mod process;
 mod queue;
 mod ready;
 mod scaler;
+mod signals;
 mod slots;
 mod start;
 

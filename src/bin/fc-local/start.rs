@@ -1,14 +1,11 @@
 //! `fc-local start`: serves until Ctrl-C.
 
-use std::io::Read;
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use fc_runtime::{Error, Server, ServerConfig, Stopper};
+use fc_runtime::{Error, Server, ServerConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::args::StartArgs;
@@ -16,7 +13,7 @@ use crate::function::Function;
 use crate::gateway::Gateway;
 use crate::log::{self, Log};
 use crate::platform::{Platform, Scale};
-use crate::reload;
+use crate::{reload, signals};
 
 /// Beside a call's own limits: what its response takes to be read.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -56,7 +53,12 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         }
     };
     let reloading = if args.watch { Some(reload::watch(&args.function, &platform)?) } else { None };
-    stop_on_signals(server.stopper(), Arc::clone(&platform))?;
+    let (stopper, stopping) = (server.stopper(), Arc::clone(&platform));
+    signals::at_first(move || {
+        stopping.log.event(None, "stopping when the calls in flight are over; once more to stop at once");
+        stopping.stop_starting();
+        stopper.stop();
+    })?;
     let address = server.local_addr();
     platform.log.event(None, &format!("{name} is served on http://{address}/"));
     platform.log.event(None, &format!("try: curl http://{address}/"));
@@ -82,26 +84,4 @@ fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum.map_or(Some(100_000), |maximum| Some(maximum.min(100_000)));
     let _ = setrlimit(Resource::Nofile, limit); // few callers need it
-}
-
-/// The first signal lets calls in flight finish, the second does not: instances are then killed by the watcher.
-fn stop_on_signals(stopper: Stopper, platform: Arc<Platform>) -> Result<()> {
-    let (mut signals, writer) = UnixStream::pair().context("cannot make a socket pair")?;
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)
-            .context("cannot handle signals")?;
-    }
-    let wait = move || {
-        let mut byte = [0];
-        if signals.read_exact(&mut byte).is_ok() {
-            platform.log.event(None, "stopping when the calls in flight are over; once more to stop at once");
-            platform.stop_starting();
-            stopper.stop();
-        }
-        if signals.read_exact(&mut byte).is_ok() {
-            std::process::exit(130);
-        }
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot start a thread")?;
-    Ok(())
 }

@@ -24,6 +24,9 @@ const SILENCE: Duration = Duration::from_millis(100);
 
 const COLD_STARTS: usize = 10;
 
+/// Long enough for a function whose calls take a while.
+const ONE_AT_A_TIME: Duration = Duration::from_secs(2);
+
 /// Loopback only, late, exited: everything that keeps an instance from being ready.
 pub fn start(subject: &mut Subject) -> Finding {
     let begin = Instant::now();
@@ -32,10 +35,51 @@ pub fn start(subject: &mut Subject) -> Finding {
             let time = milliseconds(begin.elapsed());
             Finding::pass(format!("listens on all interfaces, port {}, after {time:.1} ms", instance.port))
         }
-        Err(reason) => Finding::fail(
-            reason,
-            "listen on 0.0.0.0 at FC_CUSTOM_LISTEN_PORT (9000), and stay in the foreground",
-        ),
+        Err(reason) => {
+            let remedy = remedy_of(&reason, subject.function.port);
+            Finding::fail(reason, remedy)
+        }
+    }
+}
+
+fn remedy_of(reason: &str, port: u16) -> String {
+    if reason.contains("was not found") {
+        "check the command after --, or the template's".to_owned()
+    } else if reason.contains("exited unexpectedly") {
+        "run the command by itself and see what it says; it must stay in the foreground".to_owned()
+    } else {
+        format!("listen on 0.0.0.0 at FC_CUSTOM_LISTEN_PORT ({port} here)")
+    }
+}
+
+/// A connection that is open and silent must not keep others from being served.
+pub fn connections(subject: &mut Subject) -> Finding {
+    let timeout = subject.function.timeout;
+    let result = subject.instance().and_then(|instance| {
+        let ask = |pool: &Pool, patience| {
+            send(&instance, pool, "GET", "/", "/http-invoke", Body::Bytes(b""), patience)
+        };
+        let (first, second) = (instance.pool.another(), instance.pool.another());
+        ask(&first, timeout)?;
+        let beside = ask(&second, timeout.min(ONE_AT_A_TIME));
+        first.reset();
+        second.reset();
+        match beside {
+            Ok(_) => Ok(true),
+            // It may be slow and nothing else.
+            Err(_) => ask(&instance.pool.another(), timeout).map(|_| false),
+        }
+    });
+    match result {
+        Ok(true) => Finding::pass("a second one is served while the first one is idle"),
+        Ok(false) => {
+            subject.serves_one_connection = true;
+            Finding::warn(
+                "serves one connection at a time: a second one waits until the first is closed",
+                "the platform pools connections and may open another one: serve each in a thread of its own",
+            )
+        }
+        Err(reason) => Finding::fail(reason, "answer GET requests"),
     }
 }
 
@@ -94,6 +138,9 @@ pub fn large_body(subject: &mut Subject) -> Finding {
             "refuses 32 MB with 413",
             "the platform passes on up to 32 MB: raise the server's limit if callers need it",
         ),
+        Ok(answer) if answer.status >= 400 => {
+            Finding::pass(format!("32 MB do no harm (status {})", answer.status))
+        }
         Ok(answer) => Finding::pass(format!("32 MB are answered with status {}", answer.status)),
         Err(reason) if subject.is_alive() => {
             Finding::warn(format!("32 MB: {reason}"), "read the whole body, or answer 413 before closing")
@@ -129,6 +176,7 @@ fn on_own_connection<T>(
     request: impl FnOnce(&Instance, &Pool, Duration) -> Result<T, String>,
 ) -> Result<(T, Idle), String> {
     let instance = subject.instance()?;
+    subject.make_room();
     let pool = instance.pool.another();
     let answer = request(&instance, &pool, subject.function.timeout)?;
     thread::sleep(SILENCE);

@@ -22,11 +22,11 @@ pub struct Finding {
     pub verdict: Verdict,
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<&'static str>,
+    pub remedy: Option<String>,
 }
 
 impl Finding {
-    fn new(verdict: Verdict, reason: impl Into<String>, remedy: Option<&'static str>) -> Finding {
+    fn new(verdict: Verdict, reason: impl Into<String>, remedy: Option<String>) -> Finding {
         Finding { name: "", verdict, reason: reason.into(), remedy }
     }
 
@@ -38,12 +38,12 @@ impl Finding {
         Finding::new(Verdict::Skip, reason, None)
     }
 
-    pub fn warn(reason: impl Into<String>, remedy: &'static str) -> Finding {
-        Finding::new(Verdict::Warn, reason, Some(remedy))
+    pub fn warn(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding::new(Verdict::Warn, reason, Some(remedy.into()))
     }
 
-    pub fn fail(reason: impl Into<String>, remedy: &'static str) -> Finding {
-        Finding::new(Verdict::Fail, reason, Some(remedy))
+    pub fn fail(reason: impl Into<String>, remedy: impl Into<String>) -> Finding {
+        Finding::new(Verdict::Fail, reason, Some(remedy.into()))
     }
 
     pub fn named(self, name: &'static str) -> Finding {
@@ -73,7 +73,7 @@ pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
         for line in lines {
             writeln!(out, "{:24}{line}", "")?;
         }
-        if let Some(remedy) = finding.remedy {
+        if let Some(remedy) = &finding.remedy {
             writeln!(out, "{:24}-> {remedy}", "")?;
         }
     }

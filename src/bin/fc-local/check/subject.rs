@@ -26,11 +26,13 @@ pub struct Subject {
     pub function: Arc<Function>,
     surroundings: Arc<Surroundings>,
     instance: Option<Arc<Instance>>,
+    /// What else is open keeps it from serving.
+    pub serves_one_connection: bool,
 }
 
 impl Subject {
     pub fn new(surroundings: Arc<Surroundings>, function: Function) -> Subject {
-        Subject { function: Arc::new(function), surroundings, instance: None }
+        Subject { function: Arc::new(function), surroundings, instance: None, serves_one_connection: false }
     }
 
     /// Starts a new instance, without its Initializer.
@@ -58,6 +60,13 @@ impl Subject {
         let instance = self.start()?;
         instance.initialize().map_err(|error| error.failure.message())?;
         Ok(instance)
+    }
+
+    /// Closes what is idle where a connection of one's own would have to wait for it.
+    pub fn make_room(&self) {
+        if let Some(instance) = self.instance.as_ref().filter(|_| self.serves_one_connection) {
+            instance.pool.reset();
+        }
     }
 
     pub fn is_alive(&self) -> bool {
@@ -95,6 +104,7 @@ impl Subject {
     /// A connection of its own, outside any pool.
     pub fn connect(&mut self) -> Result<TcpStream, String> {
         let address = self.instance()?.pool.address();
+        self.make_room();
         connect(address).map_err(|error| format!("cannot connect: {error}"))
     }
 }

@@ -1,0 +1,27 @@
+//! Ctrl-C and its kin: the first one stops in order, the second one at once; instances are then killed by the watcher.
+
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use anyhow::{Context as _, Result};
+
+/// Runs `stop` at the first signal, and ends the process at the second.
+pub fn at_first(stop: impl FnOnce() + Send + 'static) -> Result<()> {
+    let (mut signals, writer) = UnixStream::pair().context("cannot make a socket pair")?;
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)
+            .context("cannot handle signals")?;
+    }
+    let wait = move || {
+        if signals.read_exact(&mut [0]).is_ok() {
+            // `stop` may take its time, and the second signal does not wait for it.
+            let _ = thread::Builder::new().name("stop".to_owned()).spawn(stop); // without a thread the second one ends it
+        }
+        if signals.read_exact(&mut [0]).is_ok() {
+            std::process::exit(130);
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot start a thread")?;
+    Ok(())
+}
