@@ -3,7 +3,7 @@
 
 use crate::clock::Moment;
 use crate::config::ServerConfig;
-use crate::exchange::{After, exchange};
+use crate::exchange::After;
 use crate::http1::{
     BodyDecoder, BodyLength, Buffer, Framing, Head, MAX_HEAD, Parsed, Persistence, Piece, Progress, Reject,
     encode_head,
@@ -11,6 +11,7 @@ use crate::http1::{
 use crate::link::Link;
 use crate::ready::{Key, PutBack};
 use crate::shared::Shared;
+use crate::turn::admit;
 use crate::worker::Worker;
 use std::io::{self, IoSlice};
 use std::mem;
@@ -100,7 +101,7 @@ pub(crate) fn serve(worker: &mut Worker<'_>, mut connection: Box<Connection>) {
     connection.borrow_buffer(&mut worker.buffer);
     for _ in 0..TURN {
         connection = match connection.advance(&mut worker.context.head, worker.shared) {
-            Step::Request => match exchange(worker, connection) {
+            Step::Request => match admit(worker, connection) {
                 Some(connection) => connection,
                 None => return, // it waits for its turn to run
             },

@@ -6,22 +6,21 @@ use crate::clock::Date;
 use crate::connection::{Connection, Input, is_worth_discarding};
 use crate::context::{Context, Kind};
 use crate::failure::failure_json;
-use crate::gate::{Entry, Gate};
-use crate::http1::{BodyDecoder, Framing, Head, Persistence, Reject, encode_head};
+use crate::http1::{BodyDecoder, Framing, Persistence, Reject, encode_head};
 use crate::lifecycle::{Cause, Failure, Invocation, contain, discard};
 use crate::logger;
 use crate::marks::{self, Phase};
 use crate::output::{Output, Sink, copy};
 use crate::peer::Peer;
-use crate::pool::{Duty, Stretch};
+use crate::pool::Stretch;
 use crate::request::{Request, RequestBody};
 use crate::response::{Body, BodyWriter, Response};
-use crate::route::{Route, route_of};
-use crate::shared::{Call, Job, Shared};
+use crate::route::Route;
+use crate::shared::Shared;
+use crate::turn::gate_of;
 use crate::worker::Worker;
 use std::cell::RefCell;
 use std::io;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -39,55 +38,8 @@ pub(crate) enum After {
 const OK: &[u8] = b"x-fc-status: 200\r\n";
 const FAILED: &[u8] = b"x-fc-status: 404\r\n";
 
-/// Serves the request whose head is in the worker's context, or leaves it in the queue of those
-/// that may not run yet.
-pub(crate) fn exchange(worker: &mut Worker<'_>, connection: Box<Connection>) -> Option<Box<Connection>> {
-    let (shared, head) = (worker.shared, &worker.context.head);
-    let route = match admit(shared, head) {
-        Ok(route) => route,
-        Err(reject) => return Some(connection.refuse(worker, reject)),
-    };
-    let call = Call { connection, head: mem::take(&mut worker.context.head), route };
-    let entry = match gate_of(shared, route) {
-        Some(gate) => gate.enter(call, Call::held_bytes),
-        None => Entry::In(call),
-    };
-    match entry {
-        Entry::In(call) => resume(worker, call),
-        Entry::Queued => None,
-        Entry::Full(call) => Some(call.connection.refuse(worker, Reject::Overloaded)),
-    }
-}
-
-/// Serves a request whose turn it is.
-pub(crate) fn resume(worker: &mut Worker<'_>, call: Call) -> Option<Box<Connection>> {
-    let shared = worker.shared;
-    let gate = gate_of(shared, call.route);
-    worker.context.head = call.head;
-    let connection = run(worker, call.connection, call.route);
-    if let Some(next) = gate.and_then(Gate::leave)
-        && let Err(Duty::Work(Job::Call(next))) = shared.pool.summon(Duty::Work(Job::Call(next)))
-    {
-        worker.left_over.push(next);
-    }
-    Some(connection)
-}
-
-fn admit(shared: &Shared, head: &Head) -> Result<Route, Reject> {
-    BodyDecoder::new(head.length, shared.config.max_body)?;
-    route_of(head, shared.config.hooks, shared.config.health_path.as_deref())
-}
-
-/// Where calls of this kind take turns; what runs no code of the author's need not.
-fn gate_of(shared: &Shared, route: Route) -> Option<&Gate<Call>> {
-    match route {
-        Route::Invoke(_) => Some(&shared.invocations),
-        Route::Hook(_) => Some(&shared.hooks),
-        Route::Health => None,
-    }
-}
-
-fn run(worker: &mut Worker<'_>, mut connection: Box<Connection>, route: Route) -> Box<Connection> {
+/// Serves a request whose head is in the worker's context, and whose turn it is.
+pub(crate) fn run(worker: &mut Worker<'_>, mut connection: Box<Connection>, route: Route) -> Box<Connection> {
     let shared = worker.shared;
     let link = connection.link.clone();
     let body = match BodyDecoder::new(worker.context.head.length, shared.config.max_body) {

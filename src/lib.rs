@@ -33,6 +33,8 @@ mod worker;
 
 mod connection;
 
+mod turn;
+
 mod exchange;
 
 mod failure;

@@ -4,12 +4,12 @@ use crate::accept::accept;
 use crate::clock::Date;
 use crate::connection::{self, Connection};
 use crate::context::Context;
-use crate::exchange;
 use crate::http1::Buffer;
 use crate::pool::{Duty, Seat};
 use crate::ready::Ready;
 use crate::server::begin_stop;
 use crate::shared::{Call, Job, Shared};
+use crate::turn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -57,7 +57,7 @@ pub(crate) fn work(shared: &Arc<Shared>, seat: &Seat, first: Duty<Job>) {
             Duty::Leave => return,
         }
         while let Some(call) = worker.left_over.pop() {
-            if let Some(connection) = exchange::resume(&mut worker, call) {
+            if let Some(connection) = turn::resume(&mut worker, call) {
                 connection::serve(&mut worker, connection);
             }
         }
