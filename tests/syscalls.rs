@@ -14,7 +14,7 @@ use std::process::Command;
 use harness::process::free_port;
 use harness::strace::{self, Trace};
 
-/// From the Rust runtime's first call; what the loader does before is not this library's. Measured: 65.
+/// From the Rust runtime's first call; what the loader does before is not this library's. Measured: 66.
 const TO_FIRST_RESPONSE: usize = 68;
 /// For a hundred requests: receive, send, wait, and now and then one of a waiting worker's. Measured: 312 to 316, of which 16 are a
 /// second thread that starts.
