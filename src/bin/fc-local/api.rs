@@ -11,9 +11,7 @@ use crate::failure::Failure;
 use crate::platform::Platform;
 use crate::queue::Queue;
 
-/// Where the API is; nothing of it is the function's.
-pub const PREFIX: &str = "/2023-03-30/";
-const FUNCTIONS: &str = "functions/";
+const PREFIX: &str = "/2023-03-30/functions/";
 const SUFFIX: &str = "/invocations";
 
 pub struct Api {
@@ -32,7 +30,7 @@ impl Api {
 
     /// The function named by an InvokeFunction request; `None` for any other request.
     pub fn target<'r>(&self, request: &Request<'r>) -> Option<&'r str> {
-        let name = request.path().strip_prefix(PREFIX)?.strip_prefix(FUNCTIONS)?.strip_suffix(SUFFIX)?;
+        let name = request.path().strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
         (request.method() == "POST" && !name.is_empty() && !name.contains('/')).then_some(name)
     }
 
@@ -76,15 +74,6 @@ impl Api {
         let answer = event::invoke(&self.platform, &payload, request_id, 0, &caller_gone)?;
         Ok(respond(answer, wants_log && function.concurrency == 1))
     }
-}
-
-/// Any other request to the API, which an SDK wants answered in its own words.
-pub fn not_served(request: &Request<'_>) -> Failure {
-    Failure::InvalidArgument(format!(
-        "fc-local answers InvokeFunction alone, not {} {}",
-        request.method(),
-        request.path()
-    ))
 }
 
 fn respond(answer: EventAnswer, with_log: bool) -> Response {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fc_runtime::{Request, RequestBody, Response};
 
-use crate::api::{self, Api};
+use crate::api::Api;
 use crate::client::{self, Body, Source, Upload};
 use crate::failure::{Failure, Kind};
 use crate::invocation::{self, Answer, AnswerBody, Call};
@@ -36,7 +36,6 @@ impl Gateway {
         let request_id = id::request();
         let (kind, result) = match self.api.target(&request) {
             Some(name) => (Kind::Event, self.api.invoke(name, &mut request, &request_id)),
-            None if request.path().starts_with(api::PREFIX) => (Kind::Event, Err(api::not_served(&request))),
             None => (Kind::Http, self.http(&mut request, &request_id)),
         };
         let response = result.unwrap_or_else(|failure| self.refuse(&failure, kind, &request_id));
