@@ -13,6 +13,8 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # Few segments: each is a mapping and page faults of its own at a start, and padding in the file.
 STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
   -C link-arg=-Wl,-z,noseparate-code -C link-arg=-Wl,-z,norelro
+# A package of its own, in the same target directory.
+DIFFERENTIAL = --manifest-path tests/differential/Cargo.toml
 FC_LOCAL = cargo run --quiet --features local --bin fc-local --
 # The first that works: a docker without its daemon does not.
 BUILDER ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
@@ -37,11 +39,14 @@ run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; wit
 endif
 
 test: ## run all tests
-	cargo test --quiet --workspace --features local
+	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
+	cargo test --quiet --features local
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --check
-	cargo clippy --quiet --workspace --all-targets --features local -- -D warnings
+	cargo fmt $(DIFFERENTIAL) --check
+	cargo clippy --quiet --all-targets --features local -- -D warnings
+	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features local
 	$(MAKE) test
 
