@@ -48,14 +48,14 @@ pub(crate) fn drain(shared: &Arc<Shared>) -> Result<(), Error> {
     }
     shared.ready.stop(|connection| serve_or_close(shared, connection));
     let open = wait_until_empty(shared, deadline);
-    let running = shared.running.load(Ordering::SeqCst);
+    let (running, is_cut_short) = (shared.running.load(Ordering::SeqCst), is_in_flight(shared));
     if open > 0 {
         let waited = shared.clock.now().since(began);
         log::error!("{open} connections with {running} invocations cut after {waited:.1?}");
         shared.ready.cut_all();
     }
     pre_stop(shared, deadline.since(shared.clock.now()).max(MIN_PRE_STOP));
-    if running > 0 { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
+    if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
 }
 
 /// Ends the workers; returns when none is left but those that the author's code holds up.
@@ -86,13 +86,18 @@ fn wait_until_empty(shared: &Shared, deadline: Moment) -> usize {
         let open = shared.ready.wait_until_empty(step);
         shared.clock.waited(now, step);
         let now = shared.clock.now();
-        let is_nothing_in_flight =
-            shared.running.load(Ordering::SeqCst) == 0 && now.since(began) > INCOMPLETE;
-        if open == 0 || now >= deadline || is_nothing_in_flight {
+        let is_over = now.since(began) > INCOMPLETE && !is_in_flight(shared);
+        if open == 0 || now >= deadline || is_over {
             return open;
         }
         log::debug!("{open} connections left");
     }
+}
+
+/// Whether an invocation or a hook runs, or waits for its turn.
+fn is_in_flight(shared: &Shared) -> bool {
+    // A call that waits for its peer is outside of its gate.
+    shared.running.load(Ordering::SeqCst) > 0 || !shared.invocations.is_idle() || !shared.hooks.is_idle()
 }
 
 /// Runs the hook on a thread of its own: it may hang.

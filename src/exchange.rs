@@ -170,12 +170,19 @@ impl Exchange<'_> {
             Body::Reader { mut reader, length } => {
                 let framing = length.map_or(Framing::Chunked, Framing::Length);
                 self.settle_body();
+                if let Some(reject) = self.body.reject {
+                    discard(reader);
+                    return self.answer_reject(reject, running);
+                }
+                self.keep_alive &= self.body.decoder.is_done() || self.may_still_be_read();
                 self.respond_with_stream(status, &lines, framing, running, |_, out| {
                     copy(&mut reader, length, out)
                 });
                 discard(reader);
             }
             Body::Stream(produce) => {
+                // Whether the client is asked for its body shows when the head is out.
+                self.keep_alive &= !self.body.expects_continue;
                 self.respond_with_stream(status, &lines, Framing::Chunked, running, produce);
             }
         }

@@ -61,6 +61,12 @@ impl<T> Gate<T> {
         Some(next)
     }
 
+    /// Nobody is inside, and nobody waits.
+    pub fn is_idle(&self) -> bool {
+        let inside = self.lock();
+        inside.count == 0 && inside.queue.is_empty()
+    }
+
     /// Goes in again whatever the limit: it has begun already.
     pub fn reenter(&self) {
         self.lock().count += 1;

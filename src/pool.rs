@@ -104,7 +104,9 @@ impl<J: Send + 'static> Pool<J> {
     /// closed: a process ends with its first thread, which may leave before that like any other spare.
     pub fn work_here(&self) {
         self.promise_waiting();
-        self.run(Duty::Wait);
+        if let Some(seat) = self.take_seat() {
+            self.run(Duty::Wait, &seat);
+        }
         let is_open = |_: &mut Vec<Stamp>| !self.closed.load(Ordering::SeqCst);
         drop(self.ended.wait_while(self.lock_stamps(), is_open));
     }
@@ -114,14 +116,27 @@ impl<J: Send + 'static> Pool<J> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn run(&self, first: Duty<J>) {
-        let seat = Seat { stamp: Arc::new(AtomicU64::new(0)) };
-        self.lock_stamps().push(seat.stamp.clone());
-        if let Some(body) = self.body.get() {
-            body(first, &seat);
+    /// A place for one more worker, unless there are as many as there may be; it counts before the worker's thread runs.
+    fn take_seat(&self) -> Option<Seat> {
+        let mut stamps = self.lock_stamps();
+        if stamps.len() >= self.limit {
+            return None;
         }
-        self.lock_stamps().retain(|stamp| !Arc::ptr_eq(stamp, &seat.stamp));
+        let stamp = Stamp::default();
+        stamps.push(stamp.clone());
+        Some(Seat { stamp })
+    }
+
+    fn leave_seat(&self, stamp: &Stamp) {
+        self.lock_stamps().retain(|other| !Arc::ptr_eq(other, stamp));
         self.ended.notify_all();
+    }
+
+    fn run(&self, first: Duty<J>, seat: &Seat) {
+        if let Some(body) = self.body.get() {
+            body(first, seat);
+        }
+        self.leave_seat(&seat.stamp);
     }
 
     /// What a worker does next that has finished: waits, when too few do, or becomes a spare.
@@ -214,17 +229,17 @@ impl<J: Send + 'static> Pool<J> {
     /// Has a spare do this, or a new worker.
     pub fn summon(self: &Arc<Self>, duty: Duty<J>) -> Result<(), Duty<J>> {
         let Err(duty) = self.spares.give(duty) else { return Ok(()) };
-        if self.lock_stamps().len() >= self.limit {
-            return Err(duty); // those that are about to give up a peer are the next ones free
-        }
+        // Those that are about to give up a peer are the next ones free.
+        let Some(seat) = self.take_seat() else { return Err(duty) };
         // The duty comes back when the system has no thread to give.
         let (hand, handed) = (Arc::new(Mutex::new(Some(duty))), self.clone());
-        let taken = hand.clone();
+        let (taken, stamp) = (hand.clone(), seat.stamp.clone());
         let spawned = thread::Builder::new().name("fc-worker".into()).spawn(move || {
             let duty = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
-            handed.run(duty.unwrap_or(Duty::Leave));
+            handed.run(duty.unwrap_or(Duty::Leave), &seat);
         });
         let Err(error) = spawned else { return Ok(()) };
+        self.leave_seat(&stamp);
         log::error!("cannot make a thread: {error}");
         let duty = hand.lock().unwrap_or_else(PoisonError::into_inner).take();
         Err(duty.unwrap_or(Duty::Leave))

@@ -28,10 +28,9 @@ impl Stalls {
             return;
         }
         let slowest = links.iter().enumerate().min_by_key(|(_, link)| link.rate(now)).map(|(at, _)| at);
-        let cut = slowest.map(|at| links.swap_remove(at));
-        drop(links);
-        if let Some(link) = cut {
-            link.cut();
+        if let Some(at) = slowest {
+            links.swap_remove(at).cut(); // here, where it is still waited for
+            drop(links);
             self.log_cut(now);
         }
     }

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
+/// What the system writes to a pipe as a whole (pipe(7)).
+const PIPE_BUF: usize = 4096;
+
 /// Of the one standard output that a process has.
 static STANDS_STILL: AtomicBool = AtomicBool::new(false);
 
@@ -27,24 +30,45 @@ pub(crate) fn write_line(mut line: &[u8]) {
 
 #[cfg(target_os = "linux")]
 fn write_some(line: &[u8]) -> Result<usize, Errno> {
-    use rustix::io::{ReadWriteFlags, pwritev2};
-    // From the present position, as `write`.
-    match pwritev2(stdout(), &[std::io::IoSlice::new(line)], u64::MAX, ReadWriteFlags::NOWAIT) {
+    match write_at_once(line) {
         // A terminal, or a kernel, that does not know of not waiting.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::SPIPE) => write_when_taken(line),
-        Err(Errno::AGAIN) => write_when_taken(line),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::SPIPE) => {
+            wait_for_room()?;
+            rustix::io::write(stdout(), piece(line))
+        }
+        Err(Errno::AGAIN) => {
+            wait_for_room()?;
+            write_at_once(piece(line))
+        }
         outcome => outcome,
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn write_some(line: &[u8]) -> Result<usize, Errno> {
-    write_when_taken(line)
+#[cfg(target_os = "linux")]
+fn write_at_once(line: &[u8]) -> Result<usize, Errno> {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+    // From the present position, as `write`.
+    let count = pwritev2(stdout(), &[std::io::IoSlice::new(line)], u64::MAX, ReadWriteFlags::NOWAIT)?;
+    if STANDS_STILL.load(Ordering::Relaxed) {
+        STANDS_STILL.store(false, Ordering::Relaxed);
+    }
+    Ok(count)
 }
 
-fn write_when_taken(line: &[u8]) -> Result<usize, Errno> {
+#[cfg(not(target_os = "linux"))]
+fn write_some(line: &[u8]) -> Result<usize, Errno> {
+    wait_for_room()?;
+    rustix::io::write(stdout(), piece(line))
+}
+
+/// What a pipe that is ready is sure to take.
+fn piece(line: &[u8]) -> &[u8] {
+    line.get(..PIPE_BUF).unwrap_or(line)
+}
+
+fn wait_for_room() -> Result<(), Errno> {
     let patience = if STANDS_STILL.load(Ordering::Relaxed) { NOT_AT_ALL } else { PATIENCE };
     let ready = poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&patience))?;
     STANDS_STILL.store(ready == 0, Ordering::Relaxed);
-    if ready == 0 { Err(Errno::AGAIN) } else { rustix::io::write(stdout(), line) }
+    if ready == 0 { Err(Errno::AGAIN) } else { Ok(()) }
 }

@@ -136,5 +136,6 @@ impl Shared {
             attempt += 1;
             self.platform.log.warn(None, &format!("{title}: failed, retry {attempt} of {retries}: {error}"));
         }
+        self.platform.log.warn(None, &format!("{title}: not run to its end, fc-local stops"));
     }
 }
