@@ -1,7 +1,7 @@
 use crate::support::{TestServer, config, gate, get, post, until};
-use fc_runtime::{Error, Server};
+use fc_runtime::{Context, Error, Function, Request, Response, Server};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_stopped_server_returns_and_its_port_is_free() {
@@ -120,4 +120,35 @@ fn an_address_that_is_taken_is_an_error_that_names_it() {
     let taken = fc_runtime::ServerConfig::default().address(server.address);
     let Err(error) = Server::bind_fn(taken, |_, _| Ok("fine".into())) else { panic!("bound twice") };
     assert!(error.to_string().contains(&server.address.to_string()), "{error}");
+}
+
+/// Builds itself when it is let go.
+struct Slow;
+
+impl Function for Slow {
+    fn initialize(_: &Context) -> anyhow::Result<Self> {
+        unreachable!("the server has its own initializer")
+    }
+
+    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+        Ok("fine".into())
+    }
+}
+
+#[test]
+fn a_hook_in_flight_is_answered_however_long_half_requests_are_waited_for() {
+    let (test, passage) = gate();
+    let mut server = TestServer::start_function(config(), move |_| {
+        passage.pass();
+        Ok(Slow)
+    });
+    let mut client = server.client();
+    client.send("POST /initialize HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    test.wait_for(1);
+    server.stopper.stop();
+    let began = Instant::now();
+    until("half a request would have been cut", || began.elapsed() > Duration::from_secs(7));
+    test.let_go(1);
+    assert_eq!(client.reply().status, 200);
+    server.join().unwrap();
 }
