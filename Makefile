@@ -15,7 +15,7 @@ STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
   -C link-arg=-Wl,-z,noseparate-code -C link-arg=-Wl,-z,norelro
 # A package of its own, in the same target directory.
 DIFFERENTIAL = --manifest-path tests/differential/Cargo.toml
-FC_LOCAL = cargo run --quiet --features local --bin fc-local --
+FC_LOCAL = cargo run --quiet --package fc-local --
 # The first that works: a docker without its daemon does not.
 BUILDER ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
 
@@ -34,20 +34,21 @@ run: stage
 else
 run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; with TEMPLATE=deploy/s.yaml as that says
 	@echo "building the release of $(FUNCTION) and of fc-local; the first time takes a minute or two"
-	@cargo build --release --quiet --features local --bin fc-local --example $(FUNCTION)
+	@cargo build --release --quiet --package fc-local
+	@cargo build --release --quiet --example $(FUNCTION)
 	@exec $(TARGET_DIR)/release/fc-local start --initializer --pre-stop -- $(TARGET_DIR)/release/examples/$(FUNCTION)
 endif
 
 test: ## run all tests
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
-	cargo test --quiet --features local
+	cargo test --quiet --workspace
 
 check: ## formatting, clippy, docs and tests, as before every commit
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo fmt $(DIFFERENTIAL) --check
-	cargo clippy --quiet --all-targets --features local -- -D warnings
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features local
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 	$(MAKE) test
 
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster

@@ -8,6 +8,7 @@ MUSL_BUILD ?= $(shell rustup target list --installed 2>/dev/null | grep -qx x86_
 STATIC_BUILD = RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --target $(HOST_TARGET)
 MUSL = RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" $(MUSL_BUILD)
 
+BENCH := cargo bench --quiet --package benches --bench
 SERVERS := --release --example hello --example echo
 BENCHES := cold_start throughput size growth
 PEERS := benches/peers
@@ -17,23 +18,23 @@ LIMITS := $(PEERS)/target/c
 
 bench: ## measure everything beside its peers: about ten minutes once it is built
 bench: bench-build bench-peers
-	for bench in $(BENCHES); do cargo bench --bench $$bench -- --full || exit 1; done
-	cargo bench --bench codec
-	cargo bench --bench summary -- --full
+	for bench in $(BENCHES); do $(BENCH) $$bench -- --full || exit 1; done
+	$(BENCH) codec
+	$(BENCH) summary -- --full
 
 bench-quick: ## the same questions with few rounds: about a minute once it is built
 bench-quick: bench-build bench-peers
-	for bench in $(BENCHES); do cargo bench --bench $$bench -- --quick || exit 1; done
-	cargo bench --bench codec
-	cargo bench --bench summary -- --quick
+	for bench in $(BENCHES); do $(BENCH) $$bench -- --quick || exit 1; done
+	$(BENCH) codec
+	$(BENCH) summary -- --quick
 
 bench-smoke: ## show that the benchmarks work; needs no peers and no wrk, and its figures say nothing
 	cargo build --release --example hello --example echo
-	for bench in $(BENCHES); do cargo bench --bench $$bench -- --smoke || exit 1; done
-	cargo bench --bench codec -- --test
+	for bench in $(BENCHES); do $(BENCH) $$bench -- --smoke || exit 1; done
+	$(BENCH) codec -- --test
 
 bench-readme: ## publish the last full run: benches/results.json, its chart, the figures in README.md
-	cargo bench --bench summary -- --commit
+	$(BENCH) summary -- --commit
 
 bench-build: ## our examples in the three ways they are deployed
 	cargo build $(SERVERS)

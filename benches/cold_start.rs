@@ -4,9 +4,6 @@
 //! request, `/initialize`, the first `/invoke`. The client spins: it never sleeps, and yields the processor between two
 //! looks. It keeps to one core from the moment the server runs; the server starts on another and may use all of them.
 
-#[allow(dead_code, reason = "each benchmark uses its own part of the harness")]
-mod harness;
-
 use std::error::Error;
 use std::fs::File;
 use std::io;

@@ -3,9 +3,6 @@
 //! One client asks one question at a time, so that what is seen is the cost of one response, not of waiting in line; it
 //! shares one core with the server, so that it is not the waking of a sleeping core either.
 
-#[allow(dead_code, reason = "each benchmark uses its own part of the harness")]
-mod harness;
-
 use std::error::Error;
 use std::io;
 use std::time::Instant;

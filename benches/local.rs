@@ -1,8 +1,8 @@
 //! What fc-local costs: a request through its gateway against the same request made directly, a freeze and thaw, and a
 //! whole `fc-local invoke`. Rounds of both sides alternate, so that a drift of the machine meets both.
 //!
-//! `cargo bench --features local --bench local`; it builds nothing but itself: run `cargo build --release --example
-//! hello` first.
+//! `cargo bench --package benches --bench local`; it builds nothing but itself: run `cargo build --release
+//! --package fc-local` and `cargo build --release --example hello` first.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,10 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-#[path = "../tests/it/port.rs"]
-mod port;
-
-use port::reserved_port;
+use support::reserved_port;
 
 const ROUNDS: usize = 21;
 const REQUESTS: usize = 1000;
@@ -33,7 +30,7 @@ impl Drop for Running {
 }
 
 fn main() {
-    let hello = example();
+    let hello = built("examples/hello");
     let direct_port = reserved_port();
     let direct = Command::new(&hello)
         .env("FC_CUSTOM_LISTEN_PORT", direct_port.to_string())
@@ -79,18 +76,17 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// The release build of `hello`, beside this program's own directory.
-fn example() -> PathBuf {
-    let own = std::env::current_exe().expect("a path");
-    let path =
-        own.parent().and_then(|deps| deps.parent()).expect("target/release/deps").join("examples/hello");
-    assert!(path.is_file(), "build it first: cargo build --release --example hello");
+/// A release build, beside this program's own directory.
+fn built(program: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    let path = own.parent().and_then(|deps| deps.parent()).expect("target/release/deps").join(program);
+    assert!(path.is_file(), "build it first, as the first lines of this file say");
     path
 }
 
 /// fc-local with `hello`, and where it listens.
 fn gateway(hello: &PathBuf) -> (Running, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fc-local"))
+    let mut child = Command::new(built("fc-local"))
         .args(["start", "--listen", "127.0.0.1:0", "--env", "LIFECYCLE_MARKS=off", "--port"])
         .arg(reserved_port().to_string())
         .arg("--")
@@ -143,7 +139,7 @@ fn request(stream: &mut TcpStream) -> Duration {
 
 fn invoke(hello: &PathBuf) -> Duration {
     let start = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_fc-local"))
+    let output = Command::new(built("fc-local"))
         .args(["invoke", "--port", &reserved_port().to_string(), "--"])
         .arg(hello)
         .output()

@@ -1,8 +1,5 @@
 //! What a function weighs: its binary, the zip that is uploaded, and the memory it holds while it serves.
 
-#[allow(dead_code, reason = "each benchmark uses its own part of the harness")]
-mod harness;
-
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};

@@ -2,9 +2,6 @@
 //!
 //! `--commit` also makes them the published ones: benches/results.json with its chart, and the README's figures.
 
-#[allow(dead_code, reason = "each benchmark uses its own part of the harness")]
-mod harness;
-
 use std::env;
 use std::error::Error;
 use std::fs;
@@ -13,7 +10,7 @@ use serde_json::{Map, Value};
 
 use harness::report;
 use harness::results::{Results, replace_between_markers};
-use harness::servers::package;
+use harness::servers::checkout;
 
 const RUST_PEERS: [&str; 7] =
     ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
@@ -36,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("What is claimed, and what was measured");
     claims(&results).iter().for_each(Claim::show);
     if env::args().any(|argument| argument == "--commit") {
-        fs::write(package().join("benches/results.json"), text)?;
-        fs::copy(directory.join("cold_start.svg"), package().join("benches/cold_start.svg"))?;
+        fs::write(checkout().join("benches/results.json"), text)?;
+        fs::copy(directory.join("cold_start.svg"), checkout().join("benches/cold_start.svg"))?;
         publish(&results)?;
     }
     Ok(())
@@ -45,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Writes the README's figures, or prints them when it has no place for them.
 fn publish(results: &Results) -> Result<(), Box<dyn Error>> {
-    let path = package().join("README.md");
+    let path = checkout().join("README.md");
     let readme = fs::read_to_string(&path).unwrap_or_default();
     match replace_between_markers(&readme, &results.readme()) {
         Some(text) => fs::write(&path, text)?,

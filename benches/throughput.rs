@@ -3,9 +3,6 @@
 //!
 //! All servers run from the start to the end, and take turns in rounds of a second; those that wait use no processor.
 
-#[allow(dead_code, reason = "each benchmark uses its own part of the harness")]
-mod harness;
-
 use std::env;
 use std::error::Error;
 use std::io;

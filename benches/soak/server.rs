@@ -1,7 +1,6 @@
 //! The served half: the same program again as a process of its own, with everything a function can
 //! be asked for here, and what the system knows of that process.
 
-use crate::port::reserved_port;
 use fc_runtime::{Context, Error, Function, Request, Response};
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +8,7 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
+use support::reserved_port;
 
 /// Tells the program that it is the server.
 pub const SERVE: &str = "serve";

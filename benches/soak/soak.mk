@@ -2,7 +2,7 @@
 .PHONY: soak fuzz
 
 soak: ## figures under load, attack and exhaustion, asserted; SOAK=short for a short form
-	cargo bench --quiet --bench soak
+	cargo bench --quiet --package benches --bench soak
 
 FUZZ_SECONDS ?= 600
 fuzz: ## fuzz the codec for FUZZ_SECONDS (600) per target; needs nightly and cargo-fuzz

@@ -4,13 +4,6 @@
 mod peers;
 mod table;
 
-#[path = "../it/support.rs"]
-#[allow(dead_code)]
-mod support;
-
-#[path = "../it/port.rs"]
-mod port;
-
 use peers::{Outcome, outcome};
 use std::net::SocketAddr;
 use support::{TestServer, config};

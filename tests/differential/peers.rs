@@ -1,6 +1,6 @@
 //! The other servers, and what a server makes of some bytes.
 
-use crate::support::until;
+use support::until;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -59,7 +59,7 @@ pub fn hyper() -> SocketAddr {
             }
         });
     });
-    told.recv_timeout(crate::support::WATCHDOG).unwrap()
+    told.recv_timeout(support::WATCHDOG).unwrap()
 }
 
 async fn fine(request: Request<Incoming>) -> Result<Response<String>, Infallible> {

@@ -1,0 +1,62 @@
+//! Which cores the client and the server run on, so that the scheduler's moods are not what is measured.
+
+use std::io;
+use std::process::Command;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::process::Running;
+
+/// The cores this process may use, and two of them.
+pub struct Cores {
+    all: CpuSet,
+    first: CpuSet,
+    last: CpuSet,
+}
+
+impl Cores {
+    pub fn of_this_process() -> io::Result<Cores> {
+        let all = sched_getaffinity(None)?;
+        let only = |core: Option<usize>| {
+            let mut set = CpuSet::new();
+            core.into_iter().for_each(|core| set.set(core));
+            set
+        };
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
+        let (first, last) = (cores.next(), cores.next_back());
+        Ok(Cores { all, first: only(first), last: only(last.or(first)) })
+    }
+
+    /// Both start on the last core, as a parent and its child do; then the client goes to the first and the server may
+    /// use all. Left to itself the scheduler often keeps both on one core for a while, and the client's looks are then as
+    /// far apart as the time slices of the server.
+    pub fn spawn_apart(&self, command: Command, port: u16) -> io::Result<Running> {
+        let running = Running::spawn(command, port)?;
+        sched_setaffinity(Some(running.pid()?), &self.all)?;
+        sched_setaffinity(None, &self.first)?;
+        Ok(running)
+    }
+
+    /// To be called before the clock of a start begins.
+    pub fn before_spawn(&self) -> io::Result<()> {
+        Ok(sched_setaffinity(None, &self.last)?)
+    }
+
+    /// From here on this process, what it starts and this server share one core: a question and its answer then cost
+    /// what they cost, and not the waking of a core that sleeps, which takes longer and happens or not. The server has
+    /// made its threads before, so it has as many as for all cores.
+    pub fn share_one(&self, server: &Running) -> io::Result<()> {
+        for task in server.tasks() {
+            sched_setaffinity(Some(task), &self.first)?;
+        }
+        Ok(sched_setaffinity(None, &self.first)?)
+    }
+
+    /// This process, and the server if there is one, may use all cores again.
+    pub fn release(&self, server: Option<&Running>) -> io::Result<()> {
+        for task in server.map(Running::tasks).unwrap_or_default() {
+            sched_setaffinity(Some(task), &self.all)?;
+        }
+        Ok(sched_setaffinity(None, &self.all)?)
+    }
+}

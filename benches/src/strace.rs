@@ -1,0 +1,86 @@
+//! System calls, counted by `strace` in a pass of its own: it slows down what it watches.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::client::{Client, GET};
+use crate::process::{Running, START_LIMIT};
+
+/// The system calls of a server, in order, and where among them its responses are.
+pub struct Trace {
+    calls: Vec<String>,
+    responses: Vec<usize>,
+}
+
+/// Says why no calls can be counted, if so: not installed, or tracing is not permitted.
+pub fn available() -> Result<(), String> {
+    let output = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            Err(format!("strace: not permitted ({})", String::from_utf8_lossy(&output.stderr).trim()))
+        }
+        Err(_) => Err("strace: not installed".into()),
+    }
+}
+
+/// Runs a server below strace and sends it `requests` requests on one connection.
+pub fn record(server: &Command, port: u16, requests: usize, log: &Path) -> io::Result<Trace> {
+    let mut command = Command::new("strace");
+    command.stderr(Stdio::null());
+    command.args(["-f", "-qq", "-s", "32", "-o"]).arg(log).arg(server.get_program()).args(server.get_args());
+    for (name, value) in server.get_envs() {
+        value.map(|value| command.env(name, value));
+    }
+    let running = Running::spawn(command, port)?;
+    // The first connection that succeeds is the one that is used: one more would be calls of its own.
+    let (mut client, _) = Client::poll_connect(port, START_LIMIT)?;
+    for _ in 0..requests {
+        client.ask(GET)?;
+    }
+    running.end_children()?;
+    let text = fs::read_to_string(log)?;
+    Ok(Trace::parse(&text))
+}
+
+impl Trace {
+    /// Reads what `strace -f -o` wrote: a process id, spaces, and a call or an event.
+    pub fn parse(text: &str) -> Trace {
+        let mut trace = Trace { calls: Vec::new(), responses: Vec::new() };
+        for line in text.lines() {
+            let call = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+            if !call.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+                continue; // a signal, an exit, or the second half of a call that is counted already
+            }
+            let sends = ["write(", "writev(", "send(", "sendto(", "sendmsg("]
+                .iter()
+                .any(|name| call.starts_with(name));
+            if sends && call.contains("\"HTTP/1.1 200") {
+                trace.responses.push(trace.calls.len());
+            }
+            trace.calls.push(call.split('(').next().unwrap_or(call).to_string());
+        }
+        trace
+    }
+
+    /// The calls from the program's start up to and with its first response.
+    pub fn to_first_response(&self) -> &[String] {
+        let end = self.responses.first().map_or(self.calls.len(), |last| last + 1);
+        &self.calls[..end]
+    }
+
+    /// The calls between the first and the last response, which are those of `responses() - 1` keep-alive requests.
+    pub fn between_responses(&self) -> &[String] {
+        match (self.responses.first(), self.responses.last()) {
+            (Some(first), Some(last)) => &self.calls[first + 1..=*last],
+            _ => &[],
+        }
+    }
+
+    /// How many responses were seen.
+    pub fn responses(&self) -> usize {
+        self.responses.len()
+    }
+}

@@ -1,0 +1,99 @@
+//! The README's figures are those of benches/results.json, and the benchmarks' arithmetic says what it seems to say.
+
+use harness::results::{Results, between_markers, replace_between_markers};
+use harness::servers::checkout;
+use harness::stats::Sample;
+use harness::strace::Trace;
+use harness::table::number;
+use harness::wrk;
+
+#[test]
+fn the_figures_in_the_readme_are_the_committed_results() {
+    let results = Results::read(&checkout().join("benches/results.json")).expect("benches/results.json");
+    let readme = std::fs::read_to_string(checkout().join("README.md")).expect("README.md");
+    let figures = between_markers(&readme).expect("README.md has no place for the figures");
+    assert_eq!(figures, results.readme().trim(), "`make bench-readme` writes them");
+}
+
+#[test]
+fn only_what_stands_between_the_markers_is_replaced() {
+    let old = "before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n";
+    let new = replace_between_markers(old, "new\n").expect("both markers are there");
+    assert_eq!(new, "before\n<!-- figures -->\nnew\n<!-- /figures -->\nafter\n");
+    assert_eq!(between_markers(&new), Some("new"));
+    assert_eq!(replace_between_markers("no markers", "new"), None);
+}
+
+#[test]
+fn a_figure_is_found_by_bench_table_server_and_build() {
+    let results = Results::of(serde_json::json!({ "size": { "tables": [
+        { "key": "other", "rows": [{ "server": "a", "build": "musl", "binary": 1.0 }] },
+        { "key": "size", "rows": [{ "server": "a", "build": "glibc", "binary": 2.0 }, { "server": "a", "build": "musl", "binary": 3.0 }] },
+    ]}}));
+    assert_eq!(results.figure("size", "size", ("a", "musl"), "binary"), Some(3.0));
+    assert_eq!(results.figure("size", "size", ("b", "musl"), "binary"), None);
+    assert_eq!(results.column("size", "size", "binary"), [("a", "glibc", 2.0), ("a", "musl", 3.0)]);
+}
+
+#[test]
+fn quantiles_are_measured_values_by_nearest_rank() {
+    let sample = Sample::from([50.0, 10.0, 40.0, 20.0, 30.0].as_slice());
+    assert_eq!([0.0, 0.2, 0.5, 0.9, 1.0].map(|q| sample.quantile(q)), [10.0, 10.0, 30.0, 50.0, 50.0]);
+    assert_eq!((sample.min(), sample.median()), (10.0, 30.0));
+    assert!(Sample::new().median().is_nan());
+}
+
+#[test]
+fn a_ratio_is_taken_round_by_round_so_that_a_disturbed_round_disturbs_both() {
+    let ours = Sample::from([10.0, 10.0, 1_000.0, 1_000.0, 1_000.0].as_slice());
+    let theirs = Sample::from([20.0, 20.0, 2_000.0, 2_000.0, 1_000.0].as_slice());
+    assert_eq!(ours.ratio_to(&theirs), 0.5);
+    let shorter = Sample::from([2_000.0].as_slice());
+    assert_eq!(ours.ratio_to(&shorter), 0.5, "medians, when the rounds differ");
+}
+
+#[test]
+fn a_series_is_doubted_for_its_spread_its_drift_and_its_steps() {
+    let reasons = |values: &[f64], step: f64| Sample::from(values).doubts(step).len();
+    assert_eq!(reasons(&[100.0; 40], 1.0), 0);
+    assert_eq!(reasons(&[100.0; 40], 3.0), 1, "steps of 3 %");
+    let drifting: Vec<f64> = (0..40).map(|round| if round < 20 { 100.0 } else { 106.0 }).collect();
+    assert_eq!(reasons(&drifting, 0.0), 1, "6 % from one half to the other");
+    let spread: Vec<f64> = (0..40).map(|round| if round % 2 == 0 { 100.0 } else { 120.0 }).collect();
+    assert_eq!(reasons(&spread, 0.0), 1, "quartiles 20 % apart");
+}
+
+#[test]
+fn wrk_is_believed_only_when_it_says_all_numbers() {
+    let outcome = wrk::parse("Running 1s test\nresult 50000 1000000 120 900 4000 0\n").expect("a whole line");
+    assert_eq!((outcome.per_second, outcome.p50, outcome.p99, outcome.errors), (50_000.0, 120.0, 900.0, 0.0));
+    assert_eq!(wrk::parse("result 50000 1000000\n"), None);
+    assert_eq!(wrk::parse("unable to connect\n"), None);
+}
+
+#[test]
+fn a_trace_counts_calls_once_and_knows_which_ones_are_responses() {
+    let trace = Trace::parse(concat!(
+        "100  execve(\"hello\", [\"hello\"], 0x7ffc /* 3 vars */) = 0\n",
+        "100  accept4(3, NULL, NULL, SOCK_CLOEXEC) = 4\n",
+        "100  recvfrom(4, \"GET / HTTP/1.1\", 4096, MSG_DONTWAIT, NULL, NULL) = 14\n",
+        "100  sendto(4, \"HTTP/1.1 200 OK\"..., 148, MSG_NOSIGNAL, NULL, 0) = 148\n",
+        "100  epoll_wait(5,  <unfinished ...>\n",
+        "101  futex(0x55, FUTEX_WAKE_PRIVATE, 1) = 0\n",
+        "100  <... epoll_wait resumed>[], 1, -1) = 1\n",
+        "100  --- SIGCHLD {si_signo=SIGCHLD} ---\n",
+        "100  write(4, \"HTTP/1.1 200 OK\"..., 148) = 148\n",
+        "100  +++ killed by SIGKILL +++\n",
+    ));
+    assert_eq!(trace.to_first_response(), ["execve", "accept4", "recvfrom", "sendto"]);
+    assert_eq!(trace.between_responses(), ["epoll_wait", "futex", "write"]);
+    assert_eq!(trace.responses(), 2);
+}
+
+#[test]
+fn numbers_are_grouped_and_missing_ones_are_shown_as_missing() {
+    assert_eq!(number(1_234_567.891, 1), "1,234,567.9");
+    assert_eq!(number(-1_000.0, 0), "-1,000");
+    assert_eq!(number(999.0, 0), "999");
+    assert_eq!(number(f64::NAN, 2), "–");
+}

@@ -1,0 +1,73 @@
+//! What `hello` asks of the kernel, counted by strace: until its first response, and per request on a kept connection.
+//! The bounds are a little above what is measured, so that calls cannot creep in unseen.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::process::Command;
+
+use harness::process::free_port;
+use harness::strace::{self, Trace};
+use support::example_path;
+
+/// From the Rust runtime's first call; what the loader does before is not this library's. Measured: 66.
+const TO_FIRST_RESPONSE: usize = 68;
+/// For a hundred requests: receive, send, wait, and now and then one of a waiting worker's. Measured: 312 to 316, of which 16 are a
+/// second thread that starts.
+const PER_HUNDRED_REQUESTS: usize = 325;
+/// The fewest of some runs count: how far a second thread has come when the response is sent is chance.
+const RUNS: usize = 5;
+
+#[test]
+fn the_first_response_takes_no_more_system_calls_than_it_did() {
+    let Some(traces) = record(1) else { return };
+    let fewest = traces
+        .iter()
+        .map(|trace| after_the_loader(trace.to_first_response()))
+        .min_by_key(|calls| calls.len());
+    let calls = fewest.expect("there is at least one run");
+    assert!(calls.len() <= TO_FIRST_RESPONSE, "{} calls: {}", calls.len(), calls.join(" "));
+    assert!(calls.len() > 10, "that is not a server's start: {}", calls.join(" "));
+}
+
+#[test]
+fn a_kept_connection_takes_no_more_system_calls_per_request_than_it_did() {
+    let Some(traces) = record(101) else { return };
+    assert!(traces.iter().all(|trace| trace.responses() == 101), "every response is one call");
+    let fewest = traces.iter().map(Trace::between_responses).min_by_key(|calls| calls.len());
+    let calls = fewest.expect("there is at least one run");
+    let shown = &calls[..calls.len().min(40)];
+    assert!(
+        calls.len() <= PER_HUNDRED_REQUESTS,
+        "{} calls for 100 requests: {} …",
+        calls.len(),
+        shown.join(" ")
+    );
+    assert!(calls.len() >= 200, "a request takes at least a read and a write: {}", shown.join(" "));
+}
+
+/// Some runs of the example, or none and a visible word where tracing is not possible.
+fn record(requests: usize) -> Option<Vec<Trace>> {
+    if let Err(why) = strace::available() {
+        let _ = writeln!(io::stderr(), "skipped, no system calls are counted: {why}"); // nobody reads it then
+        return None;
+    }
+    let program = example_path("hello");
+    let directory = env::temp_dir().join(format!("fc-runtime-syscalls-{}-{requests}", std::process::id()));
+    fs::create_dir_all(&directory).expect("a directory for the trace");
+    let traces = (0..RUNS).map(|_| {
+        let port = free_port();
+        let mut server = Command::new(&program);
+        server.env("PORT", port.to_string()).env("LIFECYCLE_MARKS", "off");
+        strace::record(&server, port, requests, &directory.join("calls")).expect("hello answers below strace")
+    });
+    let traces = traces.collect();
+    fs::remove_dir_all(&directory).expect("the directory is still there");
+    Some(traces)
+}
+
+/// The calls from the Rust runtime's first on, which looks at the standard descriptors.
+fn after_the_loader(calls: &[String]) -> &[String] {
+    let start = calls.iter().position(|call| call == "poll").unwrap_or(0);
+    &calls[start..]
+}

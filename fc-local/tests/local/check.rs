@@ -1,0 +1,160 @@
+//! `fc-local check`: the right verdicts for the right reasons.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::harness::{Scratch, example, fc_local, python, python_path};
+use support::reserved_port;
+
+/// The exit code, and each finding's verdict and reason by its name.
+fn check(arguments: &[&str], command: &[String]) -> (Option<i32>, BTreeMap<String, (String, String)>) {
+    let port = reserved_port().to_string();
+    let output = fc_local()
+        .args(["check", "--json", "--idle", "1s", "--port", &port])
+        .args(arguments)
+        .arg("--")
+        .args(command)
+        .output()
+        .expect("fc-local");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report: Value = serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    let findings = report["findings"].as_array().expect("findings");
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let by_name = findings.iter().map(|f| (text(f, "name"), (text(f, "verdict"), text(f, "reason"))));
+    (output.status.code(), by_name.collect())
+}
+
+#[test]
+fn this_crates_example_passes_everything() {
+    let (code, findings) = check(&["--initializer", "--pre-stop", "--concurrency", "20"], &example("hello"));
+    assert_eq!(code, Some(0), "{findings:?}");
+    for (name, (verdict, reason)) in &findings {
+        assert_eq!(verdict, "pass", "{name}: {reason}");
+    }
+    assert_eq!(findings.len(), 16);
+}
+
+#[test]
+fn a_function_in_another_language_passes() {
+    let (code, findings) = check(&["--initializer", "--pre-stop", "--concurrency", "8"], &python());
+    assert_eq!(code, Some(0), "{findings:?}");
+    assert!(!findings.values().any(|(verdict, _)| verdict == "fail"), "{findings:?}");
+}
+
+#[test]
+fn loopback_only_fails_and_nothing_else_is_tried() {
+    let (code, findings) = check(&["--env", "HOST=127.0.0.1"], &python());
+    assert_eq!(code, Some(1));
+    let (verdict, reason) = &findings["start"];
+    assert_eq!(verdict, "fail");
+    assert!(reason.contains("it listens on 127.0.0.1 only"), "{reason}");
+    assert_eq!(findings.len(), 1);
+}
+
+#[test]
+fn all_interfaces_of_ipv6_count_as_all_interfaces() {
+    let script = "
+import os, socket
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class F(BaseHTTPRequestHandler):
+    def do_POST(self): self.send_response(200); self.send_header('content-length', '0'); self.end_headers()
+    do_GET = do_HEAD = do_POST
+    def log_message(self, *a): pass
+class S(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+S(('::', int(os.environ['FC_CUSTOM_LISTEN_PORT'])), F).serve_forever()
+";
+    let (_, findings) = check(&[], &[&*python_path(), "-c", script].map(str::to_owned));
+    assert_eq!(findings["start"].0, "pass", "{findings:?}");
+    assert_eq!(findings["idle connection"].0, "warn", "HTTP/1.0 has no keep-alive");
+}
+
+#[test]
+fn an_initializer_that_fails_fails() {
+    let (code, findings) = check(&["--initializer", "--env", "INITIALIZE=500"], &python());
+    assert_eq!((code, findings["initializer"].0.as_str()), (Some(1), "fail"));
+}
+
+#[test]
+fn a_pre_stop_that_fails_is_a_warning() {
+    let (code, findings) = check(&["--pre-stop", "--env", "PRE_STOP=500"], &python());
+    assert_eq!((code, findings["pre-stop"].0.as_str()), (Some(0), "warn"), "{findings:?}");
+}
+
+/// A server that breaks one rule after the other.
+fn naughty(rule: &str) -> Vec<String> {
+    let script = format!(
+        "
+import os, signal, socket, threading
+RULE = {rule:?}
+if RULE == 'SIGTERM': signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def request(f):
+    line = f.readline()
+    if not line: return None
+    headers = {{}}
+    while (h := f.readline()).strip():
+        name, _, value = h.decode().partition(':')
+        headers[name.lower()] = value.strip()
+    if RULE != 'chunked body' and headers.get('transfer-encoding') == 'chunked':
+        while n := int(f.readline(), 16): f.read(n); f.readline()
+        f.readline()
+    f.read(int(headers.get('content-length', 0)))
+    return line.decode(), headers
+def serve(c):
+    try:
+        f = c.makefile('rb')
+        while r := request(f):
+            line, headers = r
+            body = b'x'
+            if 'hook' in RULE and ('/initialize' in line or '/pre-stop' in line): body = b'hook'
+            if 'initialize again' in RULE and headers.get('x-fc-control-path') == '/initialize':
+                if os.path.exists(os.environ['MARK']): os._exit(1)
+                open(os.environ['MARK'], 'w').close()
+            if line.startswith('HEAD') and RULE != 'HEAD': body = b''
+            if not line.startswith(('GET', 'HEAD', 'POST')): body = b'what'
+            c.sendall(b'HTTP/1.1 200 OK\\r\\ncontent-length: %d\\r\\n\\r\\n' % max(len(body), 0 if body else 1) + body)
+            if RULE == 'idle connection': c.settimeout(0.3)
+    except (TimeoutError, ValueError, ConnectionError): pass
+    finally: c.close()
+s = socket.create_server(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+while True:
+    c, _ = s.accept()
+    if RULE == 'concurrency': serve(c)
+    else: threading.Thread(target=serve, args=(c,), daemon=True).start()
+"
+    );
+    [&*python_path(), "-c", &script].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn each_broken_rule_is_found_by_its_own_test() {
+    let scratch = Scratch::new();
+    let mark = format!("MARK={}", scratch.path("mark"));
+    for (rule, verdict) in [
+        ("HEAD", "fail"),
+        ("chunked body", "fail"),
+        ("idle connection", "warn"),
+        ("hook paths", "warn"),
+        ("SIGTERM", "warn"),
+    ] {
+        let (_, findings) = check(&["--initializer", "--pre-stop", "--env", &mark], &naughty(rule));
+        assert_eq!(findings[rule].0, verdict, "{rule}: {findings:?}");
+        let others =
+            findings.iter().filter(|(name, (v, _))| name.as_str() != rule && v != "pass" && v != "skip");
+        assert_eq!(others.count(), 0, "{rule}: {findings:?}");
+    }
+}
+
+#[test]
+fn a_server_of_one_connection_at_a_time_is_warned_and_does_not_fail() {
+    let (code, findings) = check(&[], &naughty("concurrency"));
+    assert_eq!((code, findings["connections"].0.as_str()), (Some(0), "warn"), "{findings:?}");
+}
+
+#[test]
+fn a_server_of_one_connection_at_a_time_fails_the_concurrency_it_claims() {
+    let (code, findings) = check(&["--concurrency", "2", "--timeout", "2s"], &naughty("concurrency"));
+    assert_eq!((code, findings["concurrency"].0.as_str()), (Some(1), "fail"), "{findings:?}");
+}

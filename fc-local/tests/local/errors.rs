@@ -1,0 +1,220 @@
+//! One test per row of the platform's table of errors.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::harness::{Fc, Scratch, start, start_with};
+use support::reserved_port;
+
+fn shell(script: &str) -> Vec<String> {
+    ["sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+fn run(arguments: &[&str], command: &[String]) -> Fc {
+    start_with(Scratch::new(), arguments, command)
+}
+
+#[test]
+fn a_failed_event_is_200_with_the_functions_body_and_an_error_type() {
+    let fc = start(&[]);
+    let answer = fc.invoke(r#"{"path":"/fail"}"#);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.error_type(), Some("UnhandledInvocationError"));
+    assert_eq!(answer.error_message(), "no luck");
+}
+
+#[test]
+fn a_timeout_is_200_for_an_event() {
+    let fc = start(&["--timeout", "1s"]);
+    let answer = fc.invoke(r#"{"path":"/hang"}"#);
+    assert_eq!((answer.status, answer.error_type()), (200, Some("UnhandledInvocationError")));
+    let message = answer.error_message();
+    assert!(message.starts_with("Function timed out after 1 seconds (maxMemoryUsage: "), "{message}");
+    assert!(message.ends_with("MB)") && !message.contains(" 0.00MB"), "{message}");
+}
+
+#[test]
+fn a_timeouts_status_for_an_http_call_is_an_option() {
+    let fc = start(&["--timeout", "1s"]);
+    assert_eq!(fc.get("/hang").status, 502);
+    let fc = start(&["--timeout", "1s", "--http-timeout-status", "504"]);
+    let answer = fc.get("/hang");
+    assert_eq!(answer.status, 504);
+    assert!(answer.error_message().starts_with("Function timed out after 1 seconds"));
+}
+
+#[test]
+fn after_a_timeout_the_next_call_gets_another_instance() {
+    let fc = start(&["--timeout", "1s"]);
+    let before = fc.get("/").json()["instance"].clone();
+    fc.get("/hang");
+    let after = fc.get("/").json()["instance"].clone();
+    assert_ne!(before, after);
+}
+
+#[test]
+fn an_exit_is_200_for_an_event_and_502_for_an_http_call() {
+    let fc = start(&[]);
+    for (answer, status) in [(fc.invoke(r#"{"path":"/exit"}"#), 200), (fc.get("/exit"), 502)] {
+        assert_eq!((answer.status, answer.error_type()), (status, Some("UnhandledInvocationError")));
+        let message = answer.error_message();
+        assert!(
+            message.starts_with("Process exited unexpectedly before completing request (duration: "),
+            "{message}"
+        );
+        assert!(message.contains("ms, maxMemoryUsage: ") && !message.contains(" 0.00MB"), "{message}");
+    }
+    assert_eq!(fc.get("/").status, 200, "the next call gets a new instance");
+}
+
+#[test]
+fn a_dropped_connection_is_answered_like_an_exit() {
+    let fc = start(&[]);
+    assert_eq!(fc.invoke(r#"{"path":"/drop"}"#).status, 200);
+    let answer = fc.get("/drop");
+    assert_eq!(answer.status, 502);
+    assert!(answer.error_message().starts_with("Process exited unexpectedly"));
+}
+
+#[test]
+fn a_port_that_never_opens_is_function_not_started() {
+    let fc = run(&["--start-timeout", "1s"], &shell("echo waiting; exec sleep 100"));
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));
+    assert!(message.starts_with("Function instance health check failed on port "), "{message}");
+    assert!(message.contains(" in 1 seconds.\nLogs:waiting"), "{message}");
+}
+
+#[test]
+fn another_port_than_the_configured_one_is_named() {
+    let other = reserved_port().to_string();
+    let fc = start(&["--start-timeout", "1s", "--env", &format!("FIXED_PORT={other}")]);
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));
+    assert!(message.contains(&format!("it listens on {other} instead")), "{message}");
+}
+
+#[test]
+fn a_server_on_loopback_only_is_function_not_started() {
+    for host in ["127.0.0.1", "127.0.0.2"] {
+        let fc = start(&["--start-timeout", "1s", "--env", &format!("HOST={host}")]);
+        let (status, code, message) = fc.get("/").system_error();
+        assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));
+        assert!(message.contains(&format!("it listens on {host} only")), "{message}");
+    }
+}
+
+#[test]
+fn a_failed_first_health_check_is_function_not_started() {
+    let fc = start(&["--health-check", "/health", "--env", "HEALTH=500"]);
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));
+    let wanted =
+        "The function http server cannot be started. check function health failed with status code: 500";
+    assert_eq!(message, wanted);
+}
+
+#[test]
+fn an_exit_before_serving_is_ca_exited_even_with_0() {
+    for (script, wanted) in [
+        (
+            "echo bye; exit 2",
+            "(code 2, message:no such file or directory) with start command 'sh -c echo bye; exit 2'. Logs:bye",
+        ),
+        ("exit 0", "(code 0, message:success) with start command 'sh -c exit 0'. Logs:"),
+    ] {
+        let fc = run(&[], &shell(script));
+        let (status, code, message) = fc.get("/").system_error();
+        assert_eq!((status, code.as_str()), (412, "CAExited"));
+        assert_eq!(message, format!("Function instance exited unexpectedly{wanted}"));
+    }
+}
+
+#[test]
+fn a_missing_start_file_is_ca_file_not_found() {
+    let fc = run(&[], &["./no-such-file".to_owned()]);
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!((status, code.as_str()), (412, "CAFileNotFound"));
+    assert!(message.contains("./no-such-file"), "{message}");
+}
+
+#[test]
+fn a_start_file_without_permission_is_ca_exited() {
+    let scratch = Scratch::new();
+    let file = scratch.write("bootstrap", "#!/bin/sh\n");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a file of ours");
+    let fc = start_with(scratch, &[], &[file]);
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!((status, code.as_str()), (412, "CAExited"));
+    assert!(message.contains("(code 13, message:permission denied)"), "{message}");
+}
+
+#[test]
+fn beyond_the_quota_calls_are_429() {
+    let mut fc = start(&["--max-instances", "1"]);
+    let gate = fc.scratch.gate("gate");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
+        fc.wait_for_trace("waiting", 1);
+        let (status, code, _) = fc.get("/").system_error();
+        assert_eq!((status, code.as_str()), (429, "ResourceExhausted"));
+        assert_eq!(fc.invoke("").status, 429);
+        gate.let_pass(1);
+        assert_eq!(waiting.join().expect("answered").status, 200);
+    });
+    assert!(fc.stop().success());
+}
+
+#[test]
+fn unknown_functions_versions_and_aliases_are_404() {
+    let fc = start(&[]);
+    let path = "/2023-03-30/functions/";
+    for (target, code, message) in [
+        ("other/invocations", "FunctionNotFound", "function 'other' does not exist."),
+        ("local/invocations?qualifier=7", "VersionNotFound", "version '7' does not exist."),
+        ("local/invocations?qualifier=prod", "AliasNotFound", "alias 'prod' does not exist."),
+    ] {
+        let answer = fc.request("POST", &format!("{path}{target}"), "", b"");
+        assert_eq!(answer.system_error(), (404, code.to_owned(), message.to_owned()));
+    }
+    assert_eq!(fc.request("POST", &format!("{path}local/invocations?qualifier=LATEST"), "", b"").status, 200);
+}
+
+#[test]
+fn a_response_that_is_not_http_or_has_too_large_headers_is_502() {
+    let fc = start(&[]);
+    for target in ["/garbage", "/big-headers"] {
+        let (status, code, _) = fc.get(target).system_error();
+        assert_eq!((status, code.as_str()), (502, "BadResponse"), "{target}");
+    }
+}
+
+#[test]
+fn memory_over_the_limit_kills_the_process_and_the_log_names_the_limit() {
+    let fc = start(&["--memory", "128", "--timeout", "20s"]);
+    let answer = fc.get("/hog?mb=200");
+    assert_eq!(answer.status, 502);
+    let message = answer.error_message();
+    assert!(message.starts_with("Process exited unexpectedly"), "{message}");
+    let used: f64 = message
+        .split("maxMemoryUsage: ")
+        .nth(1)
+        .and_then(|rest| rest.strip_suffix("MB)")?.parse().ok())
+        .expect("a number of MB");
+    assert!(used > 128.0, "{message}");
+    fc.wait_for_log("FunctionOOMError");
+    fc.wait_for_log("memorySize is 128 MB");
+}
+
+#[test]
+fn a_caller_that_goes_away_is_logged_and_its_instance_replaced() {
+    use std::io::Write;
+    let fc = start(&[]);
+    let before = fc.get("/").json()["instance"].clone();
+    let mut caller = fc.connect();
+    caller.write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
+    fc.wait_for_trace("hanging", 1);
+    drop(caller);
+    fc.wait_for_log("the client closed the connection before the response");
+    assert_ne!(fc.get("/").json()["instance"], before);
+}

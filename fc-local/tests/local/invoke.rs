@@ -1,0 +1,192 @@
+//! `fc-local invoke`, and what every command says when it is used wrongly.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use crate::harness::{Scratch, eventually, example, fc_local, kill, python};
+use support::reserved_port;
+
+fn invoke_with(arguments: &[&str], input: &[u8], command: &[String]) -> Output {
+    let mut child = fc_local()
+        .args(["invoke", "--port", &reserved_port().to_string()])
+        .args(arguments)
+        .arg("--")
+        .args(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("fc-local");
+    child.stdin.take().expect("a pipe").write_all(input).expect("a reader");
+    child.wait_with_output().expect("an end")
+}
+
+fn invoke(arguments: &[&str]) -> Output {
+    invoke_with(arguments, b"", &python())
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_body_goes_to_stdout_and_the_summary_to_stderr() {
+    let output = invoke(&["--event", r#"{"path":"/say","text":"a line"}"#, "--memory", "256"]);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), b"done".as_slice()));
+    let stderr = stderr(&output);
+    assert!(stderr.contains("| a line"), "{stderr}");
+    let summary = stderr.lines().last().expect("a summary");
+    let words: Vec<&str> = summary.split(' ').collect();
+    assert_eq!(
+        (words[0], words[2], words[3], words[5]),
+        ("RequestId:", "Billed", "Duration:", "ms"),
+        "{summary}"
+    );
+    assert!(summary.contains("Memory Size: 256 MB Max Memory Used: "), "{summary}");
+    assert!(words[4].parse::<u64>().is_ok_and(|ms| ms > 0), "{summary}");
+}
+
+#[test]
+fn events_come_from_the_argument_a_file_or_standard_input() {
+    let scratch = Scratch::new();
+    let file = scratch.write("event", "from a file");
+    let body = |output: Output| {
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        json["body"].as_str().expect("a body").to_owned()
+    };
+    assert_eq!(body(invoke(&["--event-file", &file])), "ZnJvbSBhIGZpbGU=");
+    assert_eq!(body(invoke_with(&["--event-file", "-"], b"piped", &python())), "cGlwZWQ=");
+    assert_eq!(body(invoke_with(&["-"], b"piped", &python())), "cGlwZWQ=");
+    assert_eq!(body(invoke(&["--event", "text"])), "dGV4dA==");
+    assert_eq!(body(invoke(&[])), "");
+}
+
+#[test]
+fn an_http_call_is_made_as_written() {
+    let output =
+        invoke(&["--http", "PUT /a?b=c", "--header", "X-One: 1", "--header", "Host: h", "--data", "d"]);
+    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((seen["method"].as_str(), seen["target"].as_str()), (Some("PUT"), Some("/a?b=c")));
+    assert_eq!((seen["headers"]["x-one"].as_str(), seen["headers"]["host"].as_str()), (Some("1"), Some("h")));
+    assert_eq!(seen["body"], "ZA==");
+    assert!(stderr(&output).contains("HTTP 200"));
+}
+
+#[test]
+fn the_exit_code_is_1_when_the_function_failed() {
+    for arguments in [
+        ["--event", r#"{"path":"/fail"}"#],
+        ["--event", r#"{"path":"/exit"}"#],
+        ["--http", "GET /status?code=500"],
+        ["--http", "GET /exit"],
+    ] {
+        let output = invoke(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", stderr(&output));
+    }
+    let output = invoke(&["--initializer", "--env", "INITIALIZE=500"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("errorMessage"));
+}
+
+#[test]
+fn hooks_run_around_the_call() {
+    let scratch = Scratch::new();
+    let trace = scratch.path("trace");
+    let output = invoke(&["--initializer", "--pre-stop", "--env", &format!("TRACE={trace}")]);
+    assert!(output.status.success());
+    let trace = std::fs::read_to_string(trace).expect("a trace");
+    let paths: Vec<&str> = trace.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(paths, ["/initialize", "/invoke", "/pre-stop"]);
+}
+
+#[test]
+fn this_crates_example_is_invoked() {
+    let output = invoke_with(&["--http", "GET /"], b"", &example("hello"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!output.stdout.is_empty());
+}
+
+#[test]
+fn json_is_one_object_per_line() {
+    let output = invoke(&["--json", "--event", r#"{"path":"/say","text":"a line"}"#]);
+    let stderr = stderr(&output);
+    let objects: Vec<serde_json::Value> = stderr
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let said = objects.iter().find(|object| object["text"] == "a line").expect("the function's line");
+    assert_eq!(said["source"], "stdout");
+    let cold = objects.iter().find(|object| object["event"] == "cold_start").expect("a cold start");
+    for part in ["process_ms", "port_ms", "first_byte_ms", "total_ms"] {
+        assert!(cold[part].is_number(), "{part}: {cold}");
+    }
+}
+
+#[test]
+fn ctrl_c_stops_the_function_with_its_pre_stop() {
+    let scratch = Scratch::new();
+    let trace = scratch.path("trace");
+    let child = fc_local()
+        .args(["invoke", "--port", &reserved_port().to_string(), "--timeout", "60s", "--pre-stop"])
+        .args(["--env", &format!("TRACE={trace}"), "--http", "GET /hang", "--"])
+        .args(python())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("fc-local");
+    let traced =
+        |text: &str| std::fs::read_to_string(&trace).unwrap_or_default().contains(text).then_some(());
+    eventually("it is called", || traced("hanging"));
+    kill("INT", child.id());
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("PreStop took"), "{}", stderr(&output));
+}
+
+#[test]
+fn everything_on_stderr_is_json_when_asked_for() {
+    for arguments in [["--json", "--http", "GET /"], ["--json", "--event", "{}"]] {
+        let output = invoke(&arguments);
+        let text = stderr(&output);
+        assert!(text.lines().count() > 1, "{text}");
+        for line in text.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_says_what_to_type() {
+    let scratch = Scratch::new();
+    for (arguments, wanted) in [
+        (vec!["start"], "add the command after --"),
+        (vec!["start", "-t", "nowhere.yaml"], "cannot read the template nowhere.yaml"),
+        (vec!["start", "--timeout", "0s", "--", "true"], "the platform allows 1 to 86400 seconds"),
+        (vec!["start", "--concurrency", "201", "--", "true"], "the platform allows 1 to 200"),
+        (vec!["start", "--env", "FC_X=1", "--", "true"], "names that start with FC_ are the platform's own"),
+        (vec!["start", "--idle-timeout", "5x", "--", "true"], "ms, s, m and h"),
+        (vec!["start", "--initializer", "--initializer-command", "x", "--", "true"], "cannot be used with"),
+        (vec!["start", "--initializer-command", "sh -c 'x", "--", "true"], "check its quotes"),
+        (vec!["start", "--listen", "192.0.2.1:1", "--", "true"], "choose another address with --listen"),
+        (vec!["start", "--listen", "80x", "--", "true"], "such as 127.0.0.1:8080, localhost:8080 or 8080"),
+        (vec!["invoke", "--http", "/", "--header", "X-Fc-A: b", "--", "true"], "the platform refuses x-fc-*"),
+        (vec!["invoke", "--http", "GET", "--", "true"], "write it as 'GET /path?x=1'"),
+    ] {
+        let output = fc_local().args(&arguments).current_dir(scratch.path("")).output().expect("fc-local");
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(wanted), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn help_fits_a_screen() {
+    for command in ["start", "invoke", "check"] {
+        let output = fc_local().args([command, "--help"]).output().expect("fc-local");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success());
+        assert!(text.lines().count() <= 50, "{command}: {} lines\n{text}", text.lines().count());
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{command}:\n{text}");
+    }
+}

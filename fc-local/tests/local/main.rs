@@ -1,0 +1,19 @@
+//! fc-local from outside: the built program, real functions as its children, real callers.
+
+mod harness;
+
+mod api;
+mod asynchronous;
+mod check;
+mod errors;
+mod freeze;
+mod gateway;
+mod hooks;
+mod initializer;
+mod invoke;
+mod limits;
+mod load;
+mod orphans;
+mod scaling;
+mod template;
+mod watch;

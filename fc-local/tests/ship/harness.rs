@@ -1,0 +1,105 @@
+//! Runs the commands of an author. Every wait has a watchdog.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The repository: the directory of the library, with the Makefile.
+pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The example that is shipped: it has all three hooks.
+const FUNCTION: &str = "stateful";
+
+/// A release build on a slow machine is the longest of all waits.
+const WATCHDOG: Duration = Duration::from_secs(600);
+
+/// The one place that polls: until `condition` holds.
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + WATCHDOG;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < end, "did not happen within {WATCHDOG:?}: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// An empty directory for one test; it stays for whoever wants to look.
+pub fn scratch(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ship").join(name);
+    let _ = fs::remove_dir_all(&path); // it need not be there
+    fs::create_dir_all(&path).expect("a directory below target/tmp");
+    path
+}
+
+/// Says on the terminal that something was not tested; a failure when FC_REQUIRE, a list with commas, names it.
+pub fn skip(what: &str, reason: &str) {
+    let required = std::env::var("FC_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|word| word == what), "{what} is required, but {reason}");
+    // Past the harness, which shows what a test prints only when it fails.
+    let _ = writeln!(io::stderr(), "skipped: {what}: {reason}");
+}
+
+/// What `make package` of this repository makes, once for all tests: `target/fc`, with `function` and `function.zip`.
+pub fn packaged() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let out = scratch("package").join("target/fc");
+        succeed(&mut make("package", FUNCTION, &out));
+        out
+    })
+}
+
+/// `make` of this repository for one of its examples, with the results in `out`.
+pub fn make(target: &str, function: &str, out: &Path) -> Command {
+    let mut command = Command::new("make");
+    command.current_dir(CHECKOUT).arg(target);
+    command.arg(format!("FUNCTION={function}")).arg(format!("OUT={}", out.display()));
+    // The tool as cargo built it for this test.
+    command.arg(format!("FC_LOCAL={}", env!("CARGO_BIN_EXE_fc-local")));
+    command
+}
+
+pub fn fc_local() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_fc-local"))
+}
+
+/// Runs `command` to its end, which must be a good one; what it printed on standard output.
+pub fn succeed(command: &mut Command) -> String {
+    let output = finish(command);
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Runs `command` to an end other than success; what it printed on standard error.
+pub fn fail(command: &mut Command) -> String {
+    let output = finish(command);
+    assert!(!output.status.success(), "{command:?} succeeded\n{}", both(&output));
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+pub fn finish(command: &mut Command) -> Output {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let stdout = collect(child.stdout.take().expect("a pipe"));
+    let stderr = collect(child.stderr.take().expect("a pipe"));
+    let status = eventually(&format!("{command:?} ends"), || child.try_wait().expect("a child"));
+    Output { status, stdout: stdout.join().expect("bytes"), stderr: stderr.join().expect("bytes") }
+}
+
+pub fn both(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a readable pipe");
+        bytes
+    })
+}

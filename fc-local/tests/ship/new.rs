@@ -1,0 +1,76 @@
+//! `fc-local new`: a project that builds, passes its tests, ships and runs without a line changed.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{CHECKOUT, fail, fc_local, scratch, succeed};
+use support::reserved_port;
+
+#[test]
+fn a_new_project_builds_passes_its_tests_ships_and_runs() {
+    let project = scratch("new").join("greeter");
+    succeed(fc_local().arg("new").arg(&project).args(["--runtime", CHECKOUT]));
+    // The dependencies that this checkout has, so that nothing is fetched.
+    fs::copy(Path::new(CHECKOUT).join("Cargo.lock"), project.join("Cargo.lock")).expect("a lock file");
+    let author = |program: &str| {
+        let mut command = Command::new(program);
+        command.current_dir(&project).env("PATH", path_with_fc_local()).env("CARGO_NET_OFFLINE", "true");
+        // Outside of the project, where it outlives it: the next run of this test compiles the project alone.
+        command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target"));
+        command
+    };
+    succeed(author("cargo").args(["fmt", "--check"]));
+    let tests = succeed(author("make").arg("test"));
+    assert!(tests.contains("2 passed"), "{tests}");
+    let help = succeed(&mut author("make"));
+    assert!(help.contains("make package"), "{help}");
+    let package = succeed(author("make").arg("package"));
+    assert!(package.contains("target/fc/function.zip: "), "{package}");
+    let answer = succeed(author("fc-local").args([
+        "invoke",
+        "--event",
+        "Ada",
+        "--port",
+        &reserved_port().to_string(),
+    ]));
+    assert_eq!(answer.trim_end(), "Hello, Ada!");
+}
+
+/// As for an author who installed it.
+fn path_with_fc_local() -> std::ffi::OsString {
+    let tool = PathBuf::from(env!("CARGO_BIN_EXE_fc-local"));
+    let directory = tool.parent().expect("a directory").to_owned();
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths([directory].into_iter().chain(env::split_paths(&path))).expect("a path")
+}
+
+#[test]
+fn a_project_depends_on_the_published_runtime_unless_told_otherwise() {
+    let project = scratch("new-published").join("a-1");
+    succeed(fc_local().arg("new").arg(&project));
+    let manifest = fs::read_to_string(project.join("Cargo.toml")).expect("a manifest");
+    let dependency = format!("fc-runtime = \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(manifest.contains(&dependency) && manifest.contains("name = \"a-1\""), "{manifest}");
+}
+
+#[test]
+fn what_cannot_be_a_project_is_refused_and_nothing_is_touched() {
+    let directory = scratch("new-refused");
+    let new = |name: &str| {
+        let mut command = fc_local();
+        command.current_dir(&directory).args(["new", name]);
+        command
+    };
+    for name in ["1st", "-", "a b", "a.b", "naïve", &"a".repeat(65)] {
+        let error = fail(new("--").arg(name));
+        assert!(error.contains("cannot be a function's name"), "{name}: {error}");
+    }
+    assert!(fail(&mut new("..")).contains("does not end in a name"));
+    fs::create_dir(directory.join("taken")).expect("a directory");
+    assert!(fail(&mut new("taken")).contains("exists already"));
+    assert!(fail(new("other").args(["--runtime", "taken"])).contains("no checkout of fc-runtime"));
+    assert_eq!(fs::read_dir(&directory).expect("a directory").count(), 1);
+    assert_eq!(fs::read_dir(directory.join("taken")).expect("a directory").count(), 0);
+}

@@ -1,0 +1,79 @@
+//! The end by signal, for those who are just about to be served.
+
+use crate::subject::{freeze, start_with_descriptors};
+use support::{Client, Process, get, until};
+
+/// Has `count` clients ask and the signal come while the process stands still, so that all of them
+/// are in the listen queue by then.
+fn are_answered_from_the_queue(process: Process, count: usize) {
+    let mut clients: Vec<Client> = Vec::new();
+    freeze(&process, || {
+        for _ in 0..count {
+            let mut client = process.client();
+            client.send(get("/"));
+            clients.push(client);
+        }
+        process.signal("TERM");
+    });
+    for client in &mut clients {
+        assert_eq!(client.reply().status, 200);
+        client.assert_closed();
+    }
+    let (code, out, error) = process.end();
+    assert_eq!(code, Some(0), "{out}{error}");
+}
+
+#[test]
+fn requests_in_the_listen_queue_are_answered() {
+    are_answered_from_the_queue(Process::start("hello", &[]), 100);
+}
+
+#[test]
+fn requests_in_the_listen_queue_are_answered_without_a_descriptor_to_spare() {
+    let process = start_with_descriptors("hello", 48);
+    let mut idle: Vec<_> = (0..30).map(|_| process.client()).collect();
+    for client in &mut idle {
+        client.send(get("/"));
+        assert_eq!(client.reply().status, 200);
+    }
+    are_answered_from_the_queue(process, 40);
+}
+
+#[test]
+fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
+    let mut process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    drop(process.child.stderr.take());
+    let mut client = process.client();
+    client.send(get("/?count=1000"));
+    client.head();
+    process.signal("TERM");
+    until("the process has ended", || process.child.try_wait().unwrap().is_some());
+    assert_eq!(process.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_standard_output_that_nobody_reads_costs_its_lines_and_not_the_server() {
+    let process = Process::start("hello", &[("HEALTH_PATH", "/healthz")]);
+    let mut clients = [process.client(), process.client()];
+    for client in &mut clients {
+        for _ in 0..1000 {
+            client.send(get("/")); // two lines each: more than a pipe holds
+            assert_eq!(client.reply().status, 200);
+        }
+    }
+    assert_eq!(process.request(get("/healthz")).status, 200);
+    process.signal("TERM");
+    let (code, out, error) = process.end();
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.lines().all(|line| line.starts_with("FC ")), "{out}");
+}
+
+#[test]
+fn half_a_request_neither_holds_up_the_stop_nor_makes_it_a_failure() {
+    let process = Process::start("hello", &[("HEAD_TIMEOUT", "60"), ("DRAIN_TIMEOUT", "60")]);
+    let mut client = process.client();
+    client.send("GET / HT");
+    process.signal("TERM");
+    let (code, out, error) = process.end(); // within half of what it is allowed
+    assert_eq!(code, Some(0), "{out}{error}");
+}

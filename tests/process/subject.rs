@@ -1,0 +1,53 @@
+//! An example as a process that can be stopped in its tracks, starved of descriptors, and looked at.
+
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::reserved_port;
+use support::{Process, example_command, until};
+
+/// Every limit of a process that is going to be frozen.
+pub const LIMITS: [(&str, &str); 4] =
+    [("HEAD_TIMEOUT", "1"), ("BODY_TIMEOUT", "1"), ("WRITE_TIMEOUT", "1"), ("IDLE_TIMEOUT", "1")];
+
+/// Longer than every limit, and than what counts as a late wake-up.
+const FREEZE: Duration = Duration::from_millis(2500);
+
+/// Freezes the process, runs `meanwhile`, and thaws it when every limit has passed.
+pub fn freeze(process: &Process, meanwhile: impl FnOnce()) {
+    process.signal("STOP");
+    let began = Instant::now();
+    until("the process stands still", || stat(process, 2) == "T");
+    meanwhile();
+    until("the freeze is long enough", || began.elapsed() > FREEZE);
+    process.signal("CONT");
+}
+
+/// Starts an example that may have so many descriptors.
+pub fn start_with_descriptors(example: &str, limit: u32) -> Process {
+    let port = reserved_port();
+    let example = example_command(example);
+    let child = Command::new("sh")
+        .args(["-c", &format!("ulimit -n {limit}; exec \"$0\"")])
+        .arg(example.get_program())
+        .env("PORT", port.to_string())
+        .env("HEAD_TIMEOUT", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("sh starts");
+    let process = Process { child, port };
+    until("the example listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    process
+}
+
+pub fn descriptors(process: &Process) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives").count()
+}
+
+/// A field of `/proc/<pid>/stat`, counted from 0.
+fn stat(process: &Process, field: usize) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.child.id()));
+    stat.expect("the process lives").split_whitespace().nth(field).unwrap_or_default().to_owned()
+}

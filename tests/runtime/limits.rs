@@ -1,0 +1,202 @@
+use fc_runtime::Response;
+use std::io::Write;
+use std::time::{Duration, Instant};
+use support::{TestServer, config, gate, get, post, until};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+#[test]
+fn a_head_over_32_kib_is_refused() {
+    let server = TestServer::start(config(), |_, _| Ok("fine".into()));
+    for (wire, status) in [
+        (format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "a".repeat(40_000)), 431),
+        (format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(100)), 431),
+        (format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(9000)), 414),
+        (format!("GET /{}", "a".repeat(40_000)), 414),
+    ] {
+        let mut client = server.client();
+        let _ = client.try_send(wire.as_bytes());
+        assert_eq!(client.reply().status, status);
+    }
+    let large = format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "a".repeat(32_000));
+    assert_eq!(server.request(large).text(), "fine");
+}
+
+#[test]
+fn a_head_that_is_not_complete_in_time_is_a_408() {
+    let server = TestServer::start(config().head_timeout(SHORT), |_, _| Ok("fine".into()));
+    let mut client = server.client();
+    client.send("GET / HTTP/1.1\r\nHo");
+    assert_eq!(client.reply().status, 408);
+    client.assert_closed();
+}
+
+#[test]
+fn a_connection_that_never_sends_is_not_a_slow_head() {
+    let server = TestServer::start(config().head_timeout(SHORT), |_, _| Ok("fine".into()));
+    let mut silent = server.client();
+    let mut slow = server.client();
+    slow.send("G");
+    assert_eq!(slow.reply().status, 408, "its time is up");
+    silent.send(get("/"));
+    assert_eq!(silent.reply().text(), "fine", "and the silent one's has not begun");
+}
+
+#[test]
+fn a_body_that_stalls_is_a_408_however_it_is_read() {
+    let server =
+        TestServer::start(config().body_timeout(SHORT), |_, mut request| Ok(Response::text(request.text()?)));
+    for framing in [
+        "Content-Length: 10\r\n\r\nabc",
+        "Content-Length: 100000\r\n\r\nabc",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ] {
+        let mut client = server.client();
+        client.send(format!("POST / HTTP/1.1\r\nHost: h\r\n{framing}"));
+        assert_eq!(client.reply().status, 408, "{framing}");
+        client.assert_closed();
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_response_is_given_up() {
+    let (told, is_told) = std::sync::mpsc::channel();
+    let server = TestServer::start(config().write_timeout(SHORT), move |_, _| {
+        let told = told.clone();
+        Ok(Response::stream(move |_, out| {
+            let error = (0..).find_map(|_| out.write_all(&[b'x'; 65_536]).err()).unwrap();
+            told.send(error.kind()).unwrap();
+            Ok(())
+        }))
+    });
+    let mut client = server.client();
+    client.send(get("/"));
+    assert_eq!(is_told.recv_timeout(support::WATCHDOG).unwrap(), std::io::ErrorKind::TimedOut);
+    assert!(!client.rest().ends_with(b"0\r\n\r\n"), "a response that was given up does not look whole");
+}
+
+#[test]
+fn a_client_that_sends_all_before_it_reads_an_echo_ends_by_the_write_limit() {
+    let server = TestServer::start(config().write_timeout(SHORT), |_, _| {
+        Ok(Response::stream(|body, out| {
+            std::io::copy(body, out)?;
+            Ok(())
+        }))
+    });
+    let mut client = server.client();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30000000\r\n\r\n");
+    let sent = client.try_send(&vec![b'x'; 30_000_000]);
+    assert!(sent.is_err(), "the server gave up before everything was sent");
+    assert_eq!(server.request(post("/", "next")).text(), "next");
+}
+
+#[test]
+fn invocations_over_max_workers_wait_their_turn() {
+    let (test, passage) = gate();
+    let server = TestServer::start(config().max_workers(2), move |_, _| {
+        passage.pass();
+        Ok("done".into())
+    });
+    let mut clients: Vec<_> = (0..6).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(get("/"));
+    }
+    for _ in 0..3 {
+        test.wait_for(2);
+        assert!(test.nobody_is_there());
+        test.let_go(2);
+    }
+    for client in &mut clients {
+        assert_eq!(client.reply().text(), "done");
+    }
+}
+
+#[test]
+fn the_platform_is_answered_while_every_worker_is_busy() {
+    let (test, passage) = gate();
+    let server = TestServer::start(config().health_path("/health"), move |_, _| {
+        passage.pass();
+        Ok("done".into())
+    });
+    let mut clients: Vec<_> = (0..300).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(get("/"));
+    }
+    test.wait_for(256);
+    assert_eq!(server.request(get("/health")).status, 200);
+    assert_eq!(server.request(get("/pre-stop")).status, 200);
+    assert_eq!(server.request(post("/initialize", "")).status, 200);
+    test.let_go(300);
+    for client in &mut clients {
+        assert_eq!(client.reply().text(), "done");
+    }
+}
+
+#[test]
+fn a_client_that_asks_for_the_health_path_and_takes_no_answer_harms_no_hook() {
+    let server =
+        TestServer::start(config().health_path("/health").write_timeout(SHORT), |_, _| Ok("x".into()));
+    let mut client = server.client();
+    let flood = get("/health").repeat(1000);
+    while client.try_send(flood.as_bytes()).is_ok() {}
+    assert_eq!(server.request(post("/initialize", "")).status, 200);
+    assert_eq!(server.request(get("/pre-stop")).status, 200);
+}
+
+#[test]
+fn at_the_limit_of_connections_the_longest_silent_one_makes_room() {
+    let server = TestServer::start(config().max_connections(4), |_, _| Ok("fine".into()));
+    let connected = Instant::now();
+    let mut silent = server.client();
+    let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+    // One that has only just connected is about to send, and is spared.
+    until("the silent one has been there for a while", || {
+        for client in &mut clients {
+            client.send(get("/"));
+            assert_eq!(client.reply().status, 200);
+        }
+        connected.elapsed() > Duration::from_millis(200)
+    });
+    // It never sent anything, so it goes before those that did.
+    assert_eq!(server.request(get("/")).text(), "fine");
+    silent.assert_closed();
+    for client in &mut clients {
+        client.send(get("/"));
+        assert_eq!(client.reply().text(), "fine");
+    }
+}
+
+#[test]
+fn a_stream_in_progress_is_no_idle_connection() {
+    let (test, passage) = gate();
+    let server = TestServer::start(config().max_connections(2), move |_, request| {
+        let passage = passage.clone();
+        if request.path() != "/stream" {
+            return Ok("fine".into());
+        }
+        Ok(Response::stream(move |_, out| {
+            out.write_all(b"begun")?;
+            out.flush()?;
+            passage.pass();
+            Ok(())
+        }))
+    });
+    let mut stream = server.client();
+    stream.send(get("/stream"));
+    test.wait_for(1);
+    for _ in 0..5 {
+        assert_eq!(server.request(get("/")).text(), "fine");
+    }
+    test.let_go(1);
+    assert_eq!(stream.reply().text(), "begun");
+}
+
+#[test]
+fn connections_that_never_sent_a_whole_head_make_room_for_others() {
+    let server = TestServer::start(config().max_connections(4), |_, _| Ok("fine".into()));
+    let mut half: Vec<_> = (0..4).map(|_| server.client()).collect();
+    for client in &mut half {
+        client.send("G");
+    }
+    assert_eq!(server.request(get("/")).status, 200);
+}

@@ -1,0 +1,11 @@
+//! The server inside this process, over real sockets, byte by byte.
+
+mod bodies;
+mod hooks;
+mod keep_alive;
+mod limits;
+mod load;
+mod panics;
+mod responses;
+mod shutdown;
+mod wire;

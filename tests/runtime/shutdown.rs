@@ -1,0 +1,154 @@
+use fc_runtime::{Context, Error, Function, Request, Response, Server};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+use support::{TestServer, config, gate, get, post, until};
+
+#[test]
+fn a_stopped_server_returns_and_its_port_is_free() {
+    let server = TestServer::start(config(), |_, _| Ok("fine".into()));
+    let address = server.address;
+    assert_eq!(server.request(get("/")).status, 200);
+    server.stop().unwrap();
+    assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_stop_before_the_run_is_not_forgotten() {
+    let server = Server::bind_fn(config(), |_, _| Ok("fine".into())).unwrap();
+    server.stopper().stop();
+    server.run().unwrap();
+}
+
+#[test]
+fn requests_in_flight_are_answered_and_their_connections_closed() {
+    let (test, passage) = gate();
+    let mut server = TestServer::start(config(), move |_, _| {
+        passage.pass();
+        Ok("done".into())
+    });
+    let mut client = server.client();
+    client.send(get("/"));
+    test.wait_for(1);
+    server.stopper.stop();
+    until("the listener is closed", || TcpStream::connect(server.address).is_err());
+    test.let_go(1);
+    let reply = client.reply();
+    assert_eq!((reply.text(), reply.header("connection")), ("done", Some("close")));
+    client.assert_closed();
+    server.join().unwrap();
+}
+
+#[test]
+fn idle_connections_are_closed_at_the_stop() {
+    let server = TestServer::start(config(), |_, _| Ok("fine".into()));
+    let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(get("/"));
+        assert_eq!(client.reply().status, 200);
+    }
+    server.stop().unwrap();
+    for client in &mut clients {
+        client.assert_closed();
+    }
+}
+
+#[test]
+fn a_request_whose_head_has_begun_is_still_served() {
+    let (test, passage) = gate();
+    let mut server = TestServer::start(config(), move |_, request| {
+        if request.path() == "/hold" {
+            passage.pass();
+        }
+        Ok("done".into())
+    });
+    let (mut held, mut half) = (server.client(), server.client());
+    held.send(get("/hold"));
+    test.wait_for(1);
+    half.send("GET /half HTTP/1.1\r\nHo");
+    // Its first bytes are read once a later request has been served.
+    assert_eq!(server.request(get("/")).status, 200);
+    server.stopper.stop();
+    half.send("st: h\r\n\r\n");
+    assert_eq!(half.reply().text(), "done");
+    test.let_go(1);
+    assert_eq!(held.reply().text(), "done");
+    server.join().unwrap();
+}
+
+#[test]
+fn what_outlasts_the_drain_is_cut_and_counted() {
+    let (test, passage) = gate();
+    let config = config().drain_timeout(Duration::from_millis(100));
+    let mut server = TestServer::start(config, move |_, _| {
+        passage.pass();
+        Ok("late".into())
+    });
+    let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(post("/", ""));
+    }
+    test.wait_for(3);
+    server.stopper.stop();
+    match server.join() {
+        Err(Error::DrainTimeout { running, .. }) => assert_eq!(running, 3),
+        other => panic!("{other:?}"),
+    }
+    for client in &mut clients {
+        client.assert_closed();
+    }
+    test.let_go(3);
+}
+
+#[test]
+fn several_servers_live_in_one_process() {
+    let servers: Vec<_> = (0..4)
+        .map(|number: u32| TestServer::start(config(), move |_, _| Ok(number.to_string().into())))
+        .collect();
+    for (number, server) in servers.iter().enumerate() {
+        assert_eq!(server.request(get("/")).text(), number.to_string());
+    }
+    let mut servers = servers.into_iter();
+    servers.next().unwrap().stop().unwrap();
+    for (number, server) in servers.enumerate() {
+        assert_eq!(server.request(get("/")).text(), (number + 1).to_string());
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_that_names_it() {
+    let server = TestServer::start(config(), |_, _| Ok("fine".into()));
+    let taken = fc_runtime::ServerConfig::default().address(server.address);
+    let Err(error) = Server::bind_fn(taken, |_, _| Ok("fine".into())) else { panic!("bound twice") };
+    assert!(error.to_string().contains(&server.address.to_string()), "{error}");
+}
+
+/// Builds itself when it is let go.
+struct Slow;
+
+impl Function for Slow {
+    fn initialize(_: &Context) -> anyhow::Result<Self> {
+        unreachable!("the server has its own initializer")
+    }
+
+    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+        Ok("fine".into())
+    }
+}
+
+#[test]
+fn a_hook_in_flight_is_answered_however_long_half_requests_are_waited_for() {
+    let (test, passage) = gate();
+    let mut server = TestServer::start_function(config(), move |_| {
+        passage.pass();
+        Ok(Slow)
+    });
+    let mut client = server.client();
+    client.send("POST /initialize HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    test.wait_for(1);
+    server.stopper.stop();
+    let began = Instant::now();
+    until("half a request would have been cut", || began.elapsed() > Duration::from_secs(7));
+    test.let_go(1);
+    assert_eq!(client.reply().status, 200);
+    server.join().unwrap();
+}
