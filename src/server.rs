@@ -1,18 +1,18 @@
 //! A server: its listening socket, and how it starts and stops. Signals and exit codes are here for
 //! `serve`, and nowhere else.
 
-use crate::config::ServerConfig;
-use crate::context::Context;
-use crate::drain::{close, drain};
-use crate::error::Error;
-use crate::function::Function;
-use crate::latch::Latch;
-use crate::lifecycle::{Instance, Lifecycle};
-use crate::pool::Duty;
-use crate::request::Request;
-use crate::response::Response;
-use crate::shared::Shared;
-use crate::worker::work;
+use crate::api::config::ServerConfig;
+use crate::api::context::Context;
+use crate::api::error::Error;
+use crate::api::function::Function;
+use crate::api::request::Request;
+use crate::api::response::Response;
+use crate::platform::lifecycle::{Instance, Lifecycle};
+use crate::serve::drain::{close, drain};
+use crate::serve::engine::Shared;
+use crate::serve::worker::work;
+use crate::sync::Latch;
+use crate::threads::pool::Duty;
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_send_buffer_size, set_tcp_nodelay};
 #[cfg(target_os = "linux")]
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt::set_socket_reuseaddr};

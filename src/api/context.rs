@@ -1,0 +1,320 @@
+//! What an author's code is told of the call it serves: a typed view over the `x-fc-` headers, with
+//! the environment as fallback.
+
+use crate::api::config::Platform;
+use crate::clock;
+use crate::http1::{Head, is_field_value};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// Longer than any id the platform makes; an odder one is replaced, since it goes into log lines.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Which kind of call it is (contract section 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// An event: the body is the event, and the caller is given the response's body alone.
+    Event,
+    /// An HTTP call: method, path, query, headers and body are the client's own, and so is the whole response.
+    #[default]
+    Http,
+    /// One of the platform's hooks.
+    Hook,
+}
+
+/// The call that is served: its id, the function it is for, how long it may take.
+///
+/// A header that is missing, empty or malformed gives `None`, never a panic.
+pub struct Context {
+    pub(crate) head: Head,
+    pub(crate) kind: Kind,
+    request_id: String,
+    arrived: Instant,
+    environment: Option<Arc<Environment>>,
+    ids: RequestIds,
+    trust_headers: bool,
+}
+
+/// The platform's variables, read when the first request lacks a header.
+#[derive(Default)]
+pub(crate) struct Environment(OnceLock<Platform>);
+
+impl Context {
+    pub(crate) fn new(environment: Option<Arc<Environment>>, trust_headers: bool) -> Context {
+        Context {
+            head: Head::default(),
+            kind: Kind::default(),
+            request_id: String::new(),
+            arrived: Instant::now(),
+            environment,
+            ids: RequestIds::new(),
+            trust_headers,
+        }
+    }
+
+    /// Makes this the context of the request in `self.head`, which has just arrived.
+    pub(crate) fn begin(&mut self, kind: Kind) {
+        self.kind = kind;
+        self.arrived = Instant::now();
+        self.request_id.clear();
+        let given = if self.trust_headers { self.head.field("x-fc-request-id") } else { None };
+        match given.and_then(|id| std::str::from_utf8(id).ok()) {
+            Some(id) if is_request_id(id) => self.request_id.push_str(id),
+            _ => self.ids.make(&mut self.request_id),
+        }
+    }
+
+    /// The id of this call, which the platform shows its caller; made up in the platform's format
+    /// when the request has none.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// Which kind of call this is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The function's name.
+    pub fn function_name(&self) -> Option<&str> {
+        self.known("x-fc-function-name", |platform| &platform.function_name)
+    }
+
+    /// The function's handler as configured; it means nothing to a custom runtime.
+    pub fn function_handler(&self) -> Option<&str> {
+        self.known("x-fc-function-handler", |platform| &platform.function_handler)
+    }
+
+    /// The instance's memory in MB.
+    pub fn memory_mb(&self) -> Option<u32> {
+        parse(self.known("x-fc-function-memory", |platform| &platform.function_memory)?)
+    }
+
+    /// The region, such as `cn-hangzhou`.
+    pub fn region(&self) -> Option<&str> {
+        self.known("x-fc-region", |platform| &platform.region)
+    }
+
+    /// The account that owns the function.
+    pub fn account_id(&self) -> Option<&str> {
+        self.known("x-fc-account-id", |platform| &platform.account_id)
+    }
+
+    /// The version or alias the caller asked for.
+    pub fn qualifier(&self) -> Option<&str> {
+        self.header("x-fc-qualifier")
+    }
+
+    /// The version that runs.
+    pub fn version_id(&self) -> Option<&str> {
+        self.known("x-fc-version-id", |platform| &platform.version_id)
+    }
+
+    /// The credentials of the function's role, from the request or else the environment. They
+    /// expire: take them anew for each call.
+    pub fn credentials(&self) -> Option<Credentials<'_>> {
+        Some(Credentials {
+            access_key_id: self.known("x-fc-access-key-id", |platform| &platform.access_key_id)?,
+            access_key_secret: self
+                .known("x-fc-access-key-secret", |platform| &platform.access_key_secret)?,
+            security_token: self.known("x-fc-security-token", |platform| &platform.security_token),
+        })
+    }
+
+    /// The W3C trace context of the caller.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.text("traceparent")
+    }
+
+    /// The time after which the platform gives this call up, when it says how much it allows.
+    pub fn timeout(&self) -> Option<Duration> {
+        let name = match self.kind {
+            Kind::Hook => "x-fc-initialization-timeout",
+            Kind::Event | Kind::Http => "x-fc-function-timeout",
+        };
+        self.header(name).and_then(parse).map(Duration::from_secs)
+    }
+
+    /// What is left of [`timeout`](Self::timeout), counted from the arrival of the request's head;
+    /// zero when it has passed.
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.timeout()?.saturating_sub(self.arrived.elapsed()))
+    }
+
+    /// The first value of any other header, when it is text and not empty. With
+    /// [`hooks`](crate::ServerConfig::hooks) off there is no platform, and `x-fc-` headers are `None`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let from_platform = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("x-fc-"));
+        if from_platform && !self.trust_headers { None } else { self.text(name) }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        let value = std::str::from_utf8(self.head.field(name)?).ok()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn known(&self, header: &str, variable: fn(&Platform) -> &Option<String>) -> Option<&str> {
+        self.header(header).or_else(|| {
+            let platform = self.environment.as_ref()?.0.get_or_init(Platform::from_env);
+            variable(platform).as_deref()
+        })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("request_id", &self.request_id)
+            .field("kind", &self.kind)
+            .field("function_name", &self.function_name())
+            .field("time_left", &self.time_left())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Temporary credentials. `Debug` shows the key's id and hides the rest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    /// The key's id.
+    pub access_key_id: &'a str,
+    /// The key's secret.
+    pub access_key_secret: &'a str,
+    /// The token that goes with a temporary key.
+    pub security_token: Option<&'a str>,
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("access_key_secret", &"(redacted)")
+            .field("security_token", &self.security_token.map(|_| "(redacted)"))
+            .finish()
+    }
+}
+
+fn parse<T: FromStr>(value: &str) -> Option<T> {
+    value.parse().ok()
+}
+
+fn is_request_id(id: &str) -> bool {
+    (1..=MAX_REQUEST_ID).contains(&id.len()) && id.is_ascii() && is_field_value(id.as_bytes())
+}
+
+/// Ids in the platform's format, `1-67a59f35-150c1267-f381ba1c085c`: the time and random digits.
+struct RequestIds {
+    state: u64,
+}
+
+impl RequestIds {
+    /// Seeded by the time and by where the system happened to place this worker: the ids are to
+    /// be distinct, not secret, and what std has for randomness is a system call for each worker.
+    fn new() -> RequestIds {
+        let place = Box::new(0u8);
+        let address = &raw const *place as u64;
+        RequestIds { state: clock::since_epoch().as_nanos() as u64 ^ address.rotate_left(32) }
+    }
+
+    fn make(&mut self, id: &mut String) {
+        let mut text = *b"1-00000000-00000000-000000000000";
+        hexadecimal(&mut text[2..10], clock::since_epoch().as_secs());
+        hexadecimal(&mut text[11..19], self.next());
+        hexadecimal(&mut text[20..], self.next());
+        id.push_str(std::str::from_utf8(&text).unwrap_or_default()); // it is ASCII
+    }
+
+    /// SplitMix64.
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+/// The lowest digits of `number`, as many as `out` takes.
+fn hexadecimal(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::Call;
+
+    #[test]
+    fn headers_become_typed_values() {
+        let context = Call::event("")
+            .header("X-Fc-Request-Id", "1-67a59f35-150c1267-f381ba1c085c")
+            .header("x-fc-function-name", "orders")
+            .header("x-fc-function-handler", "index.handler")
+            .header("x-fc-function-memory", "512")
+            .header("x-fc-region", "cn-hangzhou")
+            .header("x-fc-account-id", "123")
+            .header("x-fc-qualifier", "LATEST")
+            .header("x-fc-version-id", "7")
+            .header("x-fc-function-timeout", "60")
+            .header("traceparent", "00-a-b-01")
+            .context();
+        assert_eq!(context.request_id(), "1-67a59f35-150c1267-f381ba1c085c");
+        assert_eq!(context.kind(), Kind::Event);
+        assert_eq!(context.function_name(), Some("orders"));
+        assert_eq!(context.function_handler(), Some("index.handler"));
+        assert_eq!(context.memory_mb(), Some(512));
+        assert_eq!(context.region(), Some("cn-hangzhou"));
+        assert_eq!(context.account_id(), Some("123"));
+        assert_eq!(context.qualifier(), Some("LATEST"));
+        assert_eq!(context.version_id(), Some("7"));
+        assert_eq!(context.traceparent(), Some("00-a-b-01"));
+        let left = context.time_left().unwrap();
+        assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(30), "{left:?}");
+    }
+
+    #[test]
+    fn odd_and_empty_headers_count_as_absent() {
+        let context = Call::event("")
+            .header("x-fc-function-name", "")
+            .header("x-fc-function-memory", "lots")
+            .header("x-fc-function-timeout", "-3")
+            .header("x-fc-request-id", "\u{e9}")
+            .header("x-fc-access-key-id", "only the id")
+            .context();
+        assert_eq!(context.function_name(), None);
+        assert_eq!(context.memory_mb(), None);
+        assert_eq!(context.time_left(), None);
+        assert_eq!(context.credentials(), None);
+        assert!(context.request_id().starts_with("1-"), "{}", context.request_id());
+    }
+
+    #[test]
+    fn made_up_request_ids_have_the_platforms_format_and_differ() {
+        let mut ids = RequestIds::new();
+        let (mut first, mut second) = (String::new(), String::new());
+        ids.make(&mut first);
+        ids.make(&mut second);
+        assert_ne!(first, second);
+        let lengths: Vec<_> = first.split('-').map(str::len).collect();
+        assert_eq!(lengths, [1, 8, 8, 12], "{first}");
+        assert!(first.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()), "{first}");
+    }
+
+    #[test]
+    fn credentials_are_hidden_in_debug_output() {
+        let context = Call::event("")
+            .header("x-fc-access-key-id", "LTAI")
+            .header("x-fc-access-key-secret", "s3cret")
+            .header("x-fc-security-token", "t0ken")
+            .context();
+        let credentials = context.credentials().unwrap();
+        assert_eq!(credentials.access_key_secret, "s3cret");
+        for shown in [format!("{credentials:?}"), format!("{context:?}")] {
+            assert!(!shown.contains("s3cret") && !shown.contains("t0ken"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A response as the author's code makes it. The headers that frame it, and all that goes on the
+//! wire, are the connection's.
+
+use crate::api::request::RequestBody;
+use crate::http1::{is_field_value, is_token};
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+
+/// The runtime writes these itself: a second one could split a response or break its framing.
+const RESERVED: [&str; 8] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-fc-status",
+];
+
+/// A response: status, headers, and a body of bytes, of a reader, or written piece by piece.
+///
+/// ```
+/// # use fc_runtime::Response;
+/// let response = Response::json(r#"{"id":7}"#).with_status(201).header("location", "/orders/7");
+/// assert_eq!(response.status(), 201);
+/// ```
+pub struct Response {
+    pub(crate) status: u16,
+    /// The author's headers as they go on the wire.
+    pub(crate) lines: Cow<'static, [u8]>,
+    pub(crate) body: Body,
+    /// What is wrong with the first header that is.
+    pub(crate) fault: Option<String>,
+}
+
+type Producer = dyn FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()> + Send;
+
+pub(crate) enum Body {
+    Bytes(Cow<'static, [u8]>),
+    Reader { reader: Box<dyn Read + Send>, length: Option<u64> },
+    Stream(Box<Producer>),
+}
+
+impl Response {
+    /// A response without a body.
+    pub fn new(status: u16) -> Response {
+        Response { status, lines: Cow::Borrowed(b""), body: Body::Bytes(Cow::Borrowed(b"")), fault: None }
+    }
+
+    /// 200 with text, as `text/plain; charset=utf-8`.
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Response {
+        let body = match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        Response::typed(b"content-type: text/plain; charset=utf-8\r\n", body)
+    }
+
+    /// 200 with JSON that is written already, as `application/json`.
+    pub fn json(json: impl Into<Vec<u8>>) -> Response {
+        Response::typed(b"content-type: application/json\r\n", Cow::Owned(json.into()))
+    }
+
+    /// 200 with bytes, without a content type.
+    pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Response {
+        Response::typed(b"", bytes.into())
+    }
+
+    /// 200 with what `reader` gives: exactly `length` bytes, or as many as there are, chunked.
+    /// When it fails or ends early the connection is closed, so that the client notices.
+    pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Response {
+        Response { body: Body::Reader { reader: Box::new(reader), length }, ..Response::new(200) }
+    }
+
+    /// 200 with what `produce` writes, chunked. It is handed what is left of the request's body, so
+    /// that it can answer while it reads, and runs on the invocation's thread after `invoke` has
+    /// returned. What it writes is sent when there is enough of it, on `flush`, and before it
+    /// waits for more of the request. A client that has gone away is an error from `write` or `flush`.
+    ///
+    /// ```
+    /// # use fc_runtime::Response;
+    /// # use std::io::Write;
+    /// let events = Response::stream(|_, out| {
+    ///     for number in 0..3 {
+    ///         write!(out, "data: {number}\n\n")?;
+    ///         out.flush()?;
+    ///     }
+    ///     Ok(())
+    /// })
+    /// .header("content-type", "text/event-stream");
+    /// ```
+    pub fn stream<F>(produce: F) -> Response
+    where
+        F: FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()> + Send + 'static,
+    {
+        Response { body: Body::Stream(Box::new(produce)), ..Response::new(200) }
+    }
+
+    /// The same with another status, from 200 to 599.
+    pub fn with_status(self, status: u16) -> Response {
+        Response { status, ..self }
+    }
+
+    /// The same with one more header. An invalid name or value, or a name that frames the response
+    /// (Content-Length, Connection, Date and so on), makes the response a 500 and a log line.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
+        let value = value.as_ref().trim_ascii();
+        if let Some(fault) = fault_of(name, value) {
+            self.fault.get_or_insert(fault);
+            return self;
+        }
+        let lines = self.lines.to_mut();
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            lines.extend_from_slice(part);
+        }
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The headers set so far, without those the runtime adds.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.lines.split(|&b| b == b'\n').filter_map(|line| {
+            let line = line.strip_suffix(b"\r")?;
+            let colon = line.iter().position(|&b| b == b':')?;
+            Some((std::str::from_utf8(&line[..colon]).ok()?, line[colon + 1..].trim_ascii()))
+        })
+    }
+
+    /// What the author did wrong, if anything.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let status_fault = || format!("status {} is not from 200 to 599", self.status);
+        self.fault.clone().or_else(|| (!(200..600).contains(&self.status)).then(status_fault))
+    }
+
+    fn typed(line: &'static [u8], body: Cow<'static, [u8]>) -> Response {
+        Response { lines: Cow::Borrowed(line), body: Body::Bytes(body), ..Response::new(200) }
+    }
+}
+
+impl From<&'static str> for Response {
+    fn from(text: &'static str) -> Response {
+        Response::text(text)
+    }
+}
+
+impl From<String> for Response {
+    fn from(text: String) -> Response {
+        Response::text(text)
+    }
+}
+
+impl From<Vec<u8>> for Response {
+    fn from(bytes: Vec<u8>) -> Response {
+        Response::bytes(bytes)
+    }
+}
+
+fn fault_of(name: &str, value: &[u8]) -> Option<String> {
+    if !is_token(name.as_bytes()) {
+        return Some(format!("invalid header name {name:?}"));
+    }
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        return Some(format!("header {name} is written by the runtime"));
+    }
+    (!is_field_value(value)).then(|| format!("invalid value of header {name}"))
+}
+
+/// Takes a response's body piece by piece.
+pub struct BodyWriter<'a> {
+    pub(crate) sink: &'a mut dyn Write,
+}
+
+impl Write for BodyWriter<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.sink.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(name: &str, value: &str) -> Option<String> {
+        Response::new(200).header(name, value).fault()
+    }
+
+    #[test]
+    fn no_header_can_split_a_response() {
+        for (name, value) in [
+            ("a\r\nb", "c"),
+            ("a b", "c"),
+            ("", "c"),
+            ("a:", "c"),
+            ("a", "b\r\nc: d"),
+            ("a", "b\nc"),
+            ("a", "b\0"),
+            ("Content-Length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("CONNECTION", "close"),
+            ("x-fc-status", "200"),
+        ] {
+            assert!(fault(name, value).is_some(), "{name:?}: {value:?}");
+        }
+        assert_eq!(fault("a", " b\tc "), None);
+        assert_eq!(fault("a", "\u{e9}"), None);
+    }
+
+    #[test]
+    fn a_status_outside_of_200_to_599_is_a_fault() {
+        for status in [0, 100, 101, 199, 600, 999] {
+            assert!(Response::new(status).fault().is_some(), "{status}");
+        }
+        assert!(Response::new(299).fault().is_none());
+    }
+
+    #[test]
+    fn headers_are_kept_in_order() {
+        let response = Response::text("x").header("a", "1").header("b", "").header("a", "2");
+        let headers: Vec<_> = response.headers().skip(1).collect();
+        assert_eq!(headers, [("a", &b"1"[..]), ("b", b""), ("a", b"2")]);
+    }
+}
