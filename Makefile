@@ -41,7 +41,7 @@ endif
 
 test: ## run all tests
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
-	cargo test --quiet --workspace
+	cargo test --quiet --workspace --features internals
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check

@@ -2,7 +2,7 @@
 //! Where the codec accepts, a naive reading of the same bytes, made from the whole and without any
 //! of its code, has to agree.
 
-use fc_runtime::fuzzing::{self, Conversation, HeadParser, MAX_BODY};
+use fc_runtime::fuzzing::{self, HeadParser, MAX_BODY, Outcome, Received};
 
 /// A head is understood alike however it is cut, and what is accepted is what RFC 9112 calls a head.
 pub fn head(input: &[u8]) {
@@ -33,31 +33,46 @@ pub fn chunked(input: &[u8]) {
     }
 }
 
-/// A connection's requests do not depend on cuts, follow each other without gap or overlap, and end
-/// for good with the first that is refused.
+/// A connection's requests do not depend on cuts, follow each other without gap or overlap, and end for good with the
+/// first that is refused.
 pub fn connection(input: &[u8]) {
     let (wire, cuts) = cut(input);
     let wire = &with_end(wire);
     if has_many_empty_lines(wire) {
         return;
     }
-    let whole = fuzzing::connection(wire, &[]);
-    let pieces = fuzzing::connection(wire, &cuts);
+    let whole = fuzzing::connection(wire, &[], true);
+    let pieces = fuzzing::connection(wire, &cuts, true);
     assert_eq!(pieces.requests, whole.requests, "cut at {cuts:?}");
     assert_eq!(pieces.refused.is_some(), whole.refused.is_some(), "cut at {cuts:?}");
     let mut start = 0;
     for request in &whole.requests {
-        let alone = fuzzing::connection(&wire[start..request.end], &[]);
-        let expected = fuzzing::Received { end: request.end - start, ..request.clone() };
-        assert_eq!(alone, Conversation { requests: vec![expected], refused: None });
+        let alone = fuzzing::connection(&wire[start..request.end], &[], true);
+        let expected = Received { end: request.end - start, ..request.clone() };
+        assert_eq!(alone, Outcome { requests: vec![expected], ..Outcome::default() });
         assert!(request.body.len() as u64 <= MAX_BODY);
         start = request.end;
     }
     if whole.refused.is_some() {
         let more = [&wire[..], b"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
-        let after = fuzzing::connection(&more, &[]);
-        assert!(after.refused.is_some());
-        assert_eq!(after.requests, whole.requests, "a request behind a refused one");
+        let after = fuzzing::connection(&more, &[], true);
+        assert_eq!(after, whole, "something behind a refused request was read");
+    }
+    assert_unread_bodies_hide_nothing(wire, &cuts, &whole);
+}
+
+/// Whether bodies are read or taken in unread, the same requests lie behind them: until one is not complete, is refused,
+/// or was to be asked for.
+fn assert_unread_bodies_hide_nothing(wire: &[u8], cuts: &[usize], whole: &Outcome) {
+    let unread = fuzzing::connection(wire, cuts, false);
+    let head = |request: &Received| Received { body: Vec::new(), end: 0, ..request.clone() };
+    let (read, unread_heads) = (whole.requests.iter().map(head), unread.requests.iter().map(head));
+    for (read, unread) in read.zip(unread_heads) {
+        assert_eq!(unread, read, "another request behind an unread body");
+    }
+    assert!(unread.requests.len() <= whole.requests.len() + 1, "a request that reading does not find");
+    if !unread.has_ended {
+        assert!(unread.requests.len() >= whole.requests.len(), "a request that reading finds");
     }
 }
 

@@ -1,10 +1,10 @@
-//! Time as this server counts it: time in which the process was frozen does not count against a
-//! peer. Also the calendar, for Date and log lines. No waiting in here.
+//! Time as this server counts it: time in which the process was frozen does not count against a peer. Nobody
+//! waits in here, and nothing but this file asks the system what time it is for a deadline.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use crate::sync::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-/// What waits with a deadline wakes up so often: a freeze within one that is longer would not be noticed.
+/// The longest wait in one piece: of a longer one nobody could tell a freeze from its end.
 pub(crate) const STEP: Duration = Duration::from_secs(1);
 
 /// A wait that ends so much later than asked for was not scheduled late: the process was stopped.
@@ -12,10 +12,10 @@ const FREEZE: Duration = Duration::from_secs(1);
 
 /// A point in counted time, as nanoseconds since the clock was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Moment(pub u64);
+pub(crate) struct Moment(u64);
 
 impl Moment {
-    pub fn after(self, duration: Duration) -> Moment {
+    pub fn plus(self, duration: Duration) -> Moment {
         Moment(self.0.saturating_add(nanoseconds(duration)))
     }
 
@@ -23,30 +23,48 @@ impl Moment {
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// For an atomic that is 0 when there is no moment.
+    pub fn to_nonzero_bits(self) -> u64 {
+        self.0.max(1)
+    }
+
+    /// What [`to_nonzero_bits`](Self::to_nonzero_bits) made.
+    pub fn from_bits(bits: u64) -> Moment {
+        Moment(bits)
+    }
 }
 
 /// One per server, shared by everything that keeps a deadline.
 pub(crate) struct Clock {
-    made: Instant,
+    source: Source,
     frozen: AtomicU64,
+}
+
+/// Where uncorrected time comes from.
+enum Source {
+    System(Instant),
+    /// A test moves it.
+    #[cfg(test)]
+    Test(AtomicU64),
 }
 
 impl Clock {
     pub fn new() -> Clock {
-        Clock { made: Instant::now(), frozen: AtomicU64::new(0) }
+        Clock { source: Source::System(Instant::now()), frozen: AtomicU64::new(0) }
     }
 
     pub fn now(&self) -> Moment {
         self.at(self.frozen.load(Ordering::Relaxed))
     }
 
-    /// Reports a wait that began at `began` and was to end `timeout` later. When it overshot as
-    /// only a frozen process does, every deadline gets back what it had left when the wait began.
-    /// Of several threads that saw the same freeze, the first one counts it.
+    /// Reports a wait that began at `began` and was to end `timeout` later. When it overshot as only a frozen
+    /// process does, every deadline gets back what it had left when the wait began. Of several threads that
+    /// saw the same freeze, the first one counts it.
     pub fn waited(&self, began: Moment, timeout: Duration) {
         let frozen = self.frozen.load(Ordering::Relaxed);
         let now = self.at(frozen);
-        if now > began.after(timeout).after(FREEZE) {
+        if now > began.plus(timeout).plus(FREEZE) {
             let longer = frozen + nanoseconds(now.since(began));
             // Whoever was faster has counted it.
             let _ = self.frozen.compare_exchange(frozen, longer, Ordering::Relaxed, Ordering::Relaxed);
@@ -59,7 +77,25 @@ impl Clock {
     }
 
     fn at(&self, frozen: u64) -> Moment {
-        Moment(nanoseconds(self.made.elapsed()).saturating_sub(frozen))
+        let elapsed = match &self.source {
+            Source::System(made) => nanoseconds(made.elapsed()),
+            #[cfg(test)]
+            Source::Test(elapsed) => elapsed.load(Ordering::SeqCst),
+        };
+        Moment(elapsed.saturating_sub(frozen))
+    }
+}
+
+/// A clock that stands until a test moves it.
+#[cfg(test)]
+impl Clock {
+    pub fn for_test() -> Clock {
+        Clock { source: Source::Test(AtomicU64::new(0)), frozen: AtomicU64::new(0) }
+    }
+
+    pub fn advance(&self, duration: Duration) {
+        let Source::Test(elapsed) = &self.source else { panic!("the system's clock cannot be moved") };
+        elapsed.fetch_add(nanoseconds(duration), Ordering::SeqCst);
     }
 }
 
@@ -67,121 +103,49 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The Date field of the current second (RFC 9110 section 5.6.7), formatted once a second.
-pub(crate) struct Date {
-    second: u64,
-    text: [u8; 29],
-}
-
-impl Date {
-    pub fn new() -> Date {
-        Date { second: u64::MAX, text: [b' '; 29] }
-    }
-
-    pub fn now(&mut self) -> &[u8] {
-        let second = since_epoch().as_secs();
-        if second != self.second {
-            self.second = second;
-            self.text = imf_fixdate(second);
-        }
-        &self.text
-    }
-}
-
-/// Time since 1970, zero for a clock set before it.
-pub(crate) fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
-fn imf_fixdate(second: u64) -> [u8; 29] {
-    const DAYS: &[u8] = b"ThuFriSatSunMonTueWed";
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let (days, time) = (second / 86_400, second % 86_400);
-    let (year, month, day) = civil(days);
-    let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
-    let weekday = (days % 7) as usize * 3;
-    text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
-    digits(&mut text[5..7], day);
-    let name = (month as usize - 1) * 3;
-    text[8..11].copy_from_slice(&MONTHS[name..name + 3]);
-    digits(&mut text[12..16], year);
-    digits(&mut text[17..19], time / 3600);
-    digits(&mut text[20..22], time / 60 % 60);
-    digits(&mut text[23..25], time % 60);
-    text
-}
-
-/// `1994-11-06T08:49:37.123Z`
-#[cfg_attr(not(feature = "logger"), allow(dead_code))]
-pub(crate) fn iso_8601(time: Duration) -> [u8; 24] {
-    let (days, rest) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
-    let (year, month, day) = civil(days);
-    let mut text = *b"0000-00-00T00:00:00.000Z";
-    digits(&mut text[..4], year);
-    digits(&mut text[5..7], month);
-    digits(&mut text[8..10], day);
-    digits(&mut text[11..13], rest / 3600);
-    digits(&mut text[14..16], rest / 60 % 60);
-    digits(&mut text[17..19], rest % 60);
-    digits(&mut text[20..23], u64::from(time.subsec_millis()));
-    text
-}
-
-fn digits(out: &mut [u8], mut number: u64) {
-    for digit in out.iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
-}
-
-/// Year, month and day of a day since 1970, by counting in years that start in March so that the
-/// leap day comes last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (second, text) in [
-            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
-            (951_827_696, "Tue, 29 Feb 2000 12:34:56 GMT"),
-            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
-            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
-        ] {
-            assert_eq!(String::from_utf8_lossy(&imf_fixdate(second)), text);
-        }
-        let time = Duration::from_millis(784_111_777_089);
-        assert_eq!(String::from_utf8_lossy(&iso_8601(time)), "1994-11-06T08:49:37.089Z");
-    }
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn a_wait_that_overshot_by_more_than_a_second_gives_its_time_back() {
-        let clock = Clock { made: Instant::now() - Duration::from_secs(100), frozen: AtomicU64::new(0) };
-        let began = Moment(nanoseconds(Duration::from_secs(40)));
-        clock.waited(began, Duration::from_secs(10));
-        let left = clock.now().since(began);
-        assert!(left < Duration::from_secs(10), "counted {left:?} of a frozen wait");
-        clock.waited(began, Duration::from_secs(10));
-        assert!(clock.now() >= began, "the same freeze was counted twice");
+        let clock = Clock::for_test();
+        clock.advance(40 * SECOND);
+        let began = clock.now();
+        clock.advance(60 * SECOND);
+        clock.waited(began, 10 * SECOND);
+        assert_eq!(clock.now(), began, "none of a frozen wait counts");
+        clock.waited(began, 10 * SECOND);
+        assert_eq!(clock.now(), began, "and the same freeze is counted once");
+        clock.advance(SECOND);
+        assert_eq!(clock.now(), began.plus(SECOND));
     }
 
     #[test]
-    fn a_wait_that_ended_in_time_changes_nothing() {
-        let clock = Clock { made: Instant::now() - Duration::from_secs(100), frozen: AtomicU64::new(0) };
-        clock.waited(Moment(nanoseconds(Duration::from_secs(40))), Duration::from_secs(60));
-        assert_eq!(clock.frozen.load(Ordering::Relaxed), 0);
+    fn a_wait_that_ended_in_time_or_only_late_changes_nothing() {
+        let clock = Clock::for_test();
+        let began = clock.now();
+        for advanced in [SECOND, SECOND] {
+            clock.advance(advanced);
+            clock.waited(began, SECOND);
+        }
+        assert_eq!(clock.now(), began.plus(2 * SECOND));
+    }
+
+    #[test]
+    fn measured_time_goes_on_in_a_freeze() {
+        let clock = Clock::for_test();
+        clock.advance(60 * SECOND);
+        clock.waited(Moment::default(), SECOND);
+        assert_eq!((clock.now(), clock.elapsed()), (Moment::default(), Moment::default().plus(60 * SECOND)));
+    }
+
+    #[test]
+    fn a_moment_survives_as_bits_and_is_never_taken_for_none() {
+        let later = Moment::default().plus(SECOND);
+        assert_eq!(Moment::from_bits(later.to_nonzero_bits()), later);
+        assert_ne!(Moment::default().to_nonzero_bits(), 0);
     }
 }

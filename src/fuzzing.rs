@@ -1,11 +1,15 @@
-//! Not API, and free to change: the codec as plain functions of bytes, for the fuzz targets and the
-//! codec's benchmark. What arrives is given whole, with the places where it was cut on its way.
+//! Not API, and free to change: the conversation and what it is made of as plain functions of bytes, for the
+//! fuzz targets and the codec's benchmark. What arrives is given whole, with the places where it was cut on
+//! its way.
 
+use crate::clock::Moment;
 use crate::http1::{
-    self, BodyDecoder, BodyLength, Buffer, Framing, Head, Parsed, Persistence, Piece, Progress, Reject,
+    self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, Facts, Head, Limits, Parsed, Progress,
+    Reject, ResponseFraming, Step, Taken,
 };
+use std::time::Duration;
 
-/// The largest body a [`connection`] takes.
+/// The largest body that a [`connection`] takes.
 pub const MAX_BODY: u64 = 64 * 1024;
 
 /// Parses heads one after the other, as a connection does, with the same memory.
@@ -34,34 +38,58 @@ impl HeadParser {
 /// # Errors
 /// The status it is refused with.
 pub fn chunked(wire: &[u8], cuts: &[usize]) -> Result<Option<(Vec<u8>, usize)>, u16> {
+    let mut data = Vec::new();
+    let length = decode_chunked(wire, cuts, |piece| data.extend_from_slice(piece))?;
+    Ok(length.map(|length| (data, length)))
+}
+
+/// As [`chunked`], with the data handed to `take` piece by piece.
+///
+/// # Errors
+/// The status it is refused with.
+pub fn decode_chunked(
+    wire: &[u8],
+    cuts: &[usize],
+    mut take: impl FnMut(&[u8]),
+) -> Result<Option<usize>, u16> {
     let mut decoder = BodyDecoder::new(BodyLength::Chunked, u64::MAX).map_err(Reject::status)?;
-    let (mut data, mut at) = (Vec::new(), 0);
+    let (mut input, mut arrived) = (Buffer::default(), 0);
     for &end in cuts.iter().chain([&wire.len()]) {
-        while let Some(arrived) = wire.get(at..end) {
-            match decoder.look(arrived).map_err(Reject::status)? {
-                Piece::More => break,
-                Piece::Skip(count) => at += count,
-                Piece::Data(count) => {
-                    data.extend_from_slice(&arrived[..count]);
-                    decoder.took(count);
-                    at += count;
+        while arrived < end {
+            let count = copy(&wire[arrived..end], input.space());
+            input.fill(count);
+            arrived += count;
+            loop {
+                let take = |piece: &[u8]| {
+                    take(piece);
+                    piece.len()
+                };
+                match decoder.take(&mut input, take).map_err(Reject::status)? {
+                    Taken::Data(_) => {}
+                    Taken::End => return Ok(Some(arrived - input.unread().len())),
+                    Taken::NeedsMore => break,
                 }
-                Piece::End(count) => return Ok(Some((data, at + count))),
             }
         }
     }
     Ok(None)
 }
 
-/// The head of a response with a body of `length` bytes.
-pub fn encode_head(out: &mut Vec<u8>, length: u64) {
-    let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
-    let fields = [&b"content-type: text/plain; charset=utf-8\r\n"[..], b"x-fc-status: 200\r\n"];
-    http1::encode_head(out, 200, Framing::Length(length), Persistence::Implied, date, fields);
+/// Appends the head of a response with a body of 13 bytes and these field lines.
+pub fn encode_head(out: &mut Vec<u8>, fields: &[u8]) {
+    let (date, framing) = (b"Sun, 06 Nov 1994 08:49:37 GMT", ResponseFraming::Length(13));
+    http1::encode_head(out, 200, framing, Announcement::Implied, date, [fields, b""]);
+}
+
+/// Appends `data` as one chunk.
+pub fn encode_chunk(out: &mut Vec<u8>, data: &[u8]) {
+    http1::chunk_size_line(out, data.len());
+    out.extend_from_slice(data);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A request as it was understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
     /// The method.
     pub method: String,
@@ -69,115 +97,136 @@ pub struct Received {
     pub target: String,
     /// Names and values in order.
     pub fields: Vec<(String, Vec<u8>)>,
-    /// The body.
+    /// The body, empty when it was not read.
     pub body: Vec<u8>,
-    /// Where on the wire it ends.
+    /// Where on the wire its body was read to the end, or else its head.
     pub end: usize,
 }
 
 /// What a connection's bytes come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conversation {
-    /// The complete requests in order.
+pub struct Outcome {
+    /// The requests in order; of those that are read, the complete ones.
     pub requests: Vec<Received>,
     /// The status with which what follows them is refused.
     pub refused: Option<u16>,
+    /// The connection ends here, whatever follows.
+    pub has_ended: bool,
 }
 
-/// All requests on one connection, taken in as `connection` and `body` do: through a `Buffer`, a
-/// head, its body, and on with what is left.
-pub fn connection(wire: &[u8], cuts: &[usize]) -> Conversation {
-    let mut reader = Reader::default();
-    let mut start = 0;
+/// All requests on one connection, as a server takes them that reads every body, or else none.
+pub fn connection(wire: &[u8], cuts: &[usize], reads: bool) -> Outcome {
+    let mut server = Server {
+        conversation: Conversation::new(Moment::default()),
+        head: Head::default(),
+        reads,
+        arrived: 0,
+        reading: None,
+        outcome: Outcome::default(),
+    };
     for &end in cuts.iter().chain([&wire.len()]) {
-        while let Some(arriving) = wire.get(start..end).filter(|arriving| !arriving.is_empty()) {
-            let filled = reader.buffer.fill(|space| {
-                let count = arriving.len().min(space.len());
-                space[..count].copy_from_slice(&arriving[..count]);
-                Ok(count)
-            });
-            start += filled.map_or(0, |(count, _)| count);
-            if let Err(reject) = reader.look() {
-                reader.conversation.refused = Some(reject.status());
-                return reader.conversation;
-            }
+        while server.arrived < end {
+            server.receive(&wire[server.arrived..end]);
         }
     }
-    reader.conversation
+    server.outcome
 }
 
-#[derive(Default)]
-struct Reader {
-    buffer: Buffer,
-    head: Head,
-    progress: Progress,
-    body: Option<(BodyDecoder, Vec<u8>)>,
-    consumed: usize,
+struct Server {
     conversation: Conversation,
+    head: Head,
+    reads: bool,
+    arrived: usize,
+    /// The request whose body is not complete.
+    reading: Option<Received>,
+    outcome: Outcome,
 }
 
-impl Reader {
-    /// Goes on until more bytes are needed.
-    fn look(&mut self) -> Result<(), Reject> {
-        while match &self.body {
-            Some(_) => self.look_for_body()?,
-            None => self.look_for_head()?,
-        } {}
-        Ok(())
-    }
-
-    fn look_for_head(&mut self) -> Result<bool, Reject> {
-        if self.buffer.is_empty() {
-            return Ok(false);
+impl Server {
+    /// Takes in as much as there is space for, and goes on until it needs more.
+    fn receive(&mut self, arriving: &[u8]) {
+        if self.reading.is_some() {
+            let count = copy(arriving, self.conversation.body_space());
+            self.conversation.incoming().received(count);
+            self.arrived += count;
+            self.read_body();
+        } else {
+            let count = copy(arriving, self.conversation.space());
+            self.conversation.received(count, Moment::default());
+            self.arrived += count;
         }
-        match self.head.parse(self.buffer.unread(), &mut self.progress)? {
-            Parsed::Partial => Ok(false),
-            Parsed::Nothing(length) => {
-                self.consume(length);
-                Ok(false)
-            }
-            Parsed::Complete(length) => {
-                self.consume(length);
-                self.body = Some((BodyDecoder::new(self.head.length, MAX_BODY)?, Vec::new()));
-                Ok(true)
-            }
+        while self.reading.is_none() && self.step() {}
+    }
+
+    fn step(&mut self) -> bool {
+        match self.conversation.step(&limits(), &mut self.head) {
+            Step::Request(head) => self.request(&head),
+            Step::Refuse(reject) => self.refuse(reject),
+            Step::EndSending => self.outcome.has_ended = true,
+            Step::Receive | Step::Close => return false,
         }
+        true
     }
 
-    fn look_for_body(&mut self) -> Result<bool, Reject> {
-        let Some((decoder, data)) = &mut self.body else { return Ok(false) };
-        let count = match decoder.look(self.buffer.unread())? {
-            Piece::More => return Ok(false),
-            Piece::Skip(count) => count,
-            Piece::Data(count) => {
-                data.extend_from_slice(&self.buffer.unread()[..count]);
-                decoder.took(count);
-                count
-            }
-            Piece::End(count) => {
-                self.consume(count);
-                self.received();
-                return Ok(true);
-            }
-        };
-        self.consume(count);
-        Ok(true)
-    }
-
-    fn received(&mut self) {
-        let (_, body) = self.body.take().unzip();
-        let fields = self.head.fields().map(|(name, value)| (name.to_owned(), value.to_vec()));
-        self.conversation.requests.push(Received {
-            method: self.head.method().to_owned(),
-            target: self.head.target().to_owned(),
+    fn request(&mut self, head: &Head) {
+        let fields = head.fields().map(|(name, value)| (name.to_owned(), value.to_vec()));
+        let received = Received {
+            method: head.method().to_owned(),
+            target: head.target().to_owned(),
             fields: fields.collect(),
-            body: body.unwrap_or_default(),
-            end: self.consumed,
-        });
+            body: Vec::new(),
+            end: self.arrived - self.conversation.unread(),
+        };
+        if self.reads {
+            self.reading = Some(received);
+            self.read_body();
+        } else {
+            self.outcome.requests.push(received);
+            self.conclude();
+        }
     }
 
-    fn consume(&mut self, count: usize) {
-        self.consumed += count;
-        self.buffer.consume(count);
+    fn read_body(&mut self) {
+        let Some(received) = &mut self.reading else { return };
+        let mut piece = [0; 100];
+        self.conversation.incoming().take_awaits_continue();
+        loop {
+            match self.conversation.incoming().read(&mut piece) {
+                Ok(Taken::Data(count)) => received.body.extend_from_slice(&piece[..count]),
+                Ok(Taken::NeedsMore) => return,
+                Ok(Taken::End) => break,
+                Err(reject) => {
+                    self.reading = None;
+                    return self.refuse(reject);
+                }
+            }
+        }
+        received.end = self.arrived - self.conversation.unread();
+        self.outcome.requests.extend(self.reading.take());
+        self.conclude();
     }
+
+    fn refuse(&mut self, reject: Reject) {
+        self.outcome.refused = Some(reject.status());
+        let facts = Facts { request_refused: true, ..Facts::default() };
+        self.conversation.conclude(facts.conclude(facts.announce()), Moment::default());
+    }
+
+    /// As after a response to a client that wants the connection to live on.
+    fn conclude(&mut self) {
+        let facts = Facts { request_body: self.conversation.request_body_left(), ..Facts::default() };
+        self.conversation.conclude(facts.conclude(facts.announce()), Moment::default());
+    }
+}
+
+fn limits() -> Limits {
+    let timeout = Duration::from_secs(30);
+    Limits { max_body: MAX_BODY, head_timeout: timeout, body_timeout: timeout, idle_timeout: None }
+}
+
+/// As much as there is space for.
+fn copy(from: &[u8], space: &mut [u8]) -> usize {
+    let count = from.len().min(space.len());
+    space[..count].copy_from_slice(&from[..count]);
+    count
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod process;
 mod server;
 
 mod serve;
@@ -14,18 +15,19 @@ mod log;
 mod http1;
 
 mod clock;
+mod date;
+mod environment;
 mod sync;
 
+#[cfg(any(test, fuzzing, feature = "internals"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
 #[cfg(feature = "logger")]
 pub use crate::log::logger;
-pub use api::config::ServerConfig;
-pub use api::context::{Context, Credentials, Kind};
-pub use api::error::{Error, StatusError};
-pub use api::function::{Function, serve, serve_fn};
-pub use api::request::{Headers, Request, RequestBody};
-pub use api::response::{BodyWriter, Response};
-pub use api::testing;
+pub use api::{
+    BodyWriter, CallKind as Kind, Context, Credentials, Error, Function, Headers, Request, RequestBody,
+    Response, ServerConfig, StatusError, testing,
+};
+pub use process::{serve, serve_fn};
 pub use server::{Server, Stopper};

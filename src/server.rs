@@ -1,35 +1,13 @@
-//! A server: its listening socket, and how it starts and stops. Signals and exit codes are here for
-//! `serve`, and nowhere else.
+//! A server: its listening socket, and how it starts and stops. What it is generic over ends here: everything
+//! below is compiled once. Signals and the process are not its business.
 
-use crate::api::config::ServerConfig;
-use crate::api::context::Context;
-use crate::api::error::Error;
-use crate::api::function::Function;
-use crate::api::request::Request;
-use crate::api::response::Response;
-use crate::platform::lifecycle::{Instance, Lifecycle};
-use crate::serve::drain::{close, drain};
-use crate::serve::engine::Shared;
-use crate::serve::worker::work;
-use crate::sync::Latch;
-use crate::threads::pool::Duty;
-use rustix::net::sockopt::{set_socket_keepalive, set_socket_send_buffer_size, set_tcp_nodelay};
-#[cfg(target_os = "linux")]
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt::set_socket_reuseaddr};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use std::io::{self, PipeReader, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::{process, thread};
-
-/// The system caps it at its own limit (Linux: 4,096); std's 128 loses bursts.
-const BACKLOG: i32 = 4096;
-
-/// What the system takes of a response before the peer does. Left to itself, Linux takes 4 MB for
-/// each slow reader, which counts as this instance's memory; half a gigabyte per second needs less
-/// than this as long as the gateway is half a millisecond away.
-const SEND_BUFFER: usize = 256 * 1024;
+use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::net::listen;
+use crate::platform::{Instance, Lifecycle};
+use crate::serve::Serving;
+use crate::sync::{Arc, OnceEvent};
+use std::io::PipeReader;
+use std::net::SocketAddr;
 
 /// A server for one function, inside a program of your own. It owns its sockets and threads and
 /// nothing else: no signal handlers, no exit, no environment, no process-wide state. Several live
@@ -55,23 +33,23 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    shared: Arc<Shared>,
+    serving: Serving,
     address: SocketAddr,
-    stop: Arc<Latch>,
+    stop: Arc<OnceEvent>,
 }
 
 /// Stops a [`Server`] from anywhere, as SIGTERM stops a process: requests in flight are answered,
 /// `pre_stop` runs, and `run` returns.
 #[derive(Clone)]
 pub struct Stopper {
-    request: Arc<Latch>,
+    stop: Arc<OnceEvent>,
 }
 
 impl Stopper {
     /// Asks the server to stop, and returns at once. Asking twice, or before
     /// [`run`](Server::run), does no harm.
     pub fn stop(&self) {
-        self.request.open();
+        self.stop.set();
     }
 }
 
@@ -94,10 +72,8 @@ impl Server {
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
     {
-        Server::listen(
-            config,
-            Lifecycle::new(Box::new(move |context| Ok(Arc::new(initialize(context)?) as Arc<dyn Instance>))),
-        )
+        let initializer = move |context: &Context| Ok(Arc::new(initialize(context)?) as Arc<dyn Instance>);
+        Server::listen(config, Lifecycle::new(Box::new(initializer)))
     }
 
     /// As [`bind`](Server::bind), for a function without state or hooks of its own.
@@ -116,17 +92,10 @@ impl Server {
         let bind_error = |source| Error::Bind { address: config.address, source };
         let listener = listen(config.address).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
-        let shared = Shared::new(config, lifecycle, listener)
+        let serving = Serving::new(config, lifecycle, listener)
             .map_err(|source| Error::Start { what: "readiness set", source })?;
-        let shared = Arc::new(shared);
-        let weak = Arc::downgrade(&shared);
-        shared.pool.set_body(move |duty, seat| {
-            if let Some(shared) = weak.upgrade() {
-                work(&shared, seat, duty);
-            }
-        });
         log::debug!("listening on {address}");
-        Ok(Server { shared, address, stop: Arc::default() })
+        Ok(Server { serving, address, stop: Arc::default() })
     }
 
     /// Where the server listens; with port 0 in the configuration, the port it was given.
@@ -136,7 +105,7 @@ impl Server {
 
     /// A handle that stops this server.
     pub fn stopper(&self) -> Stopper {
-        Stopper { request: self.stop.clone() }
+        Stopper { stop: self.stop.clone() }
     }
 
     /// Serves until a [`Stopper`] stops it and everything in flight is answered.
@@ -146,64 +115,20 @@ impl Server {
     /// [`drain_timeout`](ServerConfig::drain_timeout): their connections are cut, and their
     /// threads are yours. [`Error::Start`] when the system gives no thread.
     pub fn run(self) -> Result<(), Error> {
-        let shared = &self.shared;
-        self.watch_listener()?;
-        shared.pool.promise_waiting();
-        if shared.pool.summon(Duty::Wait).is_err() {
-            let source = io::ErrorKind::WouldBlock.into();
-            return Err(Error::Start { what: "first thread", source });
-        }
+        self.serving.start()?;
         self.stop.wait();
-        let outcome = drain(shared);
-        close(shared);
-        outcome
+        self.serving.drain()
     }
 
-    /// Serves as the whole process: on this thread, until a signal stops it.
-    pub(crate) fn serve_process(self, stop: PipeReader) -> Result<(), Error> {
-        let added = self.shared.ready.add_stop(&stop);
-        added.map_err(|source| Error::Start { what: "signal handlers", source })?;
-        self.watch_listener()?;
-        self.shared.pool.work_here();
-        // Only a drain that came to its end closes the set; one that failed has ended the process.
-        Ok(())
+    /// Serves on the calling thread too. `on_stop` is called once something can be read from `signals`, on a
+    /// thread that serves: it has another one drain, with which this returns.
+    pub(crate) fn run_here(
+        self,
+        signals: &PipeReader,
+        on_stop: impl Fn(Serving) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        self.serving.run(signals, on_stop)
     }
-
-    fn watch_listener(&self) -> Result<(), Error> {
-        match self.shared.lock_acceptor().listener() {
-            Some(listener) => self.shared.ready.add_listener(listener),
-            None => Ok(()),
-        }
-        .map_err(|source| Error::Start { what: "readiness set", source })
-    }
-}
-
-/// A socket that listens; std's would do it with a short queue, and set the rest later.
-#[cfg(target_os = "linux")]
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    // As std does: a server that restarts takes its port back at once.
-    set_socket_reuseaddr(&socket, true)?;
-    // Accepted sockets inherit both.
-    set_socket_keepalive(&socket, true)?;
-    set_tcp_nodelay(&socket, true)?;
-    set_socket_send_buffer_size(&socket, SEND_BUFFER)?;
-    bind(&socket, &address)?;
-    rustix::net::listen(&socket, BACKLOG)?;
-    Ok(socket.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    rustix::net::listen(&listener, BACKLOG)?;
-    listener.set_nonblocking(true)?;
-    set_socket_keepalive(&listener, true)?;
-    set_tcp_nodelay(&listener, true)?;
-    set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
-    Ok(listener)
 }
 
 /// A closure as an instance.
@@ -219,45 +144,5 @@ where
 
     fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
         Ok(())
-    }
-}
-
-/// SIGTERM and SIGINT make the returned pipe readable.
-pub(crate) fn handle_signals() -> Result<PipeReader, Error> {
-    let register = || {
-        let (stop, notify) = io::pipe()?;
-        signal_hook::low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
-        signal_hook::low_level::pipe::register(SIGINT, notify)?;
-        Ok(stop)
-    };
-    register().map_err(|source| Error::Start { what: "signal handlers", source })
-}
-
-/// From now on a signal ends the process at once.
-fn end_at_next_signal() {
-    let at_once = Arc::new(AtomicBool::new(true));
-    for signal in [SIGTERM, SIGINT] {
-        let registered =
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
-        if let Err(error) = registered {
-            log::error!("a second signal will not end the process at once: {error}");
-        }
-    }
-}
-
-/// The signal has come: drains beside the workers, and ends the process when not all goes well.
-pub(crate) fn begin_stop(shared: &Arc<Shared>) {
-    end_at_next_signal();
-    let draining = shared.clone();
-    let drain_process = move || match drain(&draining) {
-        Ok(()) => close(&draining),
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error}"); // it may be closed; eprintln would panic
-            process::exit(1)
-        }
-    };
-    let spawned = thread::Builder::new().name("fc-drain".into()).spawn(drain_process.clone());
-    if spawned.is_err() {
-        drain_process(); // without a thread to spare, on this one
     }
 }

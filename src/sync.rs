@@ -1,32 +1,128 @@
-//! Something that happens once, and those who wait for it.
+//! Locks, atomics, threads and channels: the one source of them in this crate, so that a model checker can
+//! take their place. What they are used for is not known here.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::thread;
 use std::time::Duration;
 
+pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
+#[cfg(test)]
+pub(crate) use std::sync::Weak;
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::{Arc, MutexGuard, OnceLock};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use std::thread::available_parallelism;
+pub(crate) use std::thread::{Thread, park, park_timeout};
+
+/// A lock without poison. A poisoned lock tells of a panic between two steps of a change; the changes made
+/// under these locks are single steps, and the author's code, which may panic anywhere, never runs under one.
 #[derive(Default)]
-pub(crate) struct Latch {
-    is_open: Mutex<bool>,
-    opened: Condvar,
+pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub fn new(value: T) -> Mutex<T> {
+        Mutex(std::sync::Mutex::new(value))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
-impl Latch {
-    /// It has happened; opening it again does nothing.
-    pub fn open(&self) {
-        *self.lock() = true;
-        self.opened.notify_all();
+/// A condition variable for [`Mutex`].
+#[derive(Default)]
+pub(crate) struct Condvar(std::sync::Condvar);
+
+impl Condvar {
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    /// Waits for as long as `is_waiting` says so of what the lock guards.
+    pub fn wait_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        is_waiting: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        self.0.wait_while(guard, is_waiting).unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// As [`wait_while`](Self::wait_while), for `timeout` at the most.
+    pub fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        timeout: Duration,
+        is_waiting: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        let waited = self.0.wait_timeout_while(guard, timeout, is_waiting);
+        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+}
+
+/// An event that happens once, and those who wait for it.
+#[derive(Default)]
+pub(crate) struct OnceEvent {
+    has_happened: Mutex<bool>,
+    happened: Condvar,
+}
+
+impl OnceEvent {
+    /// Lets everybody go on who waits for it, now or later.
+    pub fn set(&self) {
+        *self.has_happened.lock() = true;
+        self.happened.notify_all();
+    }
+
+    pub fn has_happened(&self) -> bool {
+        *self.has_happened.lock()
     }
 
     pub fn wait(&self) {
-        drop(self.opened.wait_while(self.lock(), |is_open| !*is_open));
+        drop(self.happened.wait_while(self.has_happened.lock(), |has_happened| !*has_happened));
     }
 
     /// Whether it has happened within `timeout`.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        let waited = self.opened.wait_timeout_while(self.lock(), timeout, |is_open| !*is_open);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        *self.happened.wait_timeout_while(self.has_happened.lock(), timeout, |has_happened| !*has_happened)
+    }
+}
+
+/// A thread that nobody joins.
+pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    Ok(thread::Builder::new().name(name.into()).spawn(body)?.thread().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_under_a_lock_does_not_close_it() {
+        let lock = Mutex::new(1);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut value = lock.lock();
+            *value = 2;
+            panic!("under the lock");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(*lock.lock(), 2);
     }
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.is_open.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn an_event_is_seen_by_those_who_wait_before_and_by_those_who_wait_after() {
+        let event = Arc::new(OnceEvent::default());
+        let before = event.clone();
+        let (done, is_done) = bounded(1);
+        spawn("waits", move || {
+            before.wait();
+            done.send(()).unwrap();
+        })
+        .unwrap();
+        assert!(!event.wait_timeout(Duration::ZERO));
+        event.set();
+        event.set();
+        is_done.recv_timeout(Duration::from_secs(30)).unwrap();
+        event.wait();
+        assert!(event.wait_timeout(Duration::ZERO));
     }
 }

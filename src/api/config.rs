@@ -1,8 +1,7 @@
-//! What can be set, each option once, and the environment: nothing else reads it.
+//! What can be set, each option with its default once, and by which variable of the environment.
 
-use crate::api::error::Error;
-use std::env;
-use std::ffi::OsString;
+use crate::api::Error;
+use crate::environment::{Invalid, Variables};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ impl Default for ServerConfig {
     fn default() -> ServerConfig {
         ServerConfig {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
-            max_workers: 256,
+            max_workers: ServerConfig::DEFAULT_MAX_WORKERS,
             max_connections: 50_000,
             max_body: 32 * 1024 * 1024,
             head_timeout: Duration::from_secs(30),
@@ -58,6 +57,9 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// Above the platform's most requests at once.
+    pub(crate) const DEFAULT_MAX_WORKERS: usize = 256;
+
     /// The configuration of a process on the platform:
     ///
     /// | variable | option | default |
@@ -77,15 +79,15 @@ impl ServerConfig {
     /// # Errors
     /// [`Error::Environment`] for the first variable whose value means nothing.
     pub fn from_env() -> Result<ServerConfig, Error> {
-        ServerConfig::from_variables(&Variables(&|name| env::var_os(name)))
+        ServerConfig::from_variables(&Variables::of_process())
     }
 
     fn from_variables(variables: &Variables<'_>) -> Result<ServerConfig, Error> {
         let defaults = ServerConfig::default();
         // Cloud Run kills ten seconds after SIGTERM.
-        let drain = if variables.get("K_SERVICE").is_some() { 9 } else { 25 };
+        let drain = if variables.text("K_SERVICE").is_some() { 9 } else { 25 };
         Ok(ServerConfig {
-            address: SocketAddr::new(defaults.address.ip(), variables.port()?),
+            address: SocketAddr::new(defaults.address.ip(), port(variables)?),
             max_workers: variables.number("MAX_WORKERS")?.unwrap_or(defaults.max_workers),
             max_connections: variables.number("MAX_CONNECTIONS")?.unwrap_or(defaults.max_connections),
             max_body: variables.number("MAX_BODY")?.map_or(defaults.max_body, |limit| limit as u64),
@@ -112,8 +114,8 @@ impl ServerConfig {
         ServerConfig { max_workers: max_workers.max(1), ..self }
     }
 
-    /// How many connections are open at once; beyond it the longest-idle one makes room, and
-    /// without one new connections wait in the system's queue. Default 50,000: half of the descriptors the platform allows.
+    /// How many connections are open at once; beyond it the longest-idle one makes room, and without one new
+    /// connections wait in the system's queue. Default 50,000: half of the descriptors the platform allows.
     pub fn max_connections(self, max_connections: usize) -> ServerConfig {
         ServerConfig { max_connections: max_connections.max(1), ..self }
     }
@@ -169,111 +171,21 @@ impl ServerConfig {
     }
 }
 
-/// What the platform says of the function in the environment, for what a request does not say.
-#[derive(Default)]
-pub(crate) struct Platform {
-    pub function_name: Option<String>,
-    pub function_handler: Option<String>,
-    pub function_memory: Option<String>,
-    pub region: Option<String>,
-    pub account_id: Option<String>,
-    pub version_id: Option<String>,
-    pub access_key_id: Option<String>,
-    pub access_key_secret: Option<String>,
-    pub security_token: Option<String>,
-}
-
-impl Platform {
-    pub fn from_env() -> Platform {
-        Platform {
-            function_name: variable("FC_FUNCTION_NAME"),
-            function_handler: variable("FC_FUNCTION_HANDLER"),
-            function_memory: variable("FC_FUNCTION_MEMORY_SIZE"),
-            region: variable("FC_REGION"),
-            account_id: variable("FC_ACCOUNT_ID"),
-            version_id: variable("FC_VER_ID").or_else(|| variable("FC_FUNCTION_VERSION")),
-            access_key_id: variable("ALIBABA_CLOUD_ACCESS_KEY_ID"),
-            access_key_secret: variable("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
-            security_token: variable("ALIBABA_CLOUD_SECURITY_TOKEN"),
+/// The base images set FC_SERVER_PORT to 9000 whatever the configured port is, so it comes second.
+fn port(variables: &Variables<'_>) -> Result<u16, Error> {
+    for name in ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "PORT"] {
+        if let Some(port) = variables.port(name)? {
+            return Ok(port);
         }
     }
+    Ok(DEFAULT_PORT)
 }
 
-pub(crate) fn variable(name: &str) -> Option<String> {
-    set(env::var_os(name)?)
-}
-
-/// An empty variable counts as absent. One that is not UTF-8 is shown with replacement characters
-/// by the error it leads to.
-fn set(value: OsString) -> Option<String> {
-    (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
-}
-
-/// Where variables are looked up.
-struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
-
-impl Variables<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        set((self.0)(name)?)
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Error {
+        let Invalid { variable, value, expected } = invalid;
+        Error::Environment { variable, value, expected }
     }
-
-    fn parsed<T>(
-        &self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        match parse(&value) {
-            Some(parsed) => Ok(Some(parsed)),
-            None => Err(Error::Environment { variable: name, value, expected }),
-        }
-    }
-
-    fn port(&self) -> Result<u16, Error> {
-        // The base images set FC_SERVER_PORT to 9000 whatever the configured port is.
-        for name in ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "PORT"] {
-            let parse = |value: &str| unsigned(value)?.try_into().ok().filter(|&port| port > 0);
-            if let Some(port) = self.parsed(name, "a port from 1 to 65535", parse)? {
-                return Ok(port);
-            }
-        }
-        Ok(DEFAULT_PORT)
-    }
-
-    fn number(&self, name: &'static str) -> Result<Option<usize>, Error> {
-        self.parsed(name, "a whole number from 1", |value| unsigned(value).filter(|&number| number > 0))
-    }
-
-    fn seconds(&self, name: &'static str) -> Result<Option<Duration>, Error> {
-        self.parsed(name, "seconds above 0, such as 25 or 0.5", |value| {
-            // Without floating point, whose parser and tables are a tenth of the binary.
-            let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
-            let milliseconds =
-                unsigned(&format!("{fraction:0<3}")).filter(|_| (1..=3).contains(&fraction.len()))?;
-            let timeout = Duration::new(unsigned(whole)? as u64, milliseconds as u32 * 1_000_000);
-            (!timeout.is_zero()).then_some(timeout)
-        })
-    }
-
-    fn switch(&self, name: &'static str) -> Result<Option<bool>, Error> {
-        self.parsed(name, "on or off", |value| match value {
-            "on" | "true" | "1" | "yes" => Some(true),
-            "off" | "false" | "0" | "no" => Some(false),
-            _ => None,
-        })
-    }
-
-    fn path(&self, name: &'static str) -> Result<Option<String>, Error> {
-        self.parsed(name, "a path that starts with /", |value| {
-            (value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
-        })
-    }
-}
-
-/// `parse` alone would take a leading `+`.
-fn unsigned(value: &str) -> Option<usize> {
-    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -283,7 +195,7 @@ mod tests {
     fn config(variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
         let look_up =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
-        ServerConfig::from_variables(&Variables(&look_up)).map_err(|error| error.to_string())
+        ServerConfig::from_variables(&Variables::of_test(&look_up)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -311,14 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn seconds_have_at_most_three_decimals() {
-        for (text, milliseconds) in [("25", 25_000), ("0.5", 500), ("0.05", 50), ("1.234", 1234)] {
-            let timeout = config(&[("HEAD_TIMEOUT", text)]).unwrap().head_timeout;
-            assert_eq!(timeout, Duration::from_millis(milliseconds), "{text}");
-        }
-        for text in ["0", "0.0", ".5", "1.", "1.2345", "1,5", "1s", "-1", "+1", "1e3", " 1"] {
-            let error = config(&[("HEAD_TIMEOUT", text)]).unwrap_err();
-            assert_eq!(error, format!("HEAD_TIMEOUT={text:?}: expected seconds above 0, such as 25 or 0.5"));
-        }
+    fn the_first_variable_that_means_nothing_is_named() {
+        let error = config(&[("MAX_WORKERS", "auto"), ("HEAD_TIMEOUT", "1s")]).unwrap_err();
+        assert_eq!(error, "MAX_WORKERS=\"auto\": expected a whole number from 1");
+        let error = config(&[("HEAD_TIMEOUT", "1s")]).unwrap_err();
+        assert_eq!(error, "HEAD_TIMEOUT=\"1s\": expected seconds above 0, such as 25 or 0.5");
     }
 }

@@ -1,24 +1,22 @@
 //! What an author's code is told of the call it serves: a typed view over the `x-fc-` headers, with
 //! the environment as fallback.
 
-use crate::api::config::Platform;
-use crate::clock;
-use crate::http1::{Head, is_field_value};
+use crate::api::request_id::{RequestIds, is_request_id};
+use crate::environment::PlatformVariables;
+use crate::http1::Head;
+use crate::sync::{Arc, OnceLock};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-
-/// Longer than any id the platform makes; an odder one is replaced, since it goes into log lines.
-const MAX_REQUEST_ID: usize = 128;
 
 /// Which kind of call it is (contract section 2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum CallKind {
     /// An event: the body is the event, and the caller is given the response's body alone.
     Event,
-    /// An HTTP call: method, path, query, headers and body are the client's own, and so is the whole response.
+    /// An HTTP call: method, path, query, headers and body are the client's own, and so is the whole
+    /// response.
     #[default]
     Http,
     /// One of the platform's hooks.
@@ -29,8 +27,8 @@ pub enum Kind {
 ///
 /// A header that is missing, empty or malformed gives `None`, never a panic.
 pub struct Context {
-    pub(crate) head: Head,
-    pub(crate) kind: Kind,
+    head: Head,
+    kind: CallKind,
     request_id: String,
     arrived: Instant,
     environment: Option<Arc<Environment>>,
@@ -40,13 +38,13 @@ pub struct Context {
 
 /// The platform's variables, read when the first request lacks a header.
 #[derive(Default)]
-pub(crate) struct Environment(OnceLock<Platform>);
+pub(crate) struct Environment(OnceLock<PlatformVariables>);
 
 impl Context {
     pub(crate) fn new(environment: Option<Arc<Environment>>, trust_headers: bool) -> Context {
         Context {
             head: Head::default(),
-            kind: Kind::default(),
+            kind: CallKind::default(),
             request_id: String::new(),
             arrived: Instant::now(),
             environment,
@@ -55,8 +53,9 @@ impl Context {
         }
     }
 
-    /// Makes this the context of the request in `self.head`, which has just arrived.
-    pub(crate) fn begin(&mut self, kind: Kind) {
+    /// Makes this the context of a request that has just arrived.
+    pub(crate) fn begin(&mut self, head: Head, kind: CallKind) {
+        self.head = head;
         self.kind = kind;
         self.arrived = Instant::now();
         self.request_id.clear();
@@ -67,6 +66,15 @@ impl Context {
         }
     }
 
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The request is over: its head's memory is for the next one.
+    pub(crate) fn end(&mut self) -> Head {
+        std::mem::take(&mut self.head)
+    }
+
     /// The id of this call, which the platform shows its caller; made up in the platform's format
     /// when the request has none.
     pub fn request_id(&self) -> &str {
@@ -74,7 +82,7 @@ impl Context {
     }
 
     /// Which kind of call this is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CallKind {
         self.kind
     }
 
@@ -132,8 +140,8 @@ impl Context {
     /// The time after which the platform gives this call up, when it says how much it allows.
     pub fn timeout(&self) -> Option<Duration> {
         let name = match self.kind {
-            Kind::Hook => "x-fc-initialization-timeout",
-            Kind::Event | Kind::Http => "x-fc-function-timeout",
+            CallKind::Hook => "x-fc-initialization-timeout",
+            CallKind::Event | CallKind::Http => "x-fc-function-timeout",
         };
         self.header(name).and_then(parse).map(Duration::from_secs)
     }
@@ -156,9 +164,9 @@ impl Context {
         (!value.is_empty()).then_some(value)
     }
 
-    fn known(&self, header: &str, variable: fn(&Platform) -> &Option<String>) -> Option<&str> {
+    fn known(&self, header: &str, variable: fn(&PlatformVariables) -> &Option<String>) -> Option<&str> {
         self.header(header).or_else(|| {
-            let platform = self.environment.as_ref()?.0.get_or_init(Platform::from_env);
+            let platform = self.environment.as_ref()?.0.get_or_init(PlatformVariables::read);
             variable(platform).as_deref()
         })
     }
@@ -200,49 +208,6 @@ fn parse<T: FromStr>(value: &str) -> Option<T> {
     value.parse().ok()
 }
 
-fn is_request_id(id: &str) -> bool {
-    (1..=MAX_REQUEST_ID).contains(&id.len()) && id.is_ascii() && is_field_value(id.as_bytes())
-}
-
-/// Ids in the platform's format, `1-67a59f35-150c1267-f381ba1c085c`: the time and random digits.
-struct RequestIds {
-    state: u64,
-}
-
-impl RequestIds {
-    /// Seeded by the time and by where the system happened to place this worker: the ids are to
-    /// be distinct, not secret, and what std has for randomness is a system call for each worker.
-    fn new() -> RequestIds {
-        let place = Box::new(0u8);
-        let address = &raw const *place as u64;
-        RequestIds { state: clock::since_epoch().as_nanos() as u64 ^ address.rotate_left(32) }
-    }
-
-    fn make(&mut self, id: &mut String) {
-        let mut text = *b"1-00000000-00000000-000000000000";
-        hexadecimal(&mut text[2..10], clock::since_epoch().as_secs());
-        hexadecimal(&mut text[11..19], self.next());
-        hexadecimal(&mut text[20..], self.next());
-        id.push_str(std::str::from_utf8(&text).unwrap_or_default()); // it is ASCII
-    }
-
-    /// SplitMix64.
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-/// The lowest digits of `number`, as many as `out` takes.
-fn hexadecimal(out: &mut [u8], mut number: u64) {
-    for digit in out.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 15) as usize];
-        number >>= 4;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +228,7 @@ mod tests {
             .header("traceparent", "00-a-b-01")
             .context();
         assert_eq!(context.request_id(), "1-67a59f35-150c1267-f381ba1c085c");
-        assert_eq!(context.kind(), Kind::Event);
+        assert_eq!(context.kind(), CallKind::Event);
         assert_eq!(context.function_name(), Some("orders"));
         assert_eq!(context.function_handler(), Some("index.handler"));
         assert_eq!(context.memory_mb(), Some(512));
@@ -290,18 +255,6 @@ mod tests {
         assert_eq!(context.time_left(), None);
         assert_eq!(context.credentials(), None);
         assert!(context.request_id().starts_with("1-"), "{}", context.request_id());
-    }
-
-    #[test]
-    fn made_up_request_ids_have_the_platforms_format_and_differ() {
-        let mut ids = RequestIds::new();
-        let (mut first, mut second) = (String::new(), String::new());
-        ids.make(&mut first);
-        ids.make(&mut second);
-        assert_ne!(first, second);
-        let lengths: Vec<_> = first.split('-').map(str::len).collect();
-        assert_eq!(lengths, [1, 8, 8, 12], "{first}");
-        assert!(first.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()), "{first}");
     }
 
     #[test]

@@ -1,13 +1,6 @@
-//! What an author implements and calls: the trait, and the two functions that turn it into a process.
+//! What an author implements. Who calls it, and when, is the lifecycle's business.
 
-use crate::api::config::ServerConfig;
-use crate::api::context::Context;
-use crate::api::error::Error;
-use crate::api::request::Request;
-use crate::api::response::Response;
-use crate::server::{Server, handle_signals};
-use std::io::{self, Write};
-use std::process;
+use crate::api::{Context, Request, Response};
 
 /// A function: its state is built once, serves invocations from several threads, and is told
 /// before the instance goes.
@@ -55,42 +48,4 @@ pub trait Function: Sized + Send + Sync + 'static {
         let _ = ctx;
         Ok(())
     }
-}
-
-/// Serves `F` as this process: configuration from the environment
-/// ([`ServerConfig::from_env`]), SIGTERM and SIGINT as the end. Returns when it was stopped and
-/// everything in flight was answered.
-///
-/// # Errors
-/// When the address is taken, or the system refuses what the server needs. An environment
-/// variable that means nothing ends the process with code 2 and a line on standard error; requests
-/// that outlast [`drain_timeout`](ServerConfig::drain_timeout) end it with code 1.
-pub fn serve<F: Function>() -> Result<(), Error> {
-    let stop = handle_signals()?;
-    Server::bind::<F>(config_or_exit())?.serve_process(stop)
-}
-
-/// As [`serve`], for a function without state or hooks of its own.
-///
-/// ```no_run
-/// fn main() -> Result<(), fc_runtime::Error> {
-///     fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
-/// }
-/// ```
-///
-/// # Errors
-/// As [`serve`].
-pub fn serve_fn<I>(invoke: I) -> Result<(), Error>
-where
-    I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
-{
-    let stop = handle_signals()?;
-    Server::bind_fn(config_or_exit(), invoke)?.serve_process(stop)
-}
-
-fn config_or_exit() -> ServerConfig {
-    ServerConfig::from_env().unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "{error}"); // it may be closed; eprintln would panic
-        process::exit(2) // as command-line tools do for what the operator typed
-    })
 }

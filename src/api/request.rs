@@ -125,7 +125,7 @@ impl<'a> Headers<'a> {
 }
 
 /// Where body bytes come from: a connection, or a test.
-pub(crate) trait Source {
+pub(crate) trait BodySource {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize>;
     fn content_length(&self) -> Option<u64>;
     fn peer_closed(&self) -> bool;
@@ -134,7 +134,7 @@ pub(crate) trait Source {
 
 /// The body of a request, read as it arrives.
 pub struct RequestBody<'a> {
-    pub(crate) source: &'a mut dyn Source,
+    pub(crate) source: &'a mut dyn BodySource,
 }
 
 impl RequestBody<'_> {

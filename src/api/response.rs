@@ -1,7 +1,7 @@
 //! A response as the author's code makes it. The headers that frame it, and all that goes on the
 //! wire, are the connection's.
 
-use crate::api::request::RequestBody;
+use crate::api::RequestBody;
 use crate::http1::{is_field_value, is_token};
 use std::borrow::Cow;
 use std::io::{self, Read, Write};

@@ -22,18 +22,17 @@
 //! # anyhow::Ok(())
 //! ```
 
-use crate::api::context::{Context, Kind};
-use crate::api::function::Function;
-use crate::api::request::{Request, RequestBody, Source};
-use crate::api::response::{Body, BodyWriter, Response};
-use crate::http1::{Parsed, Progress};
+use crate::api::request::BodySource;
+use crate::api::response::Body;
+use crate::api::{BodyWriter, CallKind, Context, Function, Request, RequestBody, Response};
+use crate::http1::{Head, Parsed, Progress};
 use anyhow::anyhow;
 use std::io::{self, Read};
 
 /// A call to a function, as the platform would make it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    kind: Kind,
+    kind: CallKind,
     head: String,
     has_host: bool,
     body: Vec<u8>,
@@ -42,20 +41,20 @@ pub struct Call {
 impl Call {
     /// An event invocation.
     pub fn event(event: impl Into<Vec<u8>>) -> Call {
-        Call::new(Kind::Event, "POST", "/invoke").body(event)
+        Call::new(CallKind::Event, "POST", "/invoke").body(event)
     }
 
     /// An HTTP invocation. `target` is a path with or without a query.
     pub fn http(method: &str, target: &str) -> Call {
-        Call::new(Kind::Http, method, target)
+        Call::new(CallKind::Http, method, target)
     }
 
     /// A call of a hook: its [`context`](Call::context) is for `initialize` and `pre_stop`.
     pub fn hook() -> Call {
-        Call::new(Kind::Hook, "POST", "/initialize")
+        Call::new(CallKind::Hook, "POST", "/initialize")
     }
 
-    fn new(kind: Kind, method: &str, target: &str) -> Call {
+    fn new(kind: CallKind, method: &str, target: &str) -> Call {
         Call { kind, head: format!("{method} {target} HTTP/1.1\r\n"), has_host: false, body: Vec::new() }
     }
 
@@ -78,12 +77,14 @@ impl Call {
     pub fn context(&self) -> Context {
         let host = if self.has_host { "" } else { "host: localhost\r\n" };
         let wire = format!("{}{host}\r\n", self.head);
-        let mut context = Context::new(None, true);
-        match context.head.parse(wire.as_bytes(), &mut Progress::default()) {
-            Ok(Parsed::Complete(_)) => context.begin(self.kind),
+        let mut head = Head::default();
+        match head.parse(wire.as_bytes(), &mut Progress::default()) {
+            Ok(Parsed::Complete(_)) => {}
             Ok(Parsed::Partial | Parsed::Nothing(_)) => panic!("not a request: {wire:?}"),
             Err(reject) => panic!("not a request: {reject}: {wire:?}"),
         }
+        let mut context = Context::new(None, true);
+        context.begin(head, self.kind);
         context
     }
 
@@ -106,7 +107,7 @@ impl Call {
     ) -> anyhow::Result<Collected> {
         let context = self.context();
         let mut source = Bytes { body: &self.body, length: self.body.len() as u64 };
-        let request = Request { head: &context.head, body: RequestBody { source: &mut source } };
+        let request = Request { head: context.head(), body: RequestBody { source: &mut source } };
         let response = invoke(&context, request)?;
         if let Some(fault) = response.fault() {
             return Err(anyhow!(fault));
@@ -166,7 +167,7 @@ struct Bytes<'a> {
     length: u64,
 }
 
-impl Source for Bytes<'_> {
+impl BodySource for Bytes<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         Read::read(&mut self.body, buf)
     }

@@ -1,7 +1,5 @@
-//! Bytes that have arrived and are not used yet. It grows to what one head or trailer section may
-//! need, or to what passes through of a body at once, and no further.
-
-use std::io;
+//! Bytes that have arrived and are not used yet. It grows to what one head or trailer section may need, or to
+//! what passes through of a body at once, and no further.
 
 /// Large enough for every head the platform sends (its limit is 8 KB), small enough to be touched at a start.
 const FIRST_CAPACITY: usize = 4 * 1024;
@@ -36,19 +34,21 @@ impl Buffer {
         }
     }
 
-    /// Lets `read` write into the free space and returns what it returns: `Ok((0, _))` at the end
-    /// of the stream. The flag is whether the space was filled, so that more may be waiting.
-    /// There is always free space: a full buffer doubles.
-    pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<(usize, bool)> {
+    /// The free space behind what has arrived; there always is some: a full buffer doubles.
+    pub fn space(&mut self) -> &mut [u8] {
         self.make_room();
-        let space = &mut self.bytes[self.end..];
-        let room = space.len();
-        let count = read(space)?.min(room);
-        self.end += count;
-        Ok((count, count == room))
+        &mut self.bytes[self.end..]
     }
 
-    /// Doubles the room of an empty buffer, up to `MAX_PASSING`: for when the last bytes that passed through filled it.
+    /// So many bytes, at most all of it, were written to the front of the [`space`](Self::space). Whether
+    /// that filled it, so that more may be waiting.
+    pub fn fill(&mut self, count: usize) -> bool {
+        self.end = self.end.saturating_add(count).min(self.bytes.len());
+        self.end == self.bytes.len()
+    }
+
+    /// Doubles the room of an empty buffer, up to `MAX_PASSING`: for when the last bytes that passed through
+    /// filled it.
     pub fn widen(&mut self) {
         if self.is_empty() && self.bytes.len() < MAX_PASSING {
             let room = (self.bytes.len() * 2).clamp(FIRST_CAPACITY, MAX_PASSING);
@@ -56,8 +56,8 @@ impl Buffer {
         }
     }
 
-    /// For a connection that is going to wait: gives the allocation up and keeps no more than it
-    /// needs for what is in it.
+    /// For a connection that is going to wait: gives the allocation up and keeps no more than it needs for
+    /// what is in it.
     pub fn lend_out(&mut self) -> Option<Buffer> {
         if self.bytes.is_empty() || self.unread().len() * 2 > self.bytes.len() {
             return None;
@@ -97,14 +97,12 @@ impl Buffer {
 mod tests {
     use super::*;
 
+    /// Appends as much as there is space for; how much that was, and whether it filled the space.
     fn push(buffer: &mut Buffer, bytes: &[u8]) -> (usize, bool) {
-        buffer
-            .fill(|space| {
-                let count = bytes.len().min(space.len());
-                space[..count].copy_from_slice(&bytes[..count]);
-                Ok(count)
-            })
-            .unwrap()
+        let space = buffer.space();
+        let count = bytes.len().min(space.len());
+        space[..count].copy_from_slice(&bytes[..count]);
+        (count, buffer.fill(count))
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The chunked transfer coding as it arrives (RFC 9112 section 7.1). A line is looked at when it
-//! is there as a whole, so that no state has to be carried from byte to byte.
+//! The chunked transfer coding as it arrives (RFC 9112 section 7.1). A line is looked at when it is there as
+//! a whole, so that no state has to be carried from byte to byte. What is looked at is consumed by
+//! `BodyDecoder` alone.
 
 use super::head::{is_field_value, is_token};
 use super::reject::Reject;
@@ -15,7 +16,7 @@ const MAX_TRAILERS: usize = 8 * 1024;
 
 /// What the decoder finds at the front of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(super) enum Piece {
     /// The line is not complete yet: more input is needed, and none was used.
     More,
     /// So many bytes of framing come first; look again behind them.
@@ -38,7 +39,7 @@ enum State {
 
 /// Decodes one chunked body.
 #[derive(Clone, Default)]
-pub(crate) struct ChunkedDecoder {
+pub(super) struct ChunkedDecoder {
     state: State,
     extensions: usize,
 }
@@ -200,7 +201,8 @@ fn skip_value(bytes: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// Decodes `wire`, handed over in pieces that end at `cuts`; returns the data and what lies behind the body.
+    /// Decodes `wire`, handed over in pieces that end at `cuts`; returns the data and what lies behind the
+    /// body.
     fn decode(wire: &[u8], cuts: &[usize]) -> Result<Option<(Vec<u8>, usize)>, Reject> {
         let mut decoder = ChunkedDecoder::default();
         let (mut data, mut at) = (Vec::new(), 0);

@@ -1,14 +1,19 @@
 //! A response's bytes: the status line, the fields that frame it, the author's fields, and chunks.
 
+use super::head::Head;
+
 /// Asks the client for the body it announced (RFC 9110 section 10.1.1).
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The type of a text of ours, as a field.
+pub(crate) const TEXT: &[u8] = b"content-type: text/plain; charset=utf-8\r\n";
 
 /// Ends a chunked body without trailers.
 pub(crate) const FINAL_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// How the end of a response's body is known to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub(crate) enum ResponseFraming {
     /// 204 and 304 carry neither a body nor a length (RFC 9110 section 8.6).
     Bodiless,
     Length(u64),
@@ -19,7 +24,7 @@ pub(crate) enum Framing {
 
 /// What the response says of the connection's future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Persistence {
+pub(crate) enum Announcement {
     /// HTTP/1.1's default, which needs no field.
     Implied,
     /// HTTP/1.0's exception, which does.
@@ -27,12 +32,42 @@ pub(crate) enum Persistence {
     Close,
 }
 
+impl ResponseFraming {
+    /// How a body framed as this is framed in a response with this status to that request (RFC 9112 section
+    /// 6.3).
+    pub fn for_response(self, status: u16, request: &Head) -> ResponseFraming {
+        match self {
+            _ if matches!(status, 204 | 304) => ResponseFraming::Bodiless,
+            _ if status == 205 => ResponseFraming::Length(0),
+            ResponseFraming::Chunked if request.method() == "HEAD" => ResponseFraming::Bodiless,
+            ResponseFraming::Chunked if request.http10 => ResponseFraming::UntilClose,
+            framing => framing,
+        }
+    }
+}
+
+/// Whether a response with this status to that request has a body at all.
+pub(crate) fn has_body(status: u16, request: &Head) -> bool {
+    request.method() != "HEAD" && !matches!(status, 204 | 205 | 304)
+}
+
+impl Announcement {
+    /// What tells a client of the request's version whether the connection persists.
+    pub fn new(persists: bool, http10: bool) -> Announcement {
+        match (persists, http10) {
+            (false, _) => Announcement::Close,
+            (true, true) => Announcement::KeepAlive,
+            (true, false) => Announcement::Implied,
+        }
+    }
+}
+
 /// Appends a response's head to `out`. `fields` are further lines, each with its CRLF.
 pub(crate) fn encode_head(
     out: &mut Vec<u8>,
     status: u16,
-    framing: Framing,
-    persistence: Persistence,
+    framing: ResponseFraming,
+    announcement: Announcement,
     date: &[u8],
     fields: [&[u8]; 2],
 ) {
@@ -43,17 +78,17 @@ pub(crate) fn encode_head(
     out.extend_from_slice(b"\r\ndate: ");
     out.extend_from_slice(date);
     match framing {
-        Framing::Bodiless | Framing::UntilClose => {}
-        Framing::Length(length) => {
+        ResponseFraming::Bodiless | ResponseFraming::UntilClose => {}
+        ResponseFraming::Length(length) => {
             out.extend_from_slice(b"\r\ncontent-length: ");
             decimal(out, length);
         }
-        Framing::Chunked => out.extend_from_slice(b"\r\ntransfer-encoding: chunked"),
+        ResponseFraming::Chunked => out.extend_from_slice(b"\r\ntransfer-encoding: chunked"),
     }
-    match persistence {
-        Persistence::Implied => {}
-        Persistence::KeepAlive => out.extend_from_slice(b"\r\nconnection: keep-alive"),
-        Persistence::Close => out.extend_from_slice(b"\r\nconnection: close"),
+    match announcement {
+        Announcement::Implied => {}
+        Announcement::KeepAlive => out.extend_from_slice(b"\r\nconnection: keep-alive"),
+        Announcement::Close => out.extend_from_slice(b"\r\nconnection: close"),
     }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(fields[0]);
@@ -86,7 +121,7 @@ fn decimal(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// The registered phrase (RFC 9110 section 15); empty for a status without one, which is allowed.
-pub(crate) fn reason_phrase(status: u16) -> &'static str {
+fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
@@ -143,32 +178,64 @@ pub(crate) fn reason_phrase(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http1::Progress;
 
-    fn head(status: u16, framing: Framing, persistence: Persistence, fields: &str) -> String {
+    fn head(status: u16, framing: ResponseFraming, announcement: Announcement, fields: &str) -> String {
         let mut out = Vec::new();
-        encode_head(&mut out, status, framing, persistence, b"DATE", [fields.as_bytes(), b""]);
+        encode_head(&mut out, status, framing, announcement, b"DATE", [fields.as_bytes(), b""]);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_head_frames_its_body_and_ends_with_an_empty_line() {
         assert_eq!(
-            head(200, Framing::Length(13), Persistence::Implied, "a: b\r\n"),
+            head(200, ResponseFraming::Length(13), Announcement::Implied, "a: b\r\n"),
             "HTTP/1.1 200 OK\r\ndate: DATE\r\ncontent-length: 13\r\na: b\r\n\r\n"
         );
         assert_eq!(
-            head(200, Framing::Chunked, Persistence::Close, ""),
+            head(200, ResponseFraming::Chunked, Announcement::Close, ""),
             "HTTP/1.1 200 OK\r\ndate: DATE\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
         );
         assert_eq!(
-            head(204, Framing::Bodiless, Persistence::KeepAlive, ""),
+            head(204, ResponseFraming::Bodiless, Announcement::KeepAlive, ""),
             "HTTP/1.1 204 No Content\r\ndate: DATE\r\nconnection: keep-alive\r\n\r\n"
         );
     }
 
     #[test]
+    fn a_body_is_framed_as_status_method_and_version_allow() {
+        let request = |line: &str| {
+            let mut head = Head::default();
+            let wire = format!("{line}\r\nHost: h\r\n\r\n");
+            head.parse(wire.as_bytes(), &mut Progress::default()).unwrap();
+            head
+        };
+        let [get, head, old] = ["GET / HTTP/1.1", "HEAD / HTTP/1.1", "GET / HTTP/1.0"].map(request);
+        for (framing, status, request, expected, body) in [
+            (ResponseFraming::Chunked, 200, &get, ResponseFraming::Chunked, true),
+            (ResponseFraming::Length(5), 200, &get, ResponseFraming::Length(5), true),
+            (ResponseFraming::Length(5), 204, &get, ResponseFraming::Bodiless, false),
+            (ResponseFraming::Chunked, 304, &get, ResponseFraming::Bodiless, false),
+            (ResponseFraming::Length(5), 205, &get, ResponseFraming::Length(0), false),
+            (ResponseFraming::Chunked, 200, &head, ResponseFraming::Bodiless, false),
+            (ResponseFraming::Length(5), 200, &head, ResponseFraming::Length(5), false),
+            (ResponseFraming::Chunked, 200, &old, ResponseFraming::UntilClose, true),
+        ] {
+            assert_eq!(framing.for_response(status, request), expected, "{framing:?} {status}");
+            assert_eq!(has_body(status, request), body, "{framing:?} {status}");
+        }
+    }
+
+    #[test]
+    fn persistence_is_announced_where_the_version_does_not_imply_it() {
+        assert_eq!(Announcement::new(true, false), Announcement::Implied);
+        assert_eq!(Announcement::new(true, true), Announcement::KeepAlive);
+        assert_eq!([true, false].map(|http10| Announcement::new(false, http10)), [Announcement::Close; 2]);
+    }
+
+    #[test]
     fn a_status_without_a_phrase_keeps_the_space_before_it() {
-        let head = head(299, Framing::Length(u64::MAX), Persistence::Implied, "");
+        let head = head(299, ResponseFraming::Length(u64::MAX), Announcement::Implied, "");
         assert!(head.starts_with("HTTP/1.1 299 \r\n"), "{head}");
         assert!(head.contains("content-length: 18446744073709551615\r\n"), "{head}");
     }

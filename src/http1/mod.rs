@@ -1,21 +1,33 @@
-//! HTTP/1.1 as bytes: what a request's head, body framing and chunks mean, and how a response is
-//! written. No sockets, clocks, threads or environment in here.
+//! HTTP/1.1 as bytes: what a request's head, body framing and chunks mean, how a connection goes on, and how
+//! a response is written. Bytes, limits and the time come in: no sockets, clocks, threads or environment in
+//! here.
+
+mod conversation;
+mod incoming;
+mod persistence;
 
 mod body;
-mod buffer;
 mod chunked;
-mod encode;
+
 mod framing;
 mod head;
-mod reject;
 mod target;
 
-pub(crate) use body::BodyDecoder;
-pub(crate) use buffer::{Buffer, MAX_PASSING};
-pub(crate) use chunked::Piece;
-pub(crate) use encode::{CONTINUE, FINAL_CHUNK, Framing, Persistence, chunk_size_line, encode_head};
-pub(crate) use framing::BodyLength;
-pub(crate) use head::{Head, MAX_HEAD, Parsed, Progress};
-pub(crate) use reject::Reject;
+mod encode;
 
-pub(crate) use head::{is_field_value, is_token};
+mod buffer;
+mod reject;
+
+#[cfg(any(test, fuzzing, feature = "internals"))]
+pub(crate) use body::BodyDecoder;
+pub(crate) use body::Taken;
+pub(crate) use buffer::Buffer;
+pub(crate) use conversation::{Conversation, Limits, Overdue, Step};
+pub(crate) use encode::{
+    Announcement, CONTINUE, FINAL_CHUNK, ResponseFraming, TEXT, chunk_size_line, encode_head, has_body,
+};
+#[cfg(any(test, fuzzing, feature = "internals"))]
+pub(crate) use framing::BodyLength;
+pub(crate) use head::{Head, Parsed, Progress, is_field_value, is_token};
+pub(crate) use persistence::{CloseReason, Facts, Next, RequestBodyLeft};
+pub(crate) use reject::Reject;

@@ -1,5 +1,5 @@
-//! What a peer can do wrong on the wire, and how it is told. Every one of these ends the connection:
-//! after a request that was not understood nothing that follows can be trusted to be a request.
+//! What a peer can do wrong on the wire, and how it is told. Every one of these ends the connection: after a
+//! request that was not understood nothing that follows can be trusted to be a request.
 
 use std::fmt;
 
@@ -22,7 +22,6 @@ pub(crate) enum Reject {
     TransferEncodingInHttp10,
     TransferCoding,
     Expectation,
-    ControlPath,
     BodyTooLarge,
     ChunkSize,
     ChunkEnd,
@@ -30,8 +29,6 @@ pub(crate) enum Reject {
     BodyEnd,
     HeadTimeout,
     BodyTimeout,
-    /// Not the peer's doing: too much waits already.
-    Overloaded,
 }
 
 impl Reject {
@@ -44,7 +41,6 @@ impl Reject {
             Reject::Expectation => 417,
             Reject::HeadTooLarge | Reject::TooManyHeaders => 431,
             Reject::Connect | Reject::TransferCoding => 501,
-            Reject::Overloaded => 503,
             Reject::Version => 505,
             _ => 400,
         }
@@ -69,7 +65,6 @@ impl Reject {
             Reject::TransferEncodingInHttp10 => "Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)",
             Reject::TransferCoding => "only the transfer coding chunked is served",
             Reject::Expectation => "only the expectation 100-continue is served",
-            Reject::ControlPath => "repeated x-fc-control-path",
             Reject::BodyTooLarge => "request body over the limit",
             Reject::ChunkSize => "malformed chunk size or extension (RFC 9112 section 7.1)",
             Reject::ChunkEnd => "chunk not followed by a line end (RFC 9112 section 7.1)",
@@ -77,7 +72,6 @@ impl Reject {
             Reject::BodyEnd => "request body ended early (RFC 9112 section 8)",
             Reject::HeadTimeout => "request head not complete in time",
             Reject::BodyTimeout => "request body stalled",
-            Reject::Overloaded => "too many requests wait",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The request target (RFC 9112 section 3.2): which of its forms it is, and where its path and query lie.
 
 use super::reject::Reject;
-use core::net::Ipv6Addr;
+use std::net::Ipv6Addr;
 
 /// RFC 9112 section 3 asks for at least 8000 bytes; nginx and Apache stop near 8 KiB too.
 pub(super) const MAX_TARGET: usize = 8 * 1024;

@@ -1,96 +1,107 @@
-//! Log lines in the platform's format (contract section 4): `<UTC time> <request id> [LEVEL] message`
-//! on standard output. Only what is logged on the invocation's own thread carries its request id.
+//! The `log` macros on standard output, in the platform's format (contract section 4): `<UTC time> <request
+//! id> [LEVEL] message`. Which lines and how they are buffered is env_logger's business.
 
-#[cfg(feature = "logger")]
-use crate::api::config;
-#[cfg(feature = "logger")]
-use crate::clock;
-#[cfg(feature = "logger")]
-use crate::log::stdout;
-#[cfg(feature = "logger")]
-use env_filter::Filter;
-#[cfg(feature = "logger")]
-use log::LevelFilter;
-use std::cell::RefCell;
-#[cfg(feature = "logger")]
-use std::{io::Write, sync::OnceLock};
+use crate::date::{iso_8601, since_epoch};
+use crate::environment;
+use crate::log::request_scope::append_request_id;
+use crate::log::stdout::write_line;
+use crate::sync::OnceLock;
+use env_logger::{Builder, Logger, Target};
+use log::{LevelFilter, Log, Metadata, Record};
+use std::io::{self, Write};
 
-thread_local! {
-    /// The request id of the invocation that this thread runs, empty outside of one.
-    static REQUEST_ID: RefCell<String> = const { RefCell::new(String::new()) };
-}
+/// Without RUST_LOG.
+const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 
-/// Starts logging through the `log` macros. `RUST_LOG` decides what is logged, in env_logger's
-/// syntax; default `info`, also for one that cannot be read. When the program has set a logger already, that one stays.
+/// Starts logging through the `log` macros. `RUST_LOG` decides what is logged, in env_logger's syntax;
+/// default `info`, also for one that cannot be read. When the program has set a logger already, that one
+/// stays.
 ///
 /// ```
 /// fc_runtime::logger::init();
 /// log::info!("ready"); // 2026-01-31T12:00:00.000Z - [INFO] ready
 /// ```
-#[cfg(feature = "logger")]
 pub fn init() {
-    // Building a filter is a tenth of a start's own work, so without RUST_LOG there is none.
-    let parsed = config::variable("RUST_LOG").map(|text| {
-        let mut builder = env_filter::Builder::new();
-        builder.try_parse(&text).map(|builder| builder.build())
-    });
-    let (filter, error) = match parsed {
-        None => (None, None),
-        Some(Ok(filter)) => (Some(filter), None),
-        Some(Err(error)) => (None, Some(error)),
+    let filters = environment::variable("RUST_LOG");
+    let error = filters.as_ref().and_then(|filters| env_filter::Builder::new().try_parse(filters).err());
+    let max_level = match filters.filter(|_| error.is_none()) {
+        Some(filters) => LOGGER.get_or_init(|| build(Some(&filters))).filter(),
+        None => DEFAULT_LEVEL,
     };
-    let most = filter.as_ref().map_or(LevelFilter::Info, Filter::filter);
-    if log::set_logger(LINES.get_or_init(|| Lines(filter))).is_ok() {
-        log::set_max_level(most);
+    if log::set_logger(&BuiltWhenUsed).is_ok() {
+        log::set_max_level(max_level);
     }
     if let Some(error) = error {
         log::warn!("RUST_LOG counts as info: {error}");
     }
 }
 
-#[cfg(feature = "logger")]
-static LINES: OnceLock<Lines> = OnceLock::new();
+/// Building one is a tenth of a start's own work, so without RUST_LOG that waits for the first line.
+static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-#[cfg(feature = "logger")]
-struct Lines(Option<Filter>);
+struct BuiltWhenUsed;
 
-#[cfg(feature = "logger")]
-impl log::Log for Lines {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        match &self.0 {
-            Some(filter) => filter.enabled(metadata),
-            None => metadata.level() <= LevelFilter::Info,
-        }
+impl Log for BuiltWhenUsed {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        LOGGER.get().map_or(metadata.level() <= DEFAULT_LEVEL, |logger| logger.enabled(metadata))
     }
 
-    fn log(&self, record: &log::Record<'_>) {
+    fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            print(record);
+            LOGGER.get_or_init(|| build(None)).log(record);
         }
     }
 
     fn flush(&self) {}
 }
 
-#[cfg(feature = "logger")]
-fn print(record: &log::Record<'_>) {
+fn build(filters: Option<&str>) -> Logger {
+    let mut builder = Builder::new();
+    match filters {
+        Some(filters) => builder.parse_filters(filters),
+        None => builder.filter_level(DEFAULT_LEVEL),
+    };
+    builder.target(Target::Pipe(Box::new(WholeLines)));
+    builder.format(|out, record| out.write_all(&line(record)));
+    builder.build()
+}
+
+/// Made apart from env_logger's buffer: a message whose `Display` panics would leave its first half there.
+fn line(record: &Record<'_>) -> Vec<u8> {
     let mut line = Vec::with_capacity(128);
-    line.extend_from_slice(&clock::iso_8601(clock::since_epoch()));
+    line.extend_from_slice(&iso_8601(since_epoch()));
     line.push(b' ');
-    REQUEST_ID.with_borrow(|id| line.extend_from_slice(if id.is_empty() { "-" } else { id }.as_bytes()));
+    append_request_id(&mut line);
     let _ = writeln!(line, " [{}] {}", record.level(), record.args()); // a Vec takes everything
-    stdout::write_line(&line);
+    line
 }
 
-/// What this thread logs from now on belongs to the request `id`.
-pub(crate) fn enter(id: &str) {
-    REQUEST_ID.with_borrow_mut(|current| {
-        current.clear();
-        current.push_str(id);
-    });
+/// Standard output as env_logger's target, which hands over a whole line at a time.
+struct WholeLines;
+
+impl Write for WholeLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        write_line(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// What this thread logs from now on belongs to no request.
-pub(crate) fn leave() {
-    REQUEST_ID.with_borrow_mut(String::clear);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::RequestScope;
+
+    #[test]
+    fn a_line_has_time_request_id_level_and_message() {
+        let _scope = RequestScope::enter("id-1");
+        let record = |message| Record::builder().level(log::Level::Warn).args(message).build();
+        let line = String::from_utf8(line(&record(format_args!("low on {}", "ink")))).unwrap();
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
+        assert_eq!(rest, "id-1 [WARN] low on ink\n");
+    }
 }

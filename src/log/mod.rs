@@ -1,5 +1,10 @@
-//! Lines on standard output: the platform's own and those of the `log` macros.
+//! Lines on standard output: the platform's Start and End lines and those of the `log` macros.
 
-pub mod lines;
+pub(crate) mod lifecycle_line;
+#[cfg(feature = "logger")]
 pub mod logger;
-pub mod stdout;
+pub(crate) mod request_scope;
+mod stdout;
+
+pub(crate) use lifecycle_line::LifecycleLine;
+pub(crate) use request_scope::RequestScope;

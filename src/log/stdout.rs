@@ -1,20 +1,21 @@
-//! Lines on standard output, each written at once and without a lock. A reader that stands still costs its lines, and
-//! not the function: whoever writes waits for a while once, and from then on not at all until the reader goes on.
+//! Standard output: nothing else writes to it. A line is one write. A reader that stands still costs its
+//! lines, and not the function: a writer waits for a while once, and from then on not at all until the reader
+//! goes on.
 
+use crate::sync::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::time::Timespec;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A collector that is behind for longer than this has stopped.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What the system writes to a pipe as a whole (pipe(7)).
-const PIPE_BUF: usize = 4096;
+pub(super) const PIPE_BUF: usize = 4096;
 
-/// Of the one standard output that a process has.
+/// Whether the last wait for the reader was in vain. Of the one standard output that a process has.
 static STANDS_STILL: AtomicBool = AtomicBool::new(false);
 
 /// One line, as a whole where the system takes it so. A closed or full standard output loses it.

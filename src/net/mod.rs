@@ -1,5 +1,11 @@
 //! Sockets and their readiness. Nothing of HTTP is known here.
 
-pub mod ready;
-pub mod slow_peers;
-pub mod socket;
+mod listener;
+mod ready;
+mod slow_peers;
+mod socket;
+
+pub(crate) use listener::{is_exhaustion, is_failed_connection, listen};
+pub(crate) use ready::{Key, Parked, Parking, Ready, ReadySet};
+pub(crate) use slow_peers::{MAX_SLOW_PEERS, SlowPeer, SlowPeers};
+pub(crate) use socket::{Readiness, Socket};

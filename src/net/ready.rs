@@ -1,23 +1,28 @@
-//! The readiness set: every open connection lives in it, and exactly one worker holds a connection
-//! at a time. Keeps the deadlines of those that wait. What a connection does is not known here.
+//! The readiness set: every open connection lives in it, and exactly one worker holds a connection at a time.
+//! It keeps the deadlines of those that are parked. What a connection is beside a socket that waits, is not
+//! known here.
 
-#[cfg_attr(any(not(target_os = "linux"), fc_runtime_poll), path = "ready/poll.rs")]
-#[cfg_attr(all(target_os = "linux", not(fc_runtime_poll)), path = "ready/epoll.rs")]
-mod selector;
+#[cfg(all(target_os = "linux", any(test, not(fc_runtime_poll))))]
+mod epoll;
+#[cfg(any(test, not(target_os = "linux"), fc_runtime_poll))]
+mod poll;
 mod table;
 
 use crate::clock::{Clock, Moment, STEP};
-use crate::net::socket::Link;
-use crate::serve::connection::Connection;
-use rustix::fd::AsFd;
-use selector::Selector;
+use crate::net::socket::Socket;
+use crate::sync::{Arc, Condvar, Mutex};
+use rustix::fd::BorrowedFd;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use table::{Place, Slot, Table};
+use table::{Place, Table};
 
-/// A client that has connected so recently is about to send.
-const NEWCOMER: Duration = Duration::from_millis(100);
+#[cfg(all(target_os = "linux", not(fc_runtime_poll)))]
+pub(crate) type SystemSelector = epoll::Epoll;
+#[cfg(any(not(target_os = "linux"), fc_runtime_poll))]
+pub(crate) type SystemSelector = poll::Poll;
+
+/// Those who look for descriptors give up after so many connections that are about to be served.
+const MAX_SPARED: usize = 64;
 
 /// Names a connection; one that is closed is never mistaken for the next one in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,21 +41,71 @@ impl Key {
     }
 }
 
-/// What a selector reports.
-enum Signal {
-    Connection { key: Key, hang_up: bool },
+/// What the set has to know of a connection that it holds.
+pub(crate) trait Parked {
+    /// The order in which parked connections are closed for their descriptors, the least first.
+    type Rank: Ord;
+
+    fn key(&self) -> Key;
+    fn socket(&self) -> &Arc<Socket>;
+    /// Until when it waits; the same for as long as it is parked.
+    fn deadline(&self) -> Option<Moment>;
+    /// Memory that it occupies while it waits; the same for as long as it is parked.
+    fn held_bytes(&self) -> usize;
+    /// Whether closing it loses nothing, for a set that is being emptied.
+    fn is_idle(&self) -> bool;
+    /// `None` when it is not to be closed for its descriptor.
+    fn eviction_rank(&self, now: Moment) -> Option<Self::Rank>;
+    /// Something has arrived for it, perhaps the end.
+    fn arrived(&mut self, hang_up: bool);
+}
+
+/// What a system reports, each to one of those who wait.
+pub(crate) enum Signal {
+    Connection {
+        key: Key,
+        hang_up: bool,
+    },
+    Timer,
     Accept,
     Stop,
-    Timer,
+    /// To everyone, from then on.
     Closed,
 }
 
+/// What the set needs of a system: a wait of several threads at once for many descriptors.
+pub(crate) trait Selector: Sized + Send + Sync {
+    fn new() -> io::Result<Self>;
+    /// Reports a socket whenever something arrives; perhaps once only, and then `arm_connection` is needed.
+    fn add_connection(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()>;
+    fn arm_connection(&self, socket: &Arc<Socket>, key: Key);
+    /// The connection is about to be closed.
+    fn forget_connection(&self, key: Key);
+    /// Reports a connection as soon as possible, behind all that are ready.
+    fn requeue(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()>;
+    /// Reports the listener once, and again after each `arm_listener`.
+    fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
+    fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
+    /// The listener is about to be closed.
+    fn forget_listener(&self);
+    /// Reports `Stop` once when the pipe is readable.
+    fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()>;
+    /// Gets what `set_timer` needs, when that is not to fail later for want of a descriptor.
+    fn prepare_timer(&self) -> io::Result<()>;
+    /// Reports `Timer` once, after `delay`; replaces what was set before.
+    fn set_timer(&self, delay: Duration) -> io::Result<()>;
+    /// Reports `Closed` to everyone who waits, from now on.
+    fn close(&self) -> io::Result<()>;
+    /// Blocks until something is ready.
+    fn wait(&self) -> io::Result<Signal>;
+}
+
 /// What there is to do for whoever waited.
-pub(crate) enum Ready {
+pub(crate) enum Ready<C> {
     /// Bytes, or the end of them, have arrived for this connection.
-    Connection(Box<Connection>),
+    Connection(Box<C>),
     /// The deadline of this connection has passed.
-    Expired(Box<Connection>),
+    Expired(Box<C>),
     /// The listener has connections, or may have descriptors again.
     Accept,
     /// The signal to stop has come.
@@ -59,69 +114,61 @@ pub(crate) enum Ready {
     Closed,
 }
 
-/// What became of a connection that was put back.
-pub(crate) enum PutBack {
+/// What became of a connection that was to be parked.
+pub(crate) enum Parking<C> {
     Parked,
     /// Something arrived meanwhile: it is the caller's again.
-    Again(Box<Connection>),
-    /// It is idle and the server is stopping: it is the caller's, to be closed.
-    Stopping(Box<Connection>),
+    Arrived(Box<C>),
+    /// It is idle and the set is being emptied: it is the caller's, to be closed.
+    Emptying(Box<C>),
 }
 
-/// Those who look for descriptors give up after so many connections that are about to be served.
-const MAX_SPARED: usize = 64;
-
-pub(crate) struct ReadySet {
-    selector: Selector,
-    table: Mutex<Table>,
+pub(crate) struct ReadySet<C, S = SystemSelector> {
+    clock: Arc<Clock>,
+    /// What all parked connections may hold together; beyond it the one that waits longest is cut.
+    max_held_bytes: usize,
+    selector: S,
+    table: Mutex<Table<C>>,
     emptied: Condvar,
 }
 
-impl ReadySet {
-    pub fn new() -> io::Result<ReadySet> {
+impl<C: Parked, S: Selector> ReadySet<C, S> {
+    pub fn new(clock: Arc<Clock>, max_held_bytes: usize) -> io::Result<ReadySet<C, S>> {
         Ok(ReadySet {
-            selector: Selector::new()?,
-            table: Mutex::new(Table::default()),
-            emptied: Condvar::new(),
+            clock,
+            max_held_bytes,
+            selector: S::new()?,
+            table: Mutex::new(Table::new()),
+            emptied: Condvar::default(),
         })
     }
 
-    /// Takes a new connection in; it is reported as soon as something has arrived. Returns how
-    /// many are open.
-    pub fn insert(&self, link: Arc<Link>, connection: impl FnOnce(Key) -> Connection) -> io::Result<usize> {
-        let mut table = self.lock();
-        let index = match table.free.pop() {
-            Some(index) => index,
-            None => {
-                table.slots.push(Slot { generation: 0, link: None, place: Place::Free });
-                table.slots.len() as u32 - 1
-            }
-        };
-        table.open += 1;
+    /// Takes a new connection in; it is reported as soon as something has arrived. Returns how many are open.
+    pub fn insert(&self, socket: Arc<Socket>, connection: impl FnOnce(Key) -> C) -> io::Result<usize> {
+        let mut table = self.table.lock();
+        let key = table.add(socket.clone());
         let open = table.open;
+        // A start has one connection, and no deadline: the timer is made with the second one.
         if open > 1
-            && let Err(error) = self.selector.make_timer()
+            && let Err(error) = self.selector.prepare_timer()
         {
             log::warn!("cannot make a timer: {error}");
         }
-        let slot = &mut table.slots[index as usize];
-        let key = Key { index, generation: slot.generation };
-        slot.place = Place::Parked(Box::new(connection(key)));
-        slot.link = Some(link.clone());
+        table.park(Box::new(connection(key)));
         drop(table);
-        if let Err(error) = self.selector.add_connection(&link, key) {
-            drop(self.release(&mut self.lock(), key));
+        if let Err(error) = self.selector.add_connection(&socket, key) {
+            drop(self.remove(&mut self.table.lock(), key));
             return Err(error);
         }
         Ok(open)
     }
 
     /// Blocks until there is something to do.
-    pub fn wait(&self, clock: &Clock) -> io::Result<Ready> {
+    pub fn wait(&self) -> io::Result<Ready<C>> {
         loop {
             match self.selector.wait()? {
                 Signal::Connection { key, hang_up } => {
-                    if let Some(connection) = self.claim(key, hang_up) {
+                    if let Some(connection) = self.table.lock().claim(key, hang_up) {
                         return Ok(Ready::Connection(connection));
                     }
                 }
@@ -129,7 +176,7 @@ impl ReadySet {
                 Signal::Stop => return Ok(Ready::Stop),
                 Signal::Closed => return Ok(Ready::Closed),
                 Signal::Timer => {
-                    if let Some(ready) = self.expire(clock) {
+                    if let Some(ready) = self.expire() {
                         return Ok(ready);
                     }
                 }
@@ -137,97 +184,69 @@ impl ReadySet {
         }
     }
 
-    fn claim(&self, key: Key, hang_up: bool) -> Option<Box<Connection>> {
-        let mut table = self.lock();
-        match &mut table.slot(key)?.place {
-            Place::Parked(_) => {
-                let mut connection = table.take(key)?;
-                connection.arrived(hang_up);
-                Some(connection)
-            }
-            Place::Held { arrived, hang_up: hung_up } => {
-                *arrived = true;
-                *hung_up |= hang_up;
-                None
-            }
-            Place::Free => None,
-        }
-    }
-
-    /// Puts a connection back that waits for its peer, until its deadline if it has one. What the
-    /// unfinished requests of all of them hold is limited: beyond it the one that waits longest is cut.
-    pub fn put_back(&self, mut connection: Box<Connection>, clock: &Clock, limit: usize) -> PutBack {
+    /// Parks a connection that waits for its peer, until its deadline if it has one.
+    pub fn park(&self, mut connection: Box<C>) -> Parking<C> {
         let key = connection.key();
-        let mut table = self.lock();
-        let stopping = table.stopping;
-        let Some(slot) = table.slot(key) else { return PutBack::Stopping(connection) };
-        if let Place::Held { arrived: arrived @ true, hang_up } = &mut slot.place {
-            *arrived = false;
-            connection.arrived(*hang_up);
-            return PutBack::Again(connection);
+        let mut table = self.table.lock();
+        if let Some(hang_up) = table.take_arrival(key) {
+            connection.arrived(hang_up);
+            return Parking::Arrived(connection);
         }
-        if stopping && connection.is_idle() {
-            return PutBack::Stopping(connection);
+        if table.is_emptying && connection.is_idle() {
+            return Parking::Emptying(connection);
         }
         let longest = table.deadlines.first().copied();
-        let link = connection.link.clone();
+        let socket = connection.socket().clone();
         table.park(connection);
-        self.selector.arm_connection(&link, key);
-        self.arm(&mut table, clock);
-        if table.held_bytes > limit
+        self.selector.arm_connection(&socket, key);
+        self.set_timer(&mut table);
+        if table.held_bytes > self.max_held_bytes
             && let Some((_, key)) = longest
         {
-            log::warn!("unfinished requests hold over {limit} bytes: the oldest one is cut");
+            log::warn!("unfinished requests hold over {} bytes: the oldest one is cut", self.max_held_bytes);
             table.cut(key);
         }
-        PutBack::Parked
+        Parking::Parked
     }
 
-    /// Puts a connection back that has more to do, behind all that are ready.
-    pub fn put_last(&self, connection: Box<Connection>) {
-        let key = connection.key();
-        let mut table = self.lock();
-        let link = table.slot(key).and_then(|slot| slot.link.clone());
-        table.park(connection);
-        drop(table);
-        let Some(link) = link else { return };
-        if let Err(error) = self.selector.requeue(&link, key) {
+    /// Parks a connection that has more to do, behind all that are ready.
+    pub fn requeue(&self, connection: Box<C>) {
+        let (key, socket) = (connection.key(), connection.socket().clone());
+        self.table.lock().park(connection);
+        if let Err(error) = self.selector.requeue(&socket, key) {
             log::error!("cannot queue a connection: {error}");
-            link.cut(); // its end is reported, and then it is closed
+            socket.cut(); // its end is reported, and then it is closed
         }
     }
 
     /// Forgets a connection and closes its socket. Returns how many are still open.
-    pub fn close(&self, connection: Box<Connection>) -> usize {
-        let mut table = self.lock();
-        let released = self.release(&mut table, connection.key());
+    pub fn close(&self, connection: Box<C>) -> usize {
+        let mut table = self.table.lock();
+        let removed = self.remove(&mut table, connection.key());
         let open = table.open;
         drop(table);
         // The sockets close here, outside of the lock.
-        drop((released, connection));
+        drop((removed, connection));
         open
     }
 
-    fn release(&self, table: &mut Table, key: Key) -> Option<(Place, Option<Arc<Link>>)> {
-        let slot = table.slot(key)?;
-        slot.generation = slot.generation.wrapping_add(1);
+    fn remove(&self, table: &mut Table<C>, key: Key) -> Option<(Place<C>, Arc<Socket>)> {
+        let removed = table.remove(key)?;
         self.selector.forget_connection(key);
-        let released = (std::mem::replace(&mut slot.place, Place::Free), slot.link.take());
-        table.free.push(key.index);
-        table.open -= 1;
         if table.open == 0 {
             self.emptied.notify_all();
         }
-        Some(released)
+        Some(removed)
     }
 
-    /// One connection whose deadline has passed, or the next try of accept; arms the timer for the next.
-    fn expire(&self, clock: &Clock) -> Option<Ready> {
-        let mut table = self.lock();
-        if let Some((set_to, set_at)) = table.armed.take() {
-            clock.waited(set_at, set_to.since(set_at));
+    /// What the timer is set for: one connection whose deadline has passed, or the next try of accept. Sets it for
+    /// the next.
+    pub fn expire(&self) -> Option<Ready<C>> {
+        let mut table = self.table.lock();
+        if let Some((set_to, set_at)) = table.timer.take() {
+            self.clock.waited(set_at, set_to.since(set_at));
         }
-        let now = clock.now();
+        let now = self.clock.now();
         let ready = if table.accept_again.is_some_and(|again| again <= now) {
             table.accept_again = None;
             Some(Ready::Accept)
@@ -237,32 +256,32 @@ impl ReadySet {
                 _ => None,
             }
         };
-        self.arm(&mut table, clock);
+        self.set_timer(&mut table);
         ready
     }
 
-    /// Sets the timer to the earliest deadline, or to the next look whether the process was frozen, unless it comes no
-    /// later anyway.
-    fn arm(&self, table: &mut Table, clock: &Clock) {
+    /// Sets the timer to the earliest deadline, or to the next look whether the process was frozen, unless it
+    /// comes no later anyway.
+    fn set_timer(&self, table: &mut Table<C>) {
         let first = table.deadlines.first().map(|(deadline, _)| *deadline);
         let Some(earliest) = first.into_iter().chain(table.accept_again).min() else { return };
-        if table.armed.is_some_and(|(set_to, _)| set_to <= earliest) {
+        if table.timer.is_some_and(|(set_to, _)| set_to <= earliest) {
             return;
         }
-        let now = clock.now();
-        let earliest = earliest.min(now.after(STEP));
+        let now = self.clock.now();
+        let earliest = earliest.min(now.plus(STEP));
         match self.selector.set_timer(earliest.since(now)) {
-            Ok(()) => table.armed = Some((earliest, now)),
+            Ok(()) => table.timer = Some((earliest, now)),
             Err(error) => log::warn!("cannot set a timer: {error}"),
         }
     }
 
-    pub fn add_listener(&self, listener: impl AsFd) -> io::Result<()> {
+    pub fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         self.selector.add_listener(listener)
     }
 
     /// Reports the next connection on the listener, once.
-    pub fn arm_listener(&self, listener: impl AsFd) -> io::Result<()> {
+    pub fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         self.selector.arm_listener(listener)
     }
 
@@ -272,75 +291,68 @@ impl ReadySet {
     }
 
     /// Reports `Accept` after a pause.
-    pub fn accept_later(&self, pause: Duration, clock: &Clock) {
-        let mut table = self.lock();
-        table.accept_again = Some(clock.now().after(pause));
-        self.arm(&mut table, clock);
+    pub fn accept_later(&self, pause: Duration) {
+        let mut table = self.table.lock();
+        table.accept_again = Some(self.clock.now().plus(pause));
+        self.set_timer(&mut table);
     }
 
-    pub fn add_stop(&self, socket: impl AsFd) -> io::Result<()> {
-        self.selector.add_stop(socket)
+    pub fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
+        self.selector.add_stop(pipe)
     }
 
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.lock().open
+        self.table.lock().open
     }
 
-    /// Frees descriptors: of connections that never sent a whole head, the longest-silent first, then
-    /// of those idle for longest, and last of those that have only just come; but none for which
-    /// something has arrived. One, or of thousands a few, so that looking for them stays cheap.
-    /// Returns how many it closed.
-    pub fn evict(&self, now: Moment) -> usize {
-        let mut table = self.lock();
+    /// Closes parked connections for their descriptors, in the order of their rank, but none for which
+    /// something has arrived. One, or of thousands a few, so that looking for them stays cheap. Returns how
+    /// many it closed.
+    pub fn evict(&self) -> usize {
+        let now = self.clock.now();
+        let mut table = self.table.lock();
         let count = 1 + (table.open / 64).min(15);
         let (mut closed, mut spared) = (Vec::new(), Vec::new());
         while closed.len() < count && spared.len() < MAX_SPARED {
-            let idle = table.parked().filter(|it| it.is_idle() || it.has_asked_nothing());
-            let order = |connection: &&Connection| {
-                let (served, since) = (connection.has_served(), connection.idle_since());
-                (!served && now.since(since) < NEWCOMER, served, since)
+            let ranked = table.parked().filter_map(|it| Some((it.eviction_rank(now)?, it.key())));
+            let Some(key) = ranked.min_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, key)| key) else {
+                break;
             };
-            let Some(key) = idle.min_by_key(order).map(Connection::key) else { break };
             match table.take(key) {
-                Some(connection) if connection.link.has_arrived() => spared.push(connection),
-                connection => closed.push((connection, self.release(&mut table, key))),
+                Some(connection) if connection.socket().has_arrived() => spared.push(connection),
+                connection => closed.push((connection, self.remove(&mut table, key))),
             }
         }
         for connection in spared {
-            let (link, key) = (connection.link.clone(), connection.key());
+            let (socket, key) = (connection.socket().clone(), connection.key());
             table.park(connection);
-            self.selector.arm_connection(&link, key);
+            self.selector.arm_connection(&socket, key);
         }
         drop(table);
         closed.len() // the sockets close here, outside of the lock
     }
 
-    /// From now on no connection is left idle; hands over those that are.
-    pub fn stop(&self, mut take_over: impl FnMut(Box<Connection>)) {
-        let mut table = self.lock();
-        table.stopping = true;
-        let idle: Vec<Key> = table.parked().filter(|it| it.is_idle()).map(Connection::key).collect();
+    /// From now on no connection stays parked while it is idle; hands over those that are.
+    pub fn begin_emptying(&self, mut take_over: impl FnMut(Box<C>)) {
+        let mut table = self.table.lock();
+        table.is_emptying = true;
+        let idle: Vec<Key> = table.parked().filter(|it| it.is_idle()).map(Parked::key).collect();
         drop(table);
         for key in idle {
-            let taken = self.lock().take(key);
+            let taken = self.table.lock().take(key);
             taken.into_iter().for_each(&mut take_over);
         }
     }
 
     /// Waits until no connection is open, at most `timeout`. Returns how many are.
     pub fn wait_until_empty(&self, timeout: Duration) -> usize {
-        let (table, _) = self
-            .emptied
-            .wait_timeout_while(self.lock(), timeout, |table| table.open > 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        table.open
+        self.emptied.wait_timeout_while(self.table.lock(), timeout, |table| table.open > 0).open
     }
 
     /// Ends all connections, also those that are held: whoever waits for their peers gets an error.
-    pub fn cut_all(&self) -> usize {
-        let table = self.lock();
-        table.slots.iter().filter_map(|slot| slot.link.as_ref()).map(|link| link.cut()).count()
+    pub fn cut_all(&self) {
+        self.table.lock().sockets().for_each(|socket| socket.cut());
     }
 
     /// Ends all waits.
@@ -349,8 +361,7 @@ impl ReadySet {
             log::error!("cannot wake the workers: {error}");
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
+
+#[cfg(test)]
+mod tests;

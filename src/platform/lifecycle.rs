@@ -1,4 +1,4 @@
-//! When the author's code runs: one table, and the only place that calls that code.
+//! When the author's function runs: one table. Bodies of responses, which run later, are not in here.
 //!
 //! | state | Initialize | Initialized | InitializeFailed | Invoke | InvokeEnd | PreStop | PreStopEnd |
 //! |---|---|---|---|---|---|---|---|
@@ -10,20 +10,14 @@
 //! | Stopped | Run Reinitializing | Keep Stopped | Keep Stopped | Serve Ready | Keep Ready | Done Stopped | Keep Stopped |
 //! | Reinitializing | Wait Reinitializing | Keep Ready | Keep Stopped | Wait Reinitializing | Keep Reinitializing | Wait Reinitializing | Keep Reinitializing |
 //!
-//! A request's event (Initialize, Invoke, PreStop) is answered at once (Done), runs the hook (Run),
-//! is served (Serve), or waits for the hook that runs (Wait) and then takes part in its outcome.
-//! The other events only move the state (Keep). An invocation that begins or ends while or after
-//! `pre_stop` runs leads back to Ready, so that what it collected is flushed by the next one.
-//! SIGTERM is PreStop too.
+//! A request's event (Initialize, Invoke, PreStop) is answered at once (Done), runs the hook (Run), is served
+//! (Serve), or waits for the hook that runs (Wait) and then takes part in its outcome. The other events only
+//! move the state (Keep). An invocation that begins or ends while or after `pre_stop` runs leads back to
+//! Ready, so that what it collected is flushed by the next one. SIGTERM is PreStop too.
 
-use crate::api::context::Context;
-use crate::api::error::StatusError;
-use crate::api::function::Function;
-use crate::api::request::Request;
-use crate::api::response::Response;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::api::{Context, Function, Request, Response};
+use crate::platform::contain::{Failure, OnUnwind, contain, drop_contained};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -121,71 +115,6 @@ impl<F: Function> Instance for F {
 /// Builds the function.
 pub(crate) type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn Instance>> + Send + Sync;
 
-/// How the author's code failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    pub cause: Cause,
-    /// Set by an error made for the caller, which may then be told the message.
-    pub status: Option<u16>,
-    /// The message with all its causes, in one line.
-    pub message: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    Error,
-    Panic,
-    Initialize,
-    /// What it returned cannot be sent.
-    InvalidResponse,
-}
-
-impl Failure {
-    pub fn of(error: &anyhow::Error) -> Failure {
-        let status = error.chain().find_map(|cause| cause.downcast_ref::<StatusError>());
-        let status = status.map(StatusError::status);
-        Failure { cause: Cause::Error, status, message: format!("{error:#}") }
-    }
-
-    fn of_panic(payload: Box<dyn Any + Send>) -> Failure {
-        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (_, Some(text)) => text.clone(),
-            _ => "of an unnamed kind".to_owned(),
-        };
-        discard(payload);
-        Failure { cause: Cause::Panic, status: None, message: format!("panic: {message}") }
-    }
-
-    fn in_initialize(self) -> Failure {
-        // What a caller may be told of a panic does not depend on where it happened.
-        let cause = if self.cause == Cause::Panic { Cause::Panic } else { Cause::Initialize };
-        Failure { cause, ..self }
-    }
-}
-
-/// Runs a piece of the author's code; an error or a panic of it becomes a `Failure`.
-pub(crate) fn contain<T>(code: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            let failure = Failure::of(&error);
-            discard(error);
-            Err(failure)
-        }
-        Err(payload) => Err(Failure::of_panic(payload)),
-    }
-}
-
-/// Drops a value of the author's, whose `Drop` may panic too.
-pub(crate) fn discard<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        log::error!("panic while a value was dropped");
-        // A payload that panics in its own Drop would otherwise come back here for ever.
-        std::mem::forget(payload);
-    }
-}
-
 /// A function's life.
 pub(crate) struct Lifecycle {
     initializer: Box<Initializer>,
@@ -196,11 +125,28 @@ pub(crate) struct Lifecycle {
 struct Life {
     state: State,
     instance: Option<Arc<dyn Instance>>,
-    /// How many times each hook ended, and how the last time went: what those who waited are told.
-    initialized: (u64, Result<(), Failure>),
-    stopped: (u64, Result<(), Failure>),
+    initialize: HookOutcome,
+    pre_stop: HookOutcome,
     /// How many threads wait for a hook to end: waking nobody would be a system call at the start.
     waiting: usize,
+}
+
+/// What those who waited for a hook are told.
+struct HookOutcome {
+    /// How many times it ended: whoever waits does so for the next time.
+    ended: u64,
+    last: Result<(), Failure>,
+}
+
+impl HookOutcome {
+    fn none() -> HookOutcome {
+        HookOutcome { ended: 0, last: Ok(()) }
+    }
+
+    fn end(&mut self, outcome: &Result<(), Failure>) {
+        self.ended += 1;
+        self.last = outcome.clone();
+    }
 }
 
 type Locked<'a> = MutexGuard<'a, Life>;
@@ -216,16 +162,16 @@ impl Lifecycle {
         let life = Life {
             state: State::Created,
             instance: None,
-            initialized: (0, Ok(())),
-            stopped: (0, Ok(())),
+            initialize: HookOutcome::none(),
+            pre_stop: HookOutcome::none(),
             waiting: 0,
         };
-        Lifecycle { initializer, life: Mutex::new(life), hook_ended: Condvar::new() }
+        Lifecycle { initializer, life: Mutex::new(life), hook_ended: Condvar::default() }
     }
 
     /// The Initializer hook: at most one success per life; those that come meanwhile share the outcome.
     pub fn initialize(&self, context: &Context) -> Result<(), Failure> {
-        let mut life = self.lock();
+        let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::Initialize);
             let initializing = matches!(life.state, State::Initializing | State::Reinitializing);
@@ -241,14 +187,14 @@ impl Lifecycle {
 
     /// Begins an invocation, after `initialize` where that has not run.
     pub fn begin(&self, context: &Context) -> Result<Invocation<'_>, Failure> {
-        let mut life = self.lock();
+        let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::Invoke);
             life.state = state;
             match action {
                 Action::Run => {
                     self.run_initialize(life, context)?;
-                    life = self.lock();
+                    life = self.life.lock();
                 }
                 Action::Wait => {
                     let (after, outcome) = self.wait_for_initialize(life);
@@ -267,7 +213,7 @@ impl Lifecycle {
 
     /// The PreStop hook, and the end by signal. Runs at most once for what was collected so far.
     pub fn pre_stop(&self, context: &Context) -> Result<(), Failure> {
-        let mut life = self.lock();
+        let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::PreStop);
             let stopping = matches!(life.state, State::Stopping | State::StoppingInUse);
@@ -283,27 +229,39 @@ impl Lifecycle {
 
     fn run_initialize(&self, life: Locked<'_>, context: &Context) -> Result<(), Failure> {
         drop(life);
+        let unwinding = OnUnwind::new(|| drop(self.end_initialize(Err(Failure::broken_off()))));
         let built = contain(|| (self.initializer)(context)).map_err(Failure::in_initialize);
-        let mut life = self.lock();
+        unwinding.disarm();
+        self.end_initialize(built)
+    }
+
+    fn end_initialize(&self, built: Result<Arc<dyn Instance>, Failure>) -> Result<(), Failure> {
+        let mut life = self.life.lock();
         let (event, old, outcome) = match built {
             Ok(instance) => (Event::Initialized, life.instance.replace(instance), Ok(())),
             Err(failure) => (Event::InitializeFailed, None, Err(failure)),
         };
         life.state = step(life.state, event).1;
-        life.initialized = (life.initialized.0 + 1, outcome.clone());
+        life.initialize.end(&outcome);
         self.wake_waiting(life);
-        discard(old);
+        drop_contained(old);
         outcome
     }
 
     fn run_pre_stop(&self, life: Locked<'_>, context: &Context) -> Result<(), Failure> {
         let instance = life.instance.clone();
         drop(life);
+        let unwinding = OnUnwind::new(|| drop(self.end_pre_stop(Err(Failure::broken_off()))));
         let outcome = contain(|| instance.as_ref().map_or(Ok(()), |it| it.pre_stop(context)));
-        discard(instance);
-        let mut life = self.lock();
+        drop_contained(instance);
+        unwinding.disarm();
+        self.end_pre_stop(outcome)
+    }
+
+    fn end_pre_stop(&self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let mut life = self.life.lock();
         life.state = step(life.state, Event::PreStopEnd).1;
-        life.stopped = (life.stopped.0 + 1, outcome.clone());
+        life.pre_stop.end(&outcome);
         self.wake_waiting(life);
         outcome
     }
@@ -315,37 +273,30 @@ impl Lifecycle {
     }
 
     fn wait_for_initialize<'a>(&self, life: Locked<'a>) -> (Locked<'a>, Result<(), Failure>) {
-        self.wait(life, |life| &life.initialized)
+        self.wait(life, |life| &life.initialize)
     }
 
     fn wait_for_pre_stop<'a>(&self, life: Locked<'a>) -> (Locked<'a>, Result<(), Failure>) {
-        self.wait(life, |life| &life.stopped)
+        self.wait(life, |life| &life.pre_stop)
     }
 
     fn wait<'a>(
         &self,
         mut life: Locked<'a>,
-        hook: fn(&Life) -> &(u64, Result<(), Failure>),
+        hook: fn(&Life) -> &HookOutcome,
     ) -> (Locked<'a>, Result<(), Failure>) {
-        let before = hook(&life).0;
+        let before = hook(&life).ended;
         life.waiting += 1;
-        while hook(&life).0 == before {
-            life = self.hook_ended.wait(life).unwrap_or_else(PoisonError::into_inner);
-        }
+        let mut life = self.hook_ended.wait_while(life, |life| hook(life).ended == before);
         life.waiting -= 1;
-        let outcome = hook(&life).1.clone();
+        let outcome = hook(&life).last.clone();
         (life, outcome)
-    }
-
-    /// The author's code never runs under this lock, so what a poisoned one guards is sound.
-    fn lock(&self) -> Locked<'_> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Lifecycle {
     fn drop(&mut self) {
-        discard(self.lock().instance.take());
+        drop_contained(self.life.lock().instance.take());
     }
 }
 
@@ -360,10 +311,10 @@ impl Invocation<'_> {
 
 impl Drop for Invocation<'_> {
     fn drop(&mut self) {
-        let mut life = self.lifecycle.lock();
+        let mut life = self.lifecycle.life.lock();
         life.state = step(life.state, Event::InvokeEnd).1;
         drop(life);
-        discard(self.instance.take());
+        drop_contained(self.instance.take());
     }
 }
 

@@ -1,6 +1,14 @@
-//! What is Function Compute's: which request is which call, when the author's code runs, and what its failures look like.
-//! No sockets and no threads.
+//! What is Function Compute's: which request is which call, when the author's code runs, and what its
+//! failures look like. No sockets and no threads.
 
-pub mod failure_body;
-pub mod lifecycle;
-pub mod route;
+mod contain;
+mod failure_response;
+mod lifecycle;
+mod refusal;
+mod route;
+
+pub(crate) use contain::{Failure, contain, drop_contained};
+pub(crate) use failure_response::Caller;
+pub(crate) use lifecycle::{Instance, Invocation, Lifecycle};
+pub(crate) use refusal::Refusal;
+pub(crate) use route::{Hook, Route, Routing};

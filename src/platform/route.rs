@@ -1,48 +1,77 @@
-//! What a request is for (contract section 2): the platform's own header decides where it is
-//! present, method and path where it is not.
+//! What a request is for (contract section 2): the platform's own header decides where it is present, method
+//! and path where it is not.
 
-use crate::api::context::Kind;
-use crate::http1::{Head, Reject};
-use crate::log::lines::Phase;
+use crate::api::CallKind;
+use crate::http1::Head;
+use crate::platform::refusal::Refusal;
 
 const CONTROL_PATH: &str = "x-fc-control-path";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Health,
-    Hook(Phase),
-    Invoke(Kind),
+    Hook(Hook),
+    Invoke(CallKind),
 }
 
-/// Finds the route of a request. With `hooks` off anyone can reach the server, and nothing but HTTP
-/// invocations and the health path is served.
-pub(crate) fn route_of(head: &Head, hooks: bool, health_path: Option<&str>) -> Result<Route, Reject> {
-    if health_path.is_some_and(|path| path == head.path()) && matches!(head.method(), "GET" | "HEAD") {
-        return Ok(Route::Health);
+/// What the platform asks of an instance beside invocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    Initialize,
+    PreStop,
+    /// Of FC 2.0 alone.
+    PreFreeze,
+}
+
+impl Hook {
+    /// As the platform's log lines have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hook::Initialize => "Initialize",
+            Hook::PreStop => "PreStop",
+            Hook::PreFreeze => "PreFreeze",
+        }
     }
-    if !hooks {
-        return Ok(Route::Invoke(Kind::Http));
+}
+
+/// Which requests a server takes for what.
+pub(crate) struct Routing {
+    /// Off, anyone can reach the server, and nothing but HTTP invocations and the health path is served.
+    pub hooks: bool,
+    pub health_path: Option<String>,
+}
+
+impl Routing {
+    /// The route of a request.
+    pub fn route(&self, head: &Head) -> Result<Route, Refusal> {
+        let is_health_path = self.health_path.as_deref().is_some_and(|path| path == head.path());
+        if is_health_path && matches!(head.method(), "GET" | "HEAD") {
+            return Ok(Route::Health);
+        }
+        if !self.hooks {
+            return Ok(Route::Invoke(CallKind::Http));
+        }
+        let mut values = head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(CONTROL_PATH));
+        let value = values.next().map(|(_, value)| value).filter(|value| !value.is_empty());
+        if values.next().is_some() {
+            return Err(Refusal::ControlPath);
+        }
+        Ok(match value {
+            Some(b"/initialize") => Route::Hook(Hook::Initialize),
+            Some(b"/pre-stop") => Route::Hook(Hook::PreStop),
+            Some(b"/pre-freeze") => Route::Hook(Hook::PreFreeze),
+            Some(b"/invoke") => Route::Invoke(CallKind::Event),
+            // `/http-invoke`, and whatever else the platform may come to send: never a hook.
+            Some(_) => Route::Invoke(CallKind::Http),
+            None => match (head.method(), head.path()) {
+                ("POST", "/initialize") => Route::Hook(Hook::Initialize),
+                ("GET", "/pre-stop") => Route::Hook(Hook::PreStop),
+                ("GET", "/pre-freeze") => Route::Hook(Hook::PreFreeze),
+                ("POST", "/invoke") => Route::Invoke(CallKind::Event),
+                _ => Route::Invoke(CallKind::Http),
+            },
+        })
     }
-    let mut values = head.fields().filter(|(name, _)| name.eq_ignore_ascii_case(CONTROL_PATH));
-    let value = values.next().map(|(_, value)| value).filter(|value| !value.is_empty());
-    if values.next().is_some() {
-        return Err(Reject::ControlPath); // the platform sends one: a second one is an attempt
-    }
-    Ok(match value {
-        Some(b"/initialize") => Route::Hook(Phase::Initialize),
-        Some(b"/pre-stop") => Route::Hook(Phase::PreStop),
-        Some(b"/pre-freeze") => Route::Hook(Phase::PreFreeze),
-        Some(b"/invoke") => Route::Invoke(Kind::Event),
-        // `/http-invoke`, and whatever else the platform may come to send: never a hook.
-        Some(_) => Route::Invoke(Kind::Http),
-        None => match (head.method(), head.path()) {
-            ("POST", "/initialize") => Route::Hook(Phase::Initialize),
-            ("GET", "/pre-stop") => Route::Hook(Phase::PreStop),
-            ("GET", "/pre-freeze") => Route::Hook(Phase::PreFreeze),
-            ("POST", "/invoke") => Route::Invoke(Kind::Event),
-            _ => Route::Invoke(Kind::Http),
-        },
-    })
 }
 
 #[cfg(test)]
@@ -50,29 +79,33 @@ mod tests {
     use super::*;
     use crate::api::testing::Call;
 
+    fn routing(hooks: bool) -> Routing {
+        Routing { hooks, health_path: Some("/health".into()) }
+    }
+
     fn route(method: &str, path: &str, control_path: Option<&str>) -> Route {
         let call = Call::http(method, path);
         let call = match control_path {
             Some(value) => call.header("X-Fc-Control-Path", value),
             None => call,
         };
-        route_of(&call.context().head, true, Some("/health")).unwrap()
+        routing(true).route(call.context().head()).unwrap()
     }
 
     #[test]
     fn method_and_path_decide_without_the_header_or_with_an_empty_one() {
         for empty in [None, Some("")] {
             for (method, path, expected) in [
-                ("POST", "/initialize", Route::Hook(Phase::Initialize)),
-                ("GET", "/pre-stop", Route::Hook(Phase::PreStop)),
-                ("GET", "/pre-freeze", Route::Hook(Phase::PreFreeze)),
-                ("POST", "/invoke", Route::Invoke(Kind::Event)),
-                ("GET", "/initialize", Route::Invoke(Kind::Http)),
-                ("POST", "/pre-stop", Route::Invoke(Kind::Http)),
-                ("PUT", "/invoke", Route::Invoke(Kind::Http)),
-                ("GET", "/", Route::Invoke(Kind::Http)),
+                ("POST", "/initialize", Route::Hook(Hook::Initialize)),
+                ("GET", "/pre-stop", Route::Hook(Hook::PreStop)),
+                ("GET", "/pre-freeze", Route::Hook(Hook::PreFreeze)),
+                ("POST", "/invoke", Route::Invoke(CallKind::Event)),
+                ("GET", "/initialize", Route::Invoke(CallKind::Http)),
+                ("POST", "/pre-stop", Route::Invoke(CallKind::Http)),
+                ("PUT", "/invoke", Route::Invoke(CallKind::Http)),
+                ("GET", "/", Route::Invoke(CallKind::Http)),
                 ("GET", "/health", Route::Health),
-                ("POST", "/health", Route::Invoke(Kind::Http)),
+                ("POST", "/health", Route::Invoke(CallKind::Http)),
             ] {
                 assert_eq!(route(method, path, empty), expected, "{method} {path}");
             }
@@ -83,12 +116,12 @@ mod tests {
     fn the_header_decides_whatever_method_and_path_say() {
         for (method, path) in [("POST", "/initialize"), ("GET", "/pre-stop"), ("DELETE", "/x")] {
             for (value, expected) in [
-                ("/http-invoke", Route::Invoke(Kind::Http)),
-                ("/invoke", Route::Invoke(Kind::Event)),
-                ("/initialize", Route::Hook(Phase::Initialize)),
-                ("/pre-stop", Route::Hook(Phase::PreStop)),
-                ("/pre-freeze", Route::Hook(Phase::PreFreeze)),
-                ("/something-new", Route::Invoke(Kind::Http)),
+                ("/http-invoke", Route::Invoke(CallKind::Http)),
+                ("/invoke", Route::Invoke(CallKind::Event)),
+                ("/initialize", Route::Hook(Hook::Initialize)),
+                ("/pre-stop", Route::Hook(Hook::PreStop)),
+                ("/pre-freeze", Route::Hook(Hook::PreFreeze)),
+                ("/something-new", Route::Invoke(CallKind::Http)),
             ] {
                 assert_eq!(route(method, path, Some(value)), expected, "{method} {path} {value}");
             }
@@ -99,14 +132,14 @@ mod tests {
     fn a_second_control_path_is_refused() {
         let call = Call::http("GET", "/").header("x-fc-control-path", "/http-invoke");
         let call = call.header("X-FC-Control-Path", "/pre-stop");
-        assert_eq!(route_of(&call.context().head, true, None), Err(Reject::ControlPath));
+        assert_eq!(routing(true).route(call.context().head()), Err(Refusal::ControlPath));
     }
 
     #[test]
     fn without_hooks_every_request_is_an_http_invocation() {
         for (method, path) in [("POST", "/initialize"), ("GET", "/pre-stop"), ("POST", "/invoke")] {
             let context = Call::http(method, path).header("x-fc-control-path", "/pre-stop").context();
-            assert_eq!(route_of(&context.head, false, None), Ok(Route::Invoke(Kind::Http)));
+            assert_eq!(routing(false).route(context.head()), Ok(Route::Invoke(CallKind::Http)));
         }
     }
 }

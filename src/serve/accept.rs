@@ -1,26 +1,36 @@
-//! Connections come in: off the listen queue and into the readiness set. Nothing that can go wrong
-//! there ends the server.
+//! Connections come in: off the listen queue and into the readiness set. Nothing that can go wrong there ends
+//! the server.
 
-use crate::clock::Moment;
-use crate::net::socket::Link;
+use crate::clock::{Clock, Moment};
+use crate::net::{ReadySet, Socket, is_exhaustion, is_failed_connection};
 use crate::serve::connection::Connection;
-use crate::serve::engine::Shared;
-use rustix::io::Errno;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use std::fmt::Display;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// So many connections are accepted before those that are ready have their turn.
-const ACCEPT_TURN: usize = 64;
+const ACCEPTS_PER_WAKE: usize = 64;
 
 /// How long accept pauses when the system has no descriptor or memory, and nothing can be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// The listening socket and what accepting has come to; taken away when the server stops.
-pub(crate) struct Acceptor {
+/// A line about closed connections: there may be thousands of them.
+const LOG_EVERY: Duration = Duration::from_secs(1);
+
+/// Accepts for one server.
+pub(super) struct Acceptor {
+    clock: Arc<Clock>,
+    max_connections: usize,
+    listening: Mutex<Listening>,
+    /// It waits for a connection to close.
+    is_paused: AtomicBool,
+}
+
+struct Listening {
+    /// `None` once the server stops.
     listener: Option<TcpListener>,
     last_accepted: Moment,
     last_logged: Option<Moment>,
@@ -29,126 +39,124 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(listener: TcpListener) -> Acceptor {
-        Acceptor { listener: Some(listener), last_accepted: Moment::default(), last_logged: None, evicted: 0 }
+    pub fn new(clock: Arc<Clock>, listener: TcpListener, max_connections: usize) -> Acceptor {
+        let listening = Listening {
+            listener: Some(listener),
+            last_accepted: Moment::default(),
+            last_logged: None,
+            evicted: 0,
+        };
+        let is_paused = AtomicBool::new(false);
+        Acceptor { clock, max_connections, listening: Mutex::new(listening), is_paused }
     }
 
-    pub fn listener(&self) -> Option<&TcpListener> {
-        self.listener.as_ref()
+    /// Has the set report connections on the listener.
+    pub fn watch(&self, ready: &ReadySet<Connection>) -> io::Result<()> {
+        match &self.listening.lock().listener {
+            Some(listener) => ready.add_listener(listener.as_fd()),
+            None => Ok(()),
+        }
+    }
+
+    /// Accepts what has queued up.
+    pub fn accept(&self, ready: &ReadySet<Connection>) {
+        let mut listening = self.listening.lock();
+        let mut open = ready.open();
+        for accepted in 0..ACCEPTS_PER_WAKE {
+            if open >= self.max_connections {
+                match accepted {
+                    0 if self.make_room(&mut listening, ready, &"too many connections") => {}
+                    0 => return self.pause(ready),
+                    _ => break, // whether another one is waiting shows when the listener is armed
+                }
+            }
+            let Some(listener) = &listening.listener else { return };
+            match listener.accept() {
+                Ok((stream, _)) => open = self.take_in(&mut listening, ready, stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if is_exhaustion(&error) => match accepted {
+                    0 if self.make_room(&mut listening, ready, &error) => {}
+                    0 => return self.pause(ready),
+                    _ => break, // the system says so before it looks whether another one is waiting
+                },
+                // The connection failed before it was accepted: the next one is another matter.
+                Err(error) => log::debug!("accept: {error}"),
+            }
+        }
+        if let Some(listener) = &listening.listener
+            && let Err(error) = ready.arm_listener(listener.as_fd())
+        {
+            log::error!("cannot watch the listener: {error}");
+        }
+    }
+
+    /// Takes everything off the queue and closes the listener, so that nobody is left in it. When descriptors
+    /// run out before that, it returns false and wants to be called again.
+    pub fn accept_all(&self, ready: &ReadySet<Connection>) -> bool {
+        let mut listening = self.listening.lock();
+        loop {
+            let Some(listener) = &listening.listener else { return true };
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    self.take_in(&mut listening, ready, stream);
+                }
+                Err(error) if is_failed_connection(&error) => {}
+                Err(error) if is_exhaustion(&error) => {
+                    if !self.make_room(&mut listening, ready, &error) {
+                        return false;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        ready.forget_listener();
+        listening.listener = None;
+        true
+    }
+
+    /// A descriptor is free again, and so many connections are left: accept may be waiting for that.
+    pub fn connection_closed(&self, open: usize, ready: &ReadySet<Connection>) {
+        if open < self.max_connections && self.is_paused.swap(false, Ordering::SeqCst) {
+            self.accept(ready);
+        }
     }
 
     pub fn last_accepted(&self) -> Moment {
-        self.last_accepted
+        self.listening.lock().last_accepted
     }
-}
 
-/// Accepts what has queued up.
-pub(crate) fn accept(shared: &Arc<Shared>) {
-    let mut acceptor = shared.lock_acceptor();
-    let mut open = shared.ready.open();
-    for turn in 0..ACCEPT_TURN {
-        if open >= shared.config.max_connections {
-            match turn {
-                0 if make_room(shared, &mut acceptor, &"too many connections") => {}
-                0 => return pause(shared),
-                _ => break, // whether another one is waiting shows when the listener is armed
-            }
+    /// Returns how many connections are open.
+    fn take_in(&self, listening: &mut Listening, ready: &ReadySet<Connection>, stream: TcpStream) -> usize {
+        let (socket, now) = (Arc::new(Socket::new(stream)), self.clock.now());
+        listening.last_accepted = now;
+        let inserted = ready.insert(socket.clone(), |key| Connection::new(key, socket, now));
+        inserted.unwrap_or_else(|error| {
+            log::error!("cannot take a connection in: {error}");
+            0
+        })
+    }
+
+    /// Closes idle connections for a new one; whether there were any.
+    fn make_room(
+        &self,
+        listening: &mut Listening,
+        ready: &ReadySet<Connection>,
+        reason: &dyn Display,
+    ) -> bool {
+        let evicted = ready.evict();
+        listening.evicted += evicted;
+        let now = self.clock.now();
+        if listening.last_logged.is_none_or(|last| now.since(last) >= LOG_EVERY) {
+            log::warn!("accept: {reason}: {} idle connections closed", listening.evicted);
+            listening.last_logged = Some(now);
+            listening.evicted = 0;
         }
-        let Some(listener) = &acceptor.listener else { return };
-        match listener.accept() {
-            Ok((stream, _)) => {
-                acceptor.last_accepted = shared.clock.now();
-                open = insert(shared, stream);
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if is_exhaustion(&error) => match turn {
-                0 if make_room(shared, &mut acceptor, &error) => {}
-                0 => return pause(shared),
-                _ => break, // the system says so before it looks whether another one is waiting
-            },
-            // The connection failed before it was accepted: the next one is another matter.
-            Err(error) => log::debug!("accept: {error}"),
-        }
+        evicted > 0
     }
-    if let Some(listener) = &acceptor.listener
-        && let Err(error) = shared.ready.arm_listener(listener)
-    {
-        log::error!("cannot watch the listener: {error}");
-    }
-}
 
-/// Takes everything off the queue and closes the listener, so that nobody is left in it. When
-/// descriptors run out before that, it returns false and wants to be called again.
-pub(crate) fn accept_all(shared: &Shared) -> bool {
-    let mut acceptor = shared.lock_acceptor();
-    loop {
-        let Some(listener) = &acceptor.listener else { return true };
-        match listener.accept() {
-            Ok((stream, _)) => {
-                acceptor.last_accepted = shared.clock.now();
-                insert(shared, stream);
-            }
-            Err(error) if is_failed_connection(&error) => {}
-            Err(error) if is_exhaustion(&error) => {
-                if !make_room(shared, &mut acceptor, &error) {
-                    return false;
-                }
-            }
-            Err(_) => break,
-        }
-    }
-    shared.ready.forget_listener();
-    acceptor.listener = None;
-    true
-}
-
-/// Takes a connection in; returns how many are open.
-fn insert(shared: &Shared, stream: TcpStream) -> usize {
-    // Accepted sockets are blocking on Linux and inherit the listener's mode elsewhere; every call
-    // on them says itself that it does not want to wait.
-    let link = Arc::new(Link::new(stream));
-    let now = shared.clock.now();
-    let inserted = shared.ready.insert(link.clone(), |key| Connection::new(key, link, now));
-    inserted.unwrap_or_else(|error| {
-        log::error!("cannot take a connection in: {error}");
-        0
-    })
-}
-
-/// Closes idle connections for a new one; says so, at most once a second.
-fn make_room(shared: &Shared, acceptor: &mut Acceptor, reason: &dyn Display) -> bool {
-    let now = shared.clock.now();
-    let evicted = shared.ready.evict(now);
-    acceptor.evicted += evicted;
-    if acceptor.last_logged.is_none_or(|last| now.since(last) >= Duration::from_secs(1)) {
-        log::warn!("accept: {reason}: {} idle connections closed", acceptor.evicted);
-        acceptor.last_logged = Some(now);
-        acceptor.evicted = 0;
-    }
-    evicted > 0
-}
-
-/// Accepts again when a connection closes, or after a while.
-fn pause(shared: &Shared) {
-    shared.accept_paused.store(true, Ordering::SeqCst);
-    shared.ready.accept_later(ACCEPT_PAUSE, &shared.clock);
-}
-
-fn is_exhaustion(error: &io::Error) -> bool {
-    is_one_of(error, &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM])
-}
-
-/// The peer's doing, which says nothing of the next connection (accept(2), "Error handling").
-fn is_failed_connection(error: &io::Error) -> bool {
-    is_one_of(error, &[Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM, Errno::NETDOWN])
-}
-
-fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {
-    error.raw_os_error().is_some_and(|code| errnos.iter().any(|errno| errno.raw_os_error() == code))
-}
-
-impl Shared {
-    pub fn lock_acceptor(&self) -> MutexGuard<'_, Acceptor> {
-        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Accepts again when a connection closes, or after a while.
+    fn pause(&self, ready: &ReadySet<Connection>) {
+        self.is_paused.store(true, Ordering::SeqCst);
+        ready.accept_later(PAUSE);
     }
 }

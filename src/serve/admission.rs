@@ -1,59 +1,71 @@
-//! When a request runs: it is refused, or runs at once, or waits for its turn.
+//! When a request runs: at once, after its turn, or not at all.
 
-use crate::http1::{BodyDecoder, Head, Reject};
-use crate::platform::route::{Route, route_of};
+use crate::api::CallKind;
+use crate::http1::Head;
+use crate::platform::{Refusal, Route};
+use crate::serve::blocking::BlockingIo;
+use crate::serve::call::{Call, Job};
 use crate::serve::connection::Connection;
-use crate::serve::engine::{Call, Job, Shared};
-use crate::serve::exchange::run;
-use crate::serve::worker::Worker;
-use crate::threads::limit::{Entry, Gate};
-use crate::threads::pool::Duty;
-use std::mem;
+use crate::serve::engine::Engine;
+use crate::serve::exchange;
+use crate::serve::request_body::WireBody;
+use crate::serve::response_writer::ResponseWriter;
+use crate::serve::scratch::Scratch;
+use crate::threads::{Admission, Seat};
+use std::cell::RefCell;
 
-/// Serves the request whose head is in the worker's context, or leaves it in the queue of those
-/// that may not run yet.
-pub(crate) fn admit(worker: &mut Worker<'_>, connection: Box<Connection>) -> Option<Box<Connection>> {
-    let (shared, head) = (worker.shared, &worker.context.head);
-    let route = match route_for(shared, head) {
+/// What became of a request.
+pub(super) enum Admitted {
+    Served(Box<Connection>),
+    /// It waits for its turn.
+    Queued,
+    Refused(Box<Connection>, Refusal),
+}
+
+/// Serves a request, unless it has to wait for its turn.
+pub(super) fn admit(
+    engine: &Engine,
+    seat: &Seat,
+    scratch: &mut Scratch,
+    connection: Box<Connection>,
+    head: Head,
+) -> Admitted {
+    let route = match engine.route(&head) {
         Ok(route) => route,
-        Err(reject) => return Some(connection.refuse(worker, reject)),
+        Err(refusal) => return Admitted::Refused(connection, refusal),
     };
-    let call = Call { connection, head: mem::take(&mut worker.context.head), route };
-    let entry = match gate_of(shared, route) {
-        Some(gate) => gate.enter(call, Call::held_bytes),
-        None => Entry::In(call),
+    let call = Call { connection, head, route };
+    let admission = match engine.limit_of(route) {
+        Some(limit) => limit.enter(call, Call::held_bytes),
+        None => Admission::Admitted(call),
     };
-    match entry {
-        Entry::In(call) => resume(worker, call),
-        Entry::Queued => None,
-        Entry::Full(call) => Some(call.connection.refuse(worker, Reject::Overloaded)),
+    match admission {
+        Admission::Admitted(call) => Admitted::Served(run(engine, seat, scratch, call)),
+        Admission::Queued => Admitted::Queued,
+        Admission::Full(call) => Admitted::Refused(call.connection, Refusal::Overloaded),
     }
 }
 
-/// Serves a request whose turn it is.
-pub(crate) fn resume(worker: &mut Worker<'_>, call: Call) -> Option<Box<Connection>> {
-    let shared = worker.shared;
-    let gate = gate_of(shared, call.route);
-    worker.context.head = call.head;
-    let connection = run(worker, call.connection, call.route);
-    if let Some(next) = gate.and_then(Gate::leave)
-        && let Err(Duty::Work(Job::Call(next))) = shared.pool.summon(Duty::Work(Job::Call(next)))
-    {
-        worker.left_over.push(next);
-    }
-    Some(connection)
+/// Serves a request whose turn it is. With its end it is the next one's.
+pub(super) fn run(engine: &Engine, seat: &Seat, scratch: &mut Scratch, call: Call) -> Box<Connection> {
+    let Call { mut connection, head, route } = call;
+    let Scratch { context, out, piece, date, .. } = scratch;
+    let hand_on = |next| engine.pool().dispatch(Job::Call(Box::new(next)));
+    let permit = engine.limit_of(route).map(|limit| limit.permit(&hand_on));
+    let socket = connection.socket().clone();
+    let io = BlockingIo::new(engine.waits(), &socket, seat, permit.as_ref());
+    let output = RefCell::new(ResponseWriter::new(&io, out, piece, date));
+    context.begin(head, kind_of(route));
+    let body = WireBody { io: &io, connection: &mut connection, output: &output };
+    let next = exchange::serve(engine, seat, context, route, body, &output);
+    connection.conversation.conclude(next, engine.clock().now());
+    scratch.head = scratch.context.end();
+    connection
 }
 
-fn route_for(shared: &Shared, head: &Head) -> Result<Route, Reject> {
-    BodyDecoder::new(head.length, shared.config.max_body)?;
-    route_of(head, shared.config.hooks, shared.config.health_path.as_deref())
-}
-
-/// Where calls of this kind take turns; what runs no code of the author's need not.
-pub(crate) fn gate_of(shared: &Shared, route: Route) -> Option<&Gate<Call>> {
+fn kind_of(route: Route) -> CallKind {
     match route {
-        Route::Invoke(_) => Some(&shared.invocations),
-        Route::Hook(_) => Some(&shared.hooks),
-        Route::Health => None,
+        Route::Invoke(kind) => kind,
+        Route::Hook(_) | Route::Health => CallKind::Hook,
     }
 }

@@ -1,48 +1,75 @@
-//! Waiting for a peer: how long a worker lets itself be held up by one that neither sends nor
-//! takes, and who does the worker's share meanwhile.
+//! A worker that blocks on a peer: for how long it lets itself be held up, and who does its share meanwhile.
 
-use crate::clock::{Moment, STEP};
-use crate::net::socket::{Link, Readiness};
-use crate::serve::engine::{Call, Job, Shared};
-use crate::threads::limit::Gate;
-use crate::threads::pool::{Duty, Seat};
+use crate::clock::{Clock, Moment, STEP};
+use crate::net::{Readiness, SlowPeer, SlowPeers, Socket};
+use crate::serve::call::{Call, Job};
+use crate::sync::Arc;
+use crate::threads::{Permit, Pool, Seat};
+use std::cell::OnceCell;
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::time::Duration;
 
-/// A peer whose request a worker serves.
-pub(crate) struct Peer<'a> {
-    pub shared: &'a Arc<Shared>,
-    pub seat: &'a Seat,
-    pub link: &'a Arc<Link>,
-    /// Where this request counts as running, unless it waits.
-    pub gate: Option<&'a Gate<Call>>,
+/// What all of a server's waits for peers have in common.
+pub(super) struct Waits {
+    pub clock: Arc<Clock>,
+    pub pool: Arc<Pool<Job>>,
+    pub slow_peers: SlowPeers,
+    /// How long a peer may send nothing of a body.
+    pub body_timeout: Duration,
+    /// How long a peer may take nothing of a response.
+    pub write_timeout: Duration,
 }
 
-impl Peer<'_> {
+/// The peer of one request, as the worker that serves it sends and receives.
+pub(super) struct BlockingIo<'a> {
+    waits: &'a Waits,
+    socket: &'a Arc<Socket>,
+    seat: &'a Seat,
+    /// The call's place among those that run, which it leaves while it waits.
+    permit: Option<&'a Permit<'a, Call>>,
+    /// Since it was first waited for in this request.
+    slow: OnceCell<Arc<SlowPeer>>,
+}
+
+impl<'a> BlockingIo<'a> {
+    pub fn new(
+        waits: &'a Waits,
+        socket: &'a Arc<Socket>,
+        seat: &'a Seat,
+        permit: Option<&'a Permit<'a, Call>>,
+    ) -> BlockingIo<'a> {
+        BlockingIo { waits, socket, seat, permit, slow: OnceCell::new() }
+    }
+
+    pub fn socket(&self) -> &Arc<Socket> {
+        self.socket
+    }
+
     /// Receives at least one byte, or 0 at the end; `before_waiting` runs once if nothing is there.
     pub fn receive(
         &self,
         buf: &mut [u8],
         before_waiting: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<usize> {
-        if let Some(count) = self.link.receive(buf)? {
+        if let Some(count) = self.socket.receive(buf)? {
+            self.moved(count);
             return Ok(count);
         }
         before_waiting()?;
-        let timeout = self.shared.config.body_timeout;
-        self.retry(Readiness::Readable, timeout, || self.link.receive(buf))
+        self.retry(Readiness::Readable, self.waits.body_timeout, || self.socket.receive(buf))
     }
 
     /// Sends everything.
     pub fn send_all(&self, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
         IoSlice::advance_slices(&mut pieces, 0); // drops empty ones
         while !pieces.is_empty() {
-            let count = match self.link.send(pieces)? {
-                Some(count) => count,
+            let count = match self.socket.send(pieces)? {
+                Some(count) => {
+                    self.moved(count);
+                    count
+                }
                 None => {
-                    let timeout = self.shared.config.write_timeout;
-                    self.retry(Readiness::Writable, timeout, || self.link.send(pieces))?
+                    self.retry(Readiness::Writable, self.waits.write_timeout, || self.socket.send(pieces))?
                 }
             };
             IoSlice::advance_slices(&mut pieces, count);
@@ -50,60 +77,151 @@ impl Peer<'_> {
         Ok(())
     }
 
-    /// Tries again whenever the peer is ready. The time is up when it has passed and another try
-    /// found nothing all the same: a frozen process must not blame its peer.
+    /// Progress counts from the first wait on.
+    fn moved(&self, count: usize) {
+        if let Some(slow) = self.slow.get() {
+            slow.moved(count);
+        }
+    }
+
     fn retry(
         &self,
         readiness: Readiness,
         timeout: Duration,
-        mut attempt: impl FnMut() -> io::Result<Option<usize>>,
+        attempt: impl FnMut() -> io::Result<Option<usize>>,
     ) -> io::Result<usize> {
-        let clock = &self.shared.clock;
-        let deadline = clock.now().after(timeout);
-        loop {
-            let now = clock.now();
-            if let Some(count) = attempt()? {
-                return Ok(count);
-            }
-            if now >= deadline {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.wait(readiness, deadline)?;
-        }
+        let wait = |deadline| self.wait(readiness, deadline);
+        let count = retry(&self.waits.clock, timeout, attempt, wait)?;
+        self.moved(count);
+        Ok(count)
     }
 
     fn wait(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
-        let shared = self.shared;
-        shared.pool.will_block(self.seat);
-        if let Some((gate, next)) = self.gate.and_then(|gate| Some((gate, gate.leave()?))) {
-            self.hand_over(gate, next);
+        let Waits { clock, pool, slow_peers, .. } = self.waits;
+        pool.will_block(self.seat);
+        let _suspended = self.permit.map(Permit::suspend);
+        let now = clock.now();
+        let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), now));
+        let _waited_for = slow_peers.wait_for(slow, now);
+        wait_in_steps(clock, deadline, |step| self.socket.wait(readiness, step))
+    }
+}
+
+/// Tries again whenever `wait` has waited for the peer. The time is up when it has passed and another try
+/// found nothing all the same: a frozen process must not blame its peer.
+fn retry(
+    clock: &Clock,
+    timeout: Duration,
+    mut attempt: impl FnMut() -> io::Result<Option<usize>>,
+    wait: impl Fn(Moment) -> io::Result<()>,
+) -> io::Result<usize> {
+    let deadline = clock.now().plus(timeout);
+    loop {
+        let now = clock.now();
+        if let Some(count) = attempt()? {
+            return Ok(count);
         }
-        shared.stalls.enter(self.link, shared.clock.now());
-        let waited = self.wait_in_steps(readiness, deadline);
-        shared.stalls.leave(self.link);
-        if let Some(gate) = self.gate {
-            gate.reenter();
+        if now >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
         }
-        waited
+        wait(deadline)?;
+    }
+}
+
+/// Waits until `wait` says that the peer is ready, or until the deadline; in steps, so that a freeze in
+/// between is noticed and does not count.
+fn wait_in_steps(
+    clock: &Clock,
+    deadline: Moment,
+    mut wait: impl FnMut(Duration) -> io::Result<bool>,
+) -> io::Result<()> {
+    loop {
+        let began = clock.now();
+        let step = deadline.since(began).min(STEP);
+        let is_ready = wait(step)?;
+        clock.waited(began, step);
+        if is_ready || clock.now() >= deadline {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Attempts of which the one with this number gives something, over waits that go as told; the outcome,
+    /// and how many attempts there were.
+    fn outcome(clock: &Clock, gives: u32, wait: impl Fn(Duration) -> bool) -> (io::Result<usize>, u32) {
+        let attempts = Cell::new(0);
+        let attempt = || {
+            attempts.set(attempts.get() + 1);
+            Ok((attempts.get() == gives).then_some(7))
+        };
+        let wait = |deadline| wait_in_steps(clock, deadline, |step| Ok(wait(step)));
+        (retry(clock, TIMEOUT, attempt, wait), attempts.get())
     }
 
-    fn wait_in_steps(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
-        let clock = &self.shared.clock;
-        loop {
-            let began = clock.now();
-            let step = deadline.since(began).min(STEP);
-            let is_ready = self.link.wait(readiness, step)?;
-            clock.waited(began, step);
-            if is_ready || clock.now() >= deadline {
-                return Ok(());
-            }
-        }
+    fn is_timed_out(outcome: &io::Result<usize>) -> bool {
+        outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut)
     }
 
-    /// Somebody else runs the call that may run now.
-    fn hand_over(&self, gate: &Gate<Call>, call: Call) {
-        if let Err(Duty::Work(Job::Call(call))) = self.shared.pool.summon(Duty::Work(Job::Call(call))) {
-            gate.retreat(call);
-        }
+    #[test]
+    fn a_peer_that_is_silent_for_the_whole_time_is_given_up_after_one_more_attempt() {
+        let clock = Clock::for_test();
+        let steps = Cell::new(0);
+        let (outcome, attempts) = outcome(&clock, 0, |step| {
+            clock.advance(step);
+            steps.set(steps.get() + 1);
+            false
+        });
+        assert!(is_timed_out(&outcome), "{outcome:?}");
+        assert_eq!((attempts, steps.get()), (2, 10), "in steps of a second");
+        assert_eq!(clock.now().since(Moment::default()), TIMEOUT);
+    }
+
+    #[test]
+    fn what_came_at_the_last_moment_counts() {
+        let clock = Clock::for_test();
+        let (outcome, _) = outcome(&clock, 2, |step| {
+            clock.advance(step);
+            false
+        });
+        assert_eq!(outcome.unwrap(), 7);
+    }
+
+    #[test]
+    fn a_peer_that_is_ready_is_tried_at_once() {
+        let clock = Clock::for_test();
+        let (outcome, attempts) = outcome(&clock, 4, |_| true);
+        assert_eq!((outcome.unwrap(), attempts), (7, 4));
+    }
+
+    #[test]
+    fn a_freeze_longer_than_every_limit_does_not_count_against_the_peer() {
+        let clock = Clock::for_test();
+        let is_first = Cell::new(true);
+        let (outcome, _) = outcome(&clock, 2, |step| {
+            // Hours pass in the first wait; then the peer takes nearly all of its time.
+            clock.advance(if is_first.replace(false) { 3600 * SECOND } else { step });
+            clock.now().since(Moment::default()) >= 9 * SECOND
+        });
+        assert_eq!(outcome.unwrap(), 7);
+    }
+
+    #[test]
+    fn many_freezes_shorter_than_the_limit_do_not_count_either() {
+        let clock = Clock::for_test();
+        let freezes = Cell::new(0);
+        let (outcome, _) = outcome(&clock, 2, |_| {
+            freezes.set(freezes.get() + 1);
+            clock.advance(5 * SECOND);
+            freezes.get() == 20
+        });
+        assert_eq!((outcome.unwrap(), freezes.get()), (7, 20));
     }
 }

@@ -1,19 +1,15 @@
 //! The end of a server: what has reached it is answered, the function is told, and all within a time.
 
-use crate::api::context::{Context, Kind};
-use crate::api::error::Error;
-use crate::clock::{Moment, STEP};
-use crate::log::lines::{self, Phase};
-use crate::log::logger;
-use crate::platform::lifecycle::Failure;
-use crate::serve::accept::accept_all;
-use crate::serve::connection::Connection;
-use crate::serve::engine::Shared;
-use crate::serve::worker::hand_over;
-use crate::sync::Latch;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread;
+use crate::api::{CallKind, Error};
+use crate::clock::{Clock, Moment, STEP};
+use crate::http1::Head;
+use crate::log::RequestScope;
+use crate::platform::Hook;
+use crate::serve::call::Job;
+use crate::serve::engine::Engine;
+use crate::serve::exchange::run_hook;
+use crate::sync::Arc;
+use crate::threads::run_aside;
 use std::time::Duration;
 
 /// A client that has only just connected is about to send.
@@ -31,62 +27,63 @@ const MIN_PRE_STOP: Duration = Duration::from_secs(3);
 /// How long workers that are done may take to end.
 const WORKERS_END: Duration = Duration::from_secs(1);
 
-/// Answers what is in flight and runs `pre_stop`. The workers go on until the server is closed.
-pub(crate) fn drain(shared: &Arc<Shared>) -> Result<(), Error> {
-    let limit = shared.config.drain_timeout;
-    let deadline = shared.clock.now().after(limit);
-    shared.stopping.store(true, Ordering::SeqCst);
-    while !accept_all(shared) && shared.clock.now() < deadline {
+/// Answers what is in flight, runs `pre_stop` and ends the workers.
+pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
+    let outcome = answer_and_stop(engine);
+    engine.pool().close();
+    engine.ready().close_set();
+    // Those that the author's code holds up are nobody's any more.
+    engine.pool().wait_for_end(engine.running(), WORKERS_END);
+    outcome
+}
+
+fn answer_and_stop(engine: &Arc<Engine>) -> Result<(), Error> {
+    let (clock, ready, limit) = (engine.clock(), engine.ready(), engine.drain_timeout());
+    let deadline = clock.now().plus(limit);
+    engine.begin_stopping();
+    while !engine.acceptor().accept_all(ready) && clock.now() < deadline {
         // What is served meanwhile closes, and leaves its descriptor to the next one.
-        shared.ready.wait_until_empty(ACCEPT_AGAIN);
+        ready.wait_until_empty(ACCEPT_AGAIN);
     }
-    let began = shared.clock.now();
-    let grace = GRACE.saturating_sub(began.since(shared.lock_acceptor().last_accepted()));
+    let began = clock.now();
+    let grace = GRACE.saturating_sub(began.since(engine.acceptor().last_accepted()));
     if !grace.is_zero() {
-        shared.ready.wait_until_empty(grace);
-        shared.clock.waited(began, grace);
+        ready.wait_until_empty(grace);
+        clock.waited(began, grace);
     }
-    shared.ready.stop(|connection| serve_or_close(shared, connection));
-    let open = wait_until_empty(shared, deadline);
-    let (running, is_cut_short) = (shared.running.load(Ordering::SeqCst), is_in_flight(shared));
+    // What came just before the stop is still served, by a worker: it may take long.
+    ready.begin_emptying(|mut connection| {
+        connection.look_again();
+        engine.pool().dispatch(Job::Connection(connection));
+    });
+    let wait = |step| ready.wait_until_empty(step);
+    let open = wait_until_drained(clock, deadline, wait, || engine.is_in_flight());
+    let (running, is_cut_short) = (engine.running(), engine.is_in_flight());
     if open > 0 {
-        let waited = shared.clock.now().since(began);
+        let waited = clock.now().since(began);
         log::error!("{open} connections with {running} invocations cut after {waited:.1?}");
-        shared.ready.cut_all();
+        ready.cut_all();
     }
-    pre_stop(shared, deadline.since(shared.clock.now()).max(MIN_PRE_STOP));
+    pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
     if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
 }
 
-/// Ends the workers; returns when none is left but those that the author's code holds up.
-pub(crate) fn close(shared: &Shared) {
-    shared.pool.close();
-    shared.ready.close_set();
-    shared.pool.wait_for_threads(shared.running.load(Ordering::SeqCst), WORKERS_END);
-}
-
-/// What came just before the stop is still served, by a worker: it may take long.
-fn serve_or_close(shared: &Arc<Shared>, mut connection: Box<Connection>) {
-    if connection.has_input() {
-        match hand_over(shared, connection) {
-            Ok(()) => return,
-            Err(back) => connection = back,
-        }
-    }
-    shared.ready.close(connection);
-}
-
-/// Waits for what is in flight, in steps, so that a freeze in between is noticed and does not count. Returns how many
-/// connections are left.
-fn wait_until_empty(shared: &Shared, deadline: Moment) -> usize {
-    let began = shared.clock.now();
+/// Waits for what is in flight, in steps, so that a freeze in between is noticed and does not count. `wait`
+/// waits for at most so long and says how many connections are open. Returns how many are left.
+fn wait_until_drained(
+    clock: &Clock,
+    deadline: Moment,
+    mut wait: impl FnMut(Duration) -> usize,
+    is_in_flight: impl Fn() -> bool,
+) -> usize {
+    let began = clock.now();
     loop {
-        let now = shared.clock.now();
+        let now = clock.now();
         let step = deadline.since(now).min(STEP);
-        let open = shared.ready.wait_until_empty(step);
-        shared.clock.waited(now, step);
-        let now = shared.clock.now();
-        let is_over = now.since(began) > INCOMPLETE && !is_in_flight(shared);
+        let open = wait(step);
+        clock.waited(now, step);
+        let now = clock.now();
+        let is_over = now.since(began) > INCOMPLETE && !is_in_flight();
         if open == 0 || now >= deadline || is_over {
             return open;
         }
@@ -94,41 +91,84 @@ fn wait_until_empty(shared: &Shared, deadline: Moment) -> usize {
     }
 }
 
-/// Whether an invocation or a hook runs, or waits for its turn.
-fn is_in_flight(shared: &Shared) -> bool {
-    // A call that waits for its peer is outside of its gate.
-    shared.running.load(Ordering::SeqCst) > 0 || !shared.invocations.is_idle() || !shared.hooks.is_idle()
-}
-
 /// Runs the hook on a thread of its own: it may hang.
-fn pre_stop(shared: &Arc<Shared>, timeout: Duration) {
-    let done = Arc::new(Latch::default());
-    let (stopping, opened) = (shared.clone(), done.clone());
+fn pre_stop(engine: &Arc<Engine>, timeout: Duration) {
+    let stopping = engine.clone();
     let run = move || {
-        run_pre_stop(&stopping);
-        opened.open();
+        let mut context = stopping.context();
+        context.begin(Head::default(), CallKind::Hook);
+        let _scope = RequestScope::enter(context.request_id());
+        let _ = run_hook(&stopping, &context, Hook::PreStop); // its failure is logged
     };
-    match thread::Builder::new().name("fc-pre-stop".into()).spawn(run.clone()) {
-        Ok(_) if !done.wait_timeout(timeout) => log::error!("pre_stop not done after {timeout:?}"),
-        Ok(_) => {}
-        Err(_) => run(), // without a thread to spare, on this one
+    if !run_aside("fc-pre-stop", timeout, run) {
+        log::error!("pre_stop not done after {timeout:?}");
     }
 }
 
-fn run_pre_stop(shared: &Shared) {
-    let mut context = Context::new(shared.environment.clone(), false);
-    context.begin(Kind::Hook);
-    logger::enter(context.request_id());
-    if shared.config.marks {
-        lines::start(Phase::PreStop, context.request_id());
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A drain of so many seconds over connections that stay open; when it gave up, and how many it left.
+    fn gives_up_after(
+        seconds: u32,
+        is_in_flight: impl Fn(&Clock) -> bool,
+        wait: impl Fn(&Clock, Duration) -> usize,
+    ) -> (Duration, usize) {
+        let clock = Clock::for_test();
+        let deadline = clock.now().plus(seconds * SECOND);
+        let open = wait_until_drained(&clock, deadline, |step| wait(&clock, step), || is_in_flight(&clock));
+        (clock.now().since(Moment::default()), open)
     }
-    let outcome = shared.lifecycle.pre_stop(&context);
-    let error = outcome.as_ref().err().map(|Failure { message, .. }| message.as_str());
-    if let Some(error) = error {
-        log::error!("PreStop failed: {error}");
+
+    fn one_stays_open(clock: &Clock, step: Duration) -> usize {
+        clock.advance(step);
+        1
     }
-    if shared.config.marks {
-        lines::end(Phase::PreStop, context.request_id(), error);
+
+    #[test]
+    fn half_a_request_holds_a_stop_up_for_five_seconds_and_no_longer() {
+        let (after, open) = gives_up_after(25, |_| false, one_stays_open);
+        assert_eq!((after, open), (6 * SECOND, 1), "the first step beyond five");
     }
-    logger::leave();
+
+    #[test]
+    fn a_hook_or_an_invocation_in_flight_is_waited_for_until_the_time_is_up() {
+        let (after, open) = gives_up_after(25, |_| true, one_stays_open);
+        assert_eq!((after, open), (25 * SECOND, 1));
+    }
+
+    #[test]
+    fn what_is_in_flight_is_answered_however_long_half_requests_are_waited_for() {
+        let answered_at = Moment::default().plus(8 * SECOND);
+        let (after, _) = gives_up_after(25, |clock| clock.now() < answered_at, one_stays_open);
+        assert_eq!(after, 8 * SECOND);
+    }
+
+    #[test]
+    fn a_drain_is_over_with_its_last_connection() {
+        let (after, open) = gives_up_after(25, |_| true, |_, _| 0);
+        assert_eq!((after, open), (Duration::ZERO, 0));
+    }
+
+    #[test]
+    fn a_freeze_does_not_count_against_what_is_in_flight() {
+        let is_first = Cell::new(true);
+        let (after, open) = gives_up_after(
+            25,
+            |_| true,
+            |clock, step| {
+                if is_first.replace(false) {
+                    clock.advance(3600 * SECOND);
+                    return 1;
+                }
+                clock.advance(step);
+                usize::from(clock.now().since(Moment::default()) < 20 * SECOND)
+            },
+        );
+        assert_eq!((after, open), (20 * SECOND, 0));
+    }
 }

@@ -1,86 +1,201 @@
-//! What all workers of a server share.
+//! What all workers of a server have in common. Each part is handed to those who need it: nobody has all of
+//! them.
 
-use crate::api::config::ServerConfig;
-use crate::api::context::Environment;
+use crate::api::{Context, Environment, ServerConfig};
 use crate::clock::Clock;
-use crate::http1::Head;
-use crate::net::ready::ReadySet;
-use crate::net::slow_peers::Stalls;
-use crate::platform::lifecycle::Lifecycle;
-use crate::platform::route::Route;
+use crate::http1::{Head, Limits};
+use crate::log::LifecycleLine;
+use crate::net::{MAX_SLOW_PEERS, ReadySet, SlowPeers};
+use crate::platform::{Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::Acceptor;
+use crate::serve::blocking::Waits;
+use crate::serve::call::{Call, Job};
 use crate::serve::connection::Connection;
-use crate::threads::limit::Gate;
-use crate::threads::pool::Pool;
+use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
+use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Seat, Task};
+use std::io;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-/// Hooks run beside `max_workers` invocations, so that the platform is answered when all of those
-/// are busy. It calls one at a time; more wait.
+/// Hooks run beside `max_workers` invocations, so that the platform is answered when all of those are busy.
+/// It calls one at a time; more wait.
 const MAX_HOOKS: usize = 8;
 
-/// Workers beside those that run invocations: in hooks, waiting for peers, spare. With the default of 256 that makes
-/// 1,000, of the 1,024 threads that the platform allows.
+/// What the platform allows an instance (contract section 1).
+const MAX_THREADS: usize = 1024;
+
+/// Threads beside the workers that run invocations: what is left with the default of those, less the few that
+/// are no workers.
 const OTHER_WORKERS: usize = 744;
 
-pub(crate) struct Shared {
-    pub config: ServerConfig,
-    pub clock: Arc<Clock>,
-    pub ready: ReadySet,
-    pub pool: Arc<Pool<Job>>,
-    pub lifecycle: Lifecycle,
-    pub invocations: Gate<Call>,
-    pub hooks: Gate<Call>,
-    pub stalls: Stalls,
-    pub environment: Option<Arc<Environment>>,
-    pub acceptor: Mutex<Acceptor>,
-    /// How many invocations run, waiting for peers included.
-    pub running: AtomicUsize,
-    /// Accept waits for a connection to close.
-    pub accept_paused: AtomicBool,
-    pub stopping: AtomicBool,
+const _: () = assert!(
+    ServerConfig::DEFAULT_MAX_WORKERS + OTHER_WORKERS <= MAX_THREADS - 24
+        && MAX_HOOKS + MAX_SLOW_PEERS + MAX_SPARES <= OTHER_WORKERS,
+    "with the defaults, all workers that there may be stay below the platform's limit"
+);
+
+/// What unfinished requests of all waiting connections may hold together.
+const MAX_HELD_BYTES: usize = 16 * 1024 * 1024;
+
+pub(super) struct Engine {
+    clock: Arc<Clock>,
+    ready: ReadySet<Connection>,
+    acceptor: Acceptor,
+    pool: Arc<Pool<Job>>,
+    waits: Waits,
+    limits: Limits,
+    routing: Routing,
+    lifecycle: Lifecycle,
+    lifecycle_lines: bool,
+    environment: Option<Arc<Environment>>,
+    invocations: ConcurrencyLimit<Call>,
+    hooks: ConcurrencyLimit<Call>,
+    drain_timeout: Duration,
+    is_stopping: AtomicBool,
+    /// What a signal to stop leads to.
+    on_stop: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
-/// What a worker is given to do.
-pub(crate) enum Job {
-    /// Serve what has arrived on this connection.
-    Connection(Box<Connection>),
-    /// Run this call, which waited for its turn.
-    Call(Call),
-}
+/// What a worker's thread runs.
+type WorkerMain = fn(&Arc<Engine>, &Seat, Task<Job>);
 
-/// A request whose head is there and that is about to run.
-pub(crate) struct Call {
-    pub connection: Box<Connection>,
-    pub head: Head,
-    pub route: Route,
-}
-
-impl Call {
-    /// What it occupies while it waits for its turn.
-    pub fn held_bytes(&self) -> usize {
-        self.connection.held_bytes() + self.head.allocated()
+impl Engine {
+    /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. In a frame of
+    /// its own, which the first worker's thread would otherwise carry for life.
+    #[inline(never)]
+    pub fn new(
+        clock: Arc<Clock>,
+        config: ServerConfig,
+        lifecycle: Lifecycle,
+        listener: TcpListener,
+        main: WorkerMain,
+    ) -> io::Result<Arc<Engine>> {
+        let ready = ReadySet::new(clock.clone(), MAX_HELD_BYTES)?;
+        Ok(Arc::new_cyclic(|engine| {
+            let engine = engine.clone();
+            let max_workers = config.max_workers.saturating_add(OTHER_WORKERS);
+            let pool = Arc::new(Pool::new(clock.clone(), max_workers, move |task, seat: &Seat| {
+                if let Some(engine) = engine.upgrade() {
+                    main(&engine, seat, task);
+                }
+            }));
+            Engine {
+                ready,
+                acceptor: Acceptor::new(clock.clone(), listener, config.max_connections),
+                waits: Waits {
+                    clock: clock.clone(),
+                    pool: pool.clone(),
+                    slow_peers: SlowPeers::default(),
+                    body_timeout: config.body_timeout,
+                    write_timeout: config.write_timeout,
+                },
+                pool,
+                limits: Limits {
+                    max_body: config.max_body,
+                    head_timeout: config.head_timeout,
+                    body_timeout: config.body_timeout,
+                    idle_timeout: config.idle_timeout,
+                },
+                routing: Routing { hooks: config.hooks, health_path: config.health_path },
+                lifecycle,
+                lifecycle_lines: config.marks,
+                environment: config.environment.then(Arc::default),
+                invocations: ConcurrencyLimit::new(config.max_workers),
+                hooks: ConcurrencyLimit::new(MAX_HOOKS),
+                drain_timeout: config.drain_timeout,
+                is_stopping: AtomicBool::new(false),
+                on_stop: OnceLock::new(),
+                clock,
+            }
+        }))
     }
-}
 
-impl Shared {
-    pub fn new(config: ServerConfig, lifecycle: Lifecycle, listener: TcpListener) -> std::io::Result<Shared> {
-        let clock = Arc::new(Clock::new());
-        Ok(Shared {
-            invocations: Gate::new(config.max_workers),
-            hooks: Gate::new(MAX_HOOKS),
-            environment: config.environment.then(Arc::default),
-            pool: Arc::new(Pool::new(clock.clone(), config.max_workers.saturating_add(OTHER_WORKERS))),
-            config,
-            ready: ReadySet::new()?,
-            lifecycle,
-            stalls: Stalls::default(),
-            acceptor: Mutex::new(Acceptor::new(listener)),
-            clock,
-            running: AtomicUsize::new(0),
-            accept_paused: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-        })
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn ready(&self) -> &ReadySet<Connection> {
+        &self.ready
+    }
+
+    pub fn acceptor(&self) -> &Acceptor {
+        &self.acceptor
+    }
+
+    pub fn pool(&self) -> &Arc<Pool<Job>> {
+        &self.pool
+    }
+
+    pub fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    pub fn drain_timeout(&self) -> Duration {
+        self.drain_timeout
+    }
+
+    /// Memory for the contexts of one worker's requests.
+    pub fn context(&self) -> Context {
+        Context::new(self.environment.clone(), self.routing.hooks)
+    }
+
+    pub fn route(&self, head: &Head) -> Result<Route, Refusal> {
+        self.routing.route(head)
+    }
+
+    /// Whether there is a platform that reads `x-fc-status`.
+    pub fn has_platform(&self) -> bool {
+        self.routing.hooks
+    }
+
+    /// Writes the Start line of a call, where those lines are wanted.
+    pub fn lifecycle_line<'a>(&self, call: &'static str, request_id: &'a str) -> Option<LifecycleLine<'a>> {
+        self.lifecycle_lines.then(|| LifecycleLine::start(call, request_id))
+    }
+
+    /// Where calls of this kind take turns; what runs no code of the author's need not.
+    pub fn limit_of(&self, route: Route) -> Option<&ConcurrencyLimit<Call>> {
+        match route {
+            Route::Invoke(_) => Some(&self.invocations),
+            Route::Hook(_) => Some(&self.hooks),
+            Route::Health => None,
+        }
+    }
+
+    /// How many invocations have begun and not ended.
+    pub fn running(&self) -> usize {
+        self.invocations.begun()
+    }
+
+    /// Whether an invocation or a hook runs, or waits for its turn.
+    pub fn is_in_flight(&self) -> bool {
+        !self.invocations.is_idle() || !self.hooks.is_idle()
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    pub fn begin_stopping(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Has a signal to stop, which the readiness set reports, lead to this.
+    pub fn set_on_stop(&self, on_stop: impl Fn() + Send + Sync + 'static) {
+        let _ = self.on_stop.set(Box::new(on_stop)); // set once, before the first worker
+    }
+
+    pub fn stop_signalled(&self) {
+        if let Some(on_stop) = self.on_stop.get() {
+            on_stop();
+        }
     }
 }

@@ -1,375 +1,288 @@
-//! One request and its response: the author's code is called through the lifecycle, and its outcome
-//! becomes what the platform and the caller are told (contract section 3).
+//! One request and its response: the author's code is called, and its outcome becomes what the platform and
+//! the caller are told (contract section 3). Whether the connection lives on is decided by `http1::Facts`.
 
-use crate::api::context::{Context, Kind};
-use crate::api::request::{Request, RequestBody};
-use crate::api::response::{Body, BodyWriter, Response};
-use crate::clock::Date;
-use crate::http1::{BodyDecoder, Framing, Persistence, Reject, encode_head};
-use crate::log::lines::{self, Phase};
-use crate::log::logger;
-use crate::platform::failure_body::failure_json;
-use crate::platform::lifecycle::{Cause, Failure, Invocation, contain, discard};
-use crate::platform::route::Route;
-use crate::serve::admission::gate_of;
-use crate::serve::blocking::Peer;
-use crate::serve::connection::{Connection, Input, is_worth_discarding};
-use crate::serve::engine::Shared;
-use crate::serve::request_body::{BodyState, WireBody};
-use crate::serve::response_writer::{Output, Sink, copy};
-use crate::serve::worker::Worker;
-use crate::threads::pool::Stretch;
+use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response};
+use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
+use crate::log::{LifecycleLine, RequestScope};
+use crate::platform::{Caller, Failure, Hook, Invocation, Refusal, Route, contain, drop_contained};
+use crate::serve::engine::Engine;
+use crate::serve::request_body::WireBody;
+use crate::serve::response_writer::{BodySink, ResponseWriter, copy};
+use crate::threads::{Seat, TimedRun};
 use std::cell::RefCell;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-/// What is to happen on the connection after a response.
-pub(crate) enum After {
-    Next,
-    /// The rest of the request's body comes first.
-    Discard(BodyDecoder),
-    /// The connection ends, and the peer is to read the response first.
-    Linger,
-    /// The connection ends at once.
-    Close,
-}
 
 const OK: &[u8] = b"x-fc-status: 200\r\n";
 const FAILED: &[u8] = b"x-fc-status: 404\r\n";
+const JSON: &[u8] = b"content-type: application/json\r\n";
 
-/// Serves a request whose head is in the worker's context, and whose turn it is.
-pub(crate) fn run(worker: &mut Worker<'_>, mut connection: Box<Connection>, route: Route) -> Box<Connection> {
-    let shared = worker.shared;
-    let link = connection.link.clone();
-    let body = match BodyDecoder::new(worker.context.head.length, shared.config.max_body) {
-        Ok(decoder) => decoder,
-        Err(reject) => return connection.refuse(worker, reject),
-    };
-    link.begin();
-    worker.context.begin(match route {
-        Route::Invoke(kind) => kind,
-        Route::Hook(_) | Route::Health => Kind::Hook,
-    });
-    let peer = Peer { shared, seat: worker.seat, link: &link, gate: gate_of(shared, route) };
+/// Serves a request whose body is `body`, and whose response goes to `output`; what follows on its
+/// connection.
+pub(super) fn serve<'a>(
+    engine: &'a Engine,
+    seat: &'a Seat,
+    context: &'a Context,
+    route: Route,
+    body: WireBody<'a>,
+    output: &'a RefCell<ResponseWriter<'a>>,
+) -> Next {
+    let _scope = RequestScope::enter(context.request_id());
     let mut exchange = Exchange {
-        shared,
-        context: &worker.context,
-        peer: &peer,
-        input: &mut connection.input,
-        body: BodyState {
-            decoder: body,
-            expects_continue: worker.context.head.expects_continue,
-            reject: None,
-            streams: false,
-        },
-        output: &RefCell::new(Output::new(&peer, &mut worker.out, &mut worker.piece)),
-        date: &mut worker.date,
-        keep_alive: worker.context.head.keep_alive,
+        engine,
+        seat,
+        context,
+        body,
+        output,
+        announced: Ok(()),
+        response_reads_body: false,
+        response_broken_off: false,
     };
-    logger::enter(exchange.context.request_id());
     match route {
         Route::Health => exchange.health(),
-        Route::Hook(phase) => exchange.hook(phase),
-        Route::Invoke(_) => {
-            shared.running.fetch_add(1, Ordering::SeqCst);
-            exchange.invoke();
-            shared.running.fetch_sub(1, Ordering::SeqCst);
-        }
+        Route::Hook(hook) => exchange.hook(hook),
+        Route::Invoke(kind) => exchange.invoke(kind),
     }
-    logger::leave();
-    let after = exchange.after();
-    connection.follow(after, shared.clock.now());
-    connection
+    exchange.next()
+}
+
+/// Runs a hook, with all that is logged of it.
+pub(super) fn run_hook(engine: &Engine, context: &Context, hook: Hook) -> Result<(), Failure> {
+    let line = engine.lifecycle_line(hook.name(), context.request_id());
+    let outcome = match hook {
+        Hook::Initialize => engine.lifecycle().initialize(context),
+        Hook::PreStop => engine.lifecycle().pre_stop(context),
+        Hook::PreFreeze => Ok(()),
+    };
+    let error = outcome.as_ref().err().map(|failure| failure.message.as_str());
+    if let Some(error) = error {
+        log::error!("{} failed: {error}", hook.name());
+    }
+    if let Some(line) = line {
+        line.end(error);
+    }
+    outcome
 }
 
 struct Exchange<'a> {
-    shared: &'a Arc<Shared>,
+    engine: &'a Engine,
+    seat: &'a Seat,
     context: &'a Context,
-    peer: &'a Peer<'a>,
-    input: &'a mut Input,
-    body: BodyState,
-    output: &'a RefCell<Output<'a>>,
-    date: &'a mut Date,
-    keep_alive: bool,
+    body: WireBody<'a>,
+    output: &'a RefCell<ResponseWriter<'a>>,
+    /// What the response's head said of the connection.
+    announced: Result<(), CloseReason>,
+    response_reads_body: bool,
+    response_broken_off: bool,
 }
 
-/// The author's code at work on an invocation.
+/// The author's code at work on an invocation. It is over before the last byte of its response goes out:
+/// whoever has read that may call `/pre-stop` and `/initialize` at once, and the platform freezes the process
+/// right after it.
 struct Running<'a> {
-    stretch: Stretch,
     /// None when `initialize` failed before it.
     invocation: Option<Invocation<'a>>,
+    line: Option<LifecycleLine<'a>>,
+    _run: TimedRun<'a>,
+}
+
+impl Running<'_> {
+    fn end(mut self, error: Option<&str>) {
+        drop(self.invocation.take());
+        if let Some(line) = self.line.take() {
+            line.end(error);
+        }
+    }
 }
 
 /// A response that is there as a whole.
-struct Answer<'r> {
+struct Whole<'r> {
     status: u16,
-    lines: &'r [u8],
-    fc_status: &'static [u8],
+    fields: [&'r [u8]; 2],
     body: &'r [u8],
 }
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     fn health(&mut self) {
         let (status, body): (u16, &[u8]) =
-            if self.is_stopping() { (503, b"stopping\n") } else { (200, b"ok\n") };
-        self.answer(Answer { status, lines: b"", fc_status: b"", body });
+            if self.engine.is_stopping() { (503, b"stopping\n") } else { (200, b"ok\n") };
+        self.send(&Whole { status, fields: [b"", b""], body });
     }
 
-    fn hook(&mut self, phase: Phase) {
-        let stretch = self.shared.pool.begin(self.peer.seat);
-        self.mark_start(phase);
-        let outcome = match phase {
-            Phase::Initialize => self.shared.lifecycle.initialize(self.context),
-            Phase::PreStop => self.shared.lifecycle.pre_stop(self.context),
-            Phase::PreFreeze | Phase::Invoke => Ok(()),
-        };
-        let Err(failure) = outcome else {
-            self.end_stretch(stretch, phase, None);
-            return self.answer(Answer { status: 200, lines: b"", fc_status: b"", body: b"" });
-        };
-        log::error!("{} failed: {}", phase.name(), failure.message);
-        let status = match phase {
-            Phase::Initialize => failure.status.unwrap_or(500),
-            _ => 404,
-        };
-        self.end_stretch(stretch, phase, Some(&failure.message));
-        self.answer_failure(status, b"", &failure, Kind::Hook);
-    }
-
-    fn invoke(&mut self) {
-        let stretch = self.shared.pool.begin(self.peer.seat);
-        self.mark_start(Phase::Invoke);
-        let invocation = match self.shared.lifecycle.begin(self.context) {
-            Ok(invocation) => invocation,
-            Err(failure) => return self.fail(&failure, Running { stretch, invocation: None }),
-        };
-        let mut source =
-            WireBody { peer: self.peer, input: &mut *self.input, state: &mut self.body, output: self.output };
-        let request = Request { head: &self.context.head, body: RequestBody { source: &mut source } };
-        let outcome = invocation.invoke(self.context, request);
-        let running = Running { stretch, invocation: Some(invocation) };
+    fn hook(&mut self, hook: Hook) {
+        let run = self.engine.pool().time(self.seat);
+        let outcome = run_hook(self.engine, self.context, hook);
+        drop(run);
         match outcome {
+            Ok(()) => self.send(&Whole { status: 200, fields: [b"", b""], body: b"" }),
+            Err(failure) => self.send_failure(&failure, Caller::Platform(hook), b""),
+        }
+    }
+
+    fn invoke(&mut self, kind: CallKind) {
+        let mut running = Running {
+            invocation: None,
+            _run: self.engine.pool().time(self.seat),
+            line: self.engine.lifecycle_line("Invoke", self.context.request_id()),
+        };
+        let caller = if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient };
+        let invocation = match self.engine.lifecycle().begin(self.context) {
+            Ok(invocation) => running.invocation.insert(invocation),
+            Err(failure) => return self.fail(&failure, caller, running),
+        };
+        let request = Request { head: self.context.head(), body: RequestBody { source: &mut self.body } };
+        match invocation.invoke(self.context, request) {
             Ok(response) => match response.fault() {
-                None => self.respond(response, running),
+                None => self.respond(response, caller, running),
                 Some(fault) => {
-                    discard(response);
+                    drop_contained(response);
                     log::error!("invalid response: {fault}");
-                    let failure = Failure { cause: Cause::InvalidResponse, status: None, message: fault };
-                    self.fail(&failure, running);
+                    self.fail(&Failure::invalid_response(fault), caller, running);
                 }
             },
-            Err(failure) => self.fail(&failure, running),
+            Err(failure) => self.fail(&failure, caller, running),
         }
     }
 
-    fn respond(&mut self, response: Response, running: Running<'_>) {
-        let (status, lines) = (response.status, response.lines);
+    fn respond(&mut self, response: Response, caller: Caller, running: Running<'a>) {
+        let (status, fields) = (response.status, response.lines);
         match response.body {
-            Body::Bytes(body) => self.respond_with_bytes(status, &lines, &body, running),
-            Body::Reader { mut reader, length } => {
-                let framing = length.map_or(Framing::Chunked, Framing::Length);
-                self.settle_body();
-                if let Some(reject) = self.body.reject {
-                    discard(reader);
-                    return self.answer_reject(reject, running);
+            Body::Bytes(body) => {
+                self.body.settle();
+                if let Some(reject) = self.body.reject() {
+                    return self.refuse(reject, running);
                 }
-                self.keep_alive &= self.body.decoder.is_done() || self.may_still_be_read();
-                self.respond_with_stream(status, &lines, framing, running, |_, out| {
-                    copy(&mut reader, length, out)
-                });
-                discard(reader);
+                running.end(None);
+                self.send(&Whole { status, fields: [&fields, self.fc_status(OK)], body: &body });
+            }
+            Body::Reader { mut reader, length } => {
+                let framing = length.map_or(ResponseFraming::Chunked, ResponseFraming::Length);
+                self.body.settle();
+                match self.body.reject() {
+                    Some(reject) => self.refuse(reject, running),
+                    None => {
+                        let produce = |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
+                            copy(&mut reader, length, out)
+                        };
+                        self.stream(status, &fields, framing, (caller, running), produce);
+                    }
+                }
+                drop_contained(reader);
             }
             Body::Stream(produce) => {
-                // Whether the client is asked for its body shows when the head is out.
-                self.keep_alive &= !self.body.expects_continue;
-                self.respond_with_stream(status, &lines, Framing::Chunked, running, produce);
+                self.response_reads_body = true;
+                self.stream(status, &fields, ResponseFraming::Chunked, (caller, running), produce);
             }
         }
     }
 
-    fn respond_with_bytes(&mut self, status: u16, lines: &[u8], body: &[u8], running: Running<'_>) {
-        self.settle_body();
-        if let Some(reject) = self.body.reject {
-            return self.answer_reject(reject, running);
-        }
-        self.end(running, None);
-        let fc_status = self.fc_status(OK);
-        self.answer(Answer { status, lines, fc_status, body });
-    }
-
-    /// Has the author's code write the body. Once some of it is out, a failure can only show by
-    /// what is missing.
-    fn respond_with_stream(
+    /// Has the author's code write the body. Once some of it is out, a failure can only show by what is
+    /// missing.
+    fn stream(
         &mut self,
         status: u16,
-        lines: &[u8],
-        framing: Framing,
-        running: Running<'_>,
+        fields: &[u8],
+        framing: ResponseFraming,
+        (caller, running): (Caller, Running<'a>),
         produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
-        let framing = self.framing_for(status, framing);
-        // Whether the request's body is read to its end shows when the response is complete.
-        self.keep_alive &= framing != Framing::UntilClose && !self.is_stopping();
-        self.set_head(status, framing, [lines, self.fc_status(OK)]);
-        let outcome = if self.has_body(status) {
-            let mut source = WireBody {
-                peer: self.peer,
-                input: &mut *self.input,
-                state: &mut self.body,
-                output: self.output,
-            };
-            let (mut source, mut sink) = (RequestBody { source: &mut source }, Sink(self.output));
-            contain(|| produce(&mut source, &mut BodyWriter { sink: &mut sink }))
+        self.set_head(status, framing, [fields, self.fc_status(OK)]);
+        let outcome = if has_body(status, self.context.head()) {
+            let (mut body, mut sink) = (RequestBody { source: &mut self.body }, BodySink(self.output));
+            contain(|| produce(&mut body, &mut BodyWriter { sink: &mut sink }))
         } else {
-            contain(|| {
-                drop(produce);
-                Ok(())
-            })
+            drop_contained(produce);
+            Ok(())
         };
-        let begun = self.output.borrow().is_begun();
+        let is_begun = self.output.borrow().is_begun();
         match outcome {
             Ok(()) => {
-                self.settle_body();
-                self.end(running, None);
+                self.body.settle();
+                running.end(None);
                 self.sent(|output| output.finish());
             }
-            Err(failure) if begun => {
+            Err(failure) if is_begun => {
                 log::error!("the response's body failed: {}", failure.message);
-                self.keep_alive = false;
-                self.end(running, Some(&failure.message));
+                self.response_broken_off = true;
+                running.end(Some(&failure.message));
                 self.output.borrow_mut().break_off();
             }
-            Err(failure) => self.fail(&failure, running),
+            Err(failure) => self.fail(&failure, caller, running),
         }
     }
 
     /// Answers an invocation that failed before anything of its response was out.
-    fn fail(&mut self, failure: &Failure, running: Running<'_>) {
-        self.settle_body();
-        if let Some(reject) = self.body.reject {
-            return self.answer_reject(reject, running);
+    fn fail(&mut self, failure: &Failure, caller: Caller, running: Running<'a>) {
+        self.body.settle();
+        if let Some(reject) = self.body.reject() {
+            return self.refuse(reject, running);
         }
         log::error!("invocation failed: {}", failure.message);
-        let kind = self.context.kind();
-        let status = if kind == Kind::Event { 404 } else { failure.status.unwrap_or(500) };
-        self.end(running, Some(&failure.message));
-        self.answer_failure(status, self.fc_status(FAILED), failure, kind);
+        running.end(Some(&failure.message));
+        self.send_failure(failure, caller, self.fc_status(FAILED));
     }
 
-    /// The client's own fault, which the author's code only ran into.
-    fn answer_reject(&mut self, reject: Reject, running: Running<'_>) {
-        self.keep_alive = false;
-        self.end(running, Some(reject.reason()));
-        let body = format!("{reject}\n");
-        let lines = b"content-type: text/plain; charset=utf-8\r\n";
-        let fc_status = self.fc_status(FAILED);
-        let body = body.as_bytes();
-        self.answer(Answer { status: reject.status(), lines, fc_status, body });
+    /// Answers the client's own fault, which the author's code only ran into.
+    fn refuse(&mut self, reject: Reject, running: Running<'a>) {
+        let refusal = Refusal::from(reject);
+        running.end(Some(refusal.reason()));
+        let fields = [TEXT, self.fc_status(FAILED)];
+        self.send(&Whole { status: refusal.status(), fields, body: refusal.body().as_bytes() });
     }
 
-    fn answer_failure(&mut self, status: u16, fc_status: &'static [u8], failure: &Failure, kind: Kind) {
-        let body = failure_json(failure, kind, self.context.request_id());
-        let lines = b"content-type: application/json\r\n";
-        self.answer(Answer { status, lines, fc_status, body: body.as_bytes() });
+    fn send_failure(&mut self, failure: &Failure, caller: Caller, fc_status: &[u8]) {
+        let body = failure.body_for(caller, self.context.request_id());
+        let status = failure.status_for(caller);
+        self.send(&Whole { status, fields: [JSON, fc_status], body: body.as_bytes() });
     }
 
-    fn answer(&mut self, answer: Answer<'_>) {
-        self.settle_body();
-        let framing = self.framing_for(answer.status, Framing::Length(answer.body.len() as u64));
-        self.keep_alive &= !self.is_stopping()
-            && self.body.reject.is_none()
-            && (self.body.decoder.is_done() || self.may_still_be_read());
-        self.set_head(answer.status, framing, [answer.lines, answer.fc_status]);
-        let body = if self.has_body(answer.status) { answer.body } else { b"" };
-        self.sent(|output| output.send_whole(body));
+    fn send(&mut self, response: &Whole<'_>) {
+        self.body.settle();
+        self.response_reads_body = false;
+        let framing = ResponseFraming::Length(response.body.len() as u64);
+        self.set_head(response.status, framing, response.fields);
+        let has_body = has_body(response.status, self.context.head());
+        self.sent(|output| output.send_whole(if has_body { response.body } else { b"" }));
     }
 
-    fn sent(&mut self, send: impl FnOnce(&mut Output<'_>) -> io::Result<()>) {
+    fn sent(&mut self, send: impl FnOnce(&mut ResponseWriter<'_>) -> io::Result<()>) {
         if send(&mut self.output.borrow_mut()).is_err() {
             log::debug!("the client has gone before its response was out");
         }
     }
 
-    fn set_head(&mut self, status: u16, framing: Framing, fields: [&[u8]; 2]) {
-        let persistence = match (self.keep_alive, self.context.head.http10) {
-            (false, _) => Persistence::Close,
-            (true, true) => Persistence::KeepAlive,
-            (true, false) => Persistence::Implied,
-        };
-        let date = self.date.now();
-        self.output.borrow_mut().set_head(framing, |out| {
-            encode_head(out, status, framing, persistence, date, fields);
-        });
+    fn set_head(&mut self, status: u16, framing: ResponseFraming, fields: [&[u8]; 2]) {
+        let head = self.context.head();
+        let framing = framing.for_response(status, head);
+        self.announced = self.facts(framing).announce();
+        let announcement = Announcement::new(self.announced.is_ok(), head.http10);
+        self.output.borrow_mut().set_head(status, framing, announcement, fields);
     }
 
-    /// How a body framed as `wanted` is framed for this request (RFC 9112 section 6.3).
-    fn framing_for(&self, status: u16, wanted: Framing) -> Framing {
-        match wanted {
-            _ if matches!(status, 204 | 304) => Framing::Bodiless,
-            _ if status == 205 => Framing::Length(0),
-            Framing::Chunked if self.context.head.method() == "HEAD" => Framing::Bodiless,
-            Framing::Chunked if self.context.head.http10 => Framing::UntilClose,
-            wanted => wanted,
+    /// What is known now of what decides whether the connection lives on.
+    fn facts(&mut self, framing: ResponseFraming) -> Facts {
+        Facts {
+            client_closes: !self.context.head().keep_alive,
+            server_stops: self.engine.is_stopping(),
+            body_ends_with_connection: framing == ResponseFraming::UntilClose,
+            request_refused: self.body.reject().is_some(),
+            request_body: self.body.left(),
+            response_reads_body: self.response_reads_body,
+            response_broken_off: self.response_broken_off,
+            sending_failed: self.output.borrow().has_failed(),
         }
     }
 
-    fn has_body(&self, status: u16) -> bool {
-        self.context.head.method() != "HEAD" && !matches!(status, 204 | 205 | 304)
+    fn next(&mut self) -> Next {
+        let framing = self.output.borrow().framing();
+        let next = self.facts(framing).conclude(self.announced);
+        if let Next::Linger(reason) | Next::Close(reason) = next {
+            log::debug!("connection closes: {reason}");
+        }
+        next
     }
 
-    /// With hooks off there is no platform that would read it.
+    /// Without a platform nobody would read it.
     fn fc_status(&self, status: &'static [u8]) -> &'static [u8] {
-        if self.shared.config.hooks { status } else { b"" }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.shared.stopping.load(Ordering::SeqCst)
-    }
-
-    fn settle_body(&mut self) {
-        self.body.settle(self.input, self.peer.link);
-    }
-
-    /// Whether the rest of the request's body can be read off the connection. A client that waits
-    /// to be asked may send it or not: what follows cannot be told apart.
-    fn may_still_be_read(&self) -> bool {
-        !self.body.expects_continue && is_worth_discarding(&self.body.decoder)
-    }
-
-    fn mark_start(&self, phase: Phase) {
-        if self.shared.config.marks {
-            lines::start(phase, self.context.request_id());
-        }
-    }
-
-    /// The invocation is over before its last byte goes out: whoever has read that may call
-    /// `/pre-stop` and `/initialize` at once.
-    fn end(&self, running: Running<'_>, error: Option<&str>) {
-        drop(running.invocation);
-        self.end_stretch(running.stretch, Phase::Invoke, error);
-    }
-
-    /// The author's code is done; what it did is marked before the last byte goes out, since the
-    /// platform freezes the process right after that.
-    fn end_stretch(&self, stretch: Stretch, phase: Phase, error: Option<&str>) {
-        if self.shared.config.marks {
-            lines::end(phase, self.context.request_id(), error);
-        }
-        self.shared.pool.end(self.peer.seat, stretch);
-    }
-
-    fn after(self) -> After {
-        if self.output.borrow().has_failed() {
-            return After::Close;
-        }
-        if !self.keep_alive || self.body.reject.is_some() {
-            return After::Linger;
-        }
-        if self.body.decoder.is_done() {
-            return After::Next;
-        }
-        // The head said that the connection goes on.
-        if self.body.expects_continue { After::Linger } else { After::Discard(self.body.decoder) }
+        if self.engine.has_platform() { status } else { b"" }
     }
 }

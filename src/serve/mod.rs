@@ -1,12 +1,29 @@
-//! The path of a request.
+//! The path of a request: from the readiness set to the author's code and back. The files stand in its order,
+//! and each may import only those below it.
 
-pub mod accept;
-pub mod admission;
-pub mod blocking;
-pub mod connection;
-pub mod drain;
-pub mod engine;
-pub mod exchange;
-pub mod request_body;
-pub mod response_writer;
-pub mod worker;
+mod serving;
+
+mod worker;
+
+mod drain;
+
+mod admission;
+
+mod exchange;
+
+mod request_body;
+mod response_writer;
+
+mod engine;
+
+mod accept;
+mod blocking;
+mod scratch;
+
+mod call;
+mod connection;
+
+pub(crate) use serving::Serving;
+
+#[cfg(test)]
+mod tests;

@@ -1,145 +1,129 @@
-//! A request's body as it arrives on a connection.
+//! The body of a request as the author's code reads it, and as what is left of it is taken in.
 
-use crate::api::request::Source;
-use crate::http1::{BodyDecoder, CONTINUE, MAX_PASSING, Piece, Reject};
-use crate::net::socket::Link;
-use crate::serve::blocking::Peer;
-use crate::serve::connection::Input;
-use crate::serve::response_writer::Output;
+use crate::api::BodySource;
+use crate::http1::{CONTINUE, Reject, RequestBodyLeft, Taken};
+use crate::serve::blocking::BlockingIo;
+use crate::serve::connection::Connection;
+use crate::serve::response_writer::ResponseWriter;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How much of an unread body is taken in before the response, to see whether the connection can
-/// go on: about what the system has buffered anyway.
+/// How much of an unread body is taken in before the response, to see whether the connection can go on: about
+/// what the system has buffered anyway.
 const SETTLE_LIMIT: usize = 64 * 1024;
 
-/// What is known of a body while its request is served.
-pub(crate) struct BodyState {
-    pub decoder: BodyDecoder,
-    /// The client waits to be asked for it.
-    pub expects_continue: bool,
-    /// What the client did wrong.
-    pub reject: Option<Reject>,
-    /// The last receive took all the room it was given: more is there.
-    pub streams: bool,
+/// Reads the body of the request that is being served on a connection.
+pub(super) struct WireBody<'a> {
+    pub io: &'a BlockingIo<'a>,
+    pub connection: &'a mut Connection,
+    /// The response, which may begin before the body has come.
+    pub output: &'a RefCell<ResponseWriter<'a>>,
 }
 
-pub(crate) struct WireBody<'a, 'b> {
-    pub peer: &'a Peer<'a>,
-    pub input: &'a mut Input,
-    pub state: &'a mut BodyState,
-    pub output: &'a RefCell<Output<'b>>,
-}
-
-impl Source for WireBody<'_, '_> {
+impl BodySource for WireBody<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if let Some(reject) = self.state.reject {
-            return Err(error_of(reject));
+        if buf.is_empty() {
+            return Ok(0);
         }
-        match self.read_some(buf) {
-            Err(error) => Err(match error.kind() {
-                io::ErrorKind::TimedOut => self.refuse(Reject::BodyTimeout),
-                io::ErrorKind::UnexpectedEof => self.refuse(Reject::BodyEnd),
-                _ => error,
-            }),
-            outcome => outcome,
+        loop {
+            match self.connection.conversation.incoming().read(buf) {
+                Ok(Taken::Data(count)) => return Ok(count),
+                Ok(Taken::End) => return Ok(0),
+                Ok(Taken::NeedsMore) => {}
+                Err(reject) => return Err(error_of(reject)),
+            }
+            let room = self.connection.conversation.incoming().direct_room(buf.len());
+            let received = if room > 0 { self.receive_into(&mut buf[..room]) } else { self.receive() };
+            match received {
+                Ok(count) if room > 0 => return Ok(count),
+                Ok(_) => {}
+                Err(error) => return Err(self.remember(error)),
+            }
         }
     }
 
     fn content_length(&self) -> Option<u64> {
-        self.state.decoder.known_left()
+        self.connection.conversation.known_body_left()
     }
 
     fn peer_closed(&self) -> bool {
-        self.peer.link.peer_closed()
+        self.io.socket().peer_closed()
     }
 
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
-        // A client that waits to be asked for its body is asked by the read.
-        if self.state.reject.is_some() || self.state.expects_continue {
-            return None;
-        }
         loop {
-            match self.state.decoder.look(self.input.buffer.unread()) {
-                Ok(Piece::Skip(count)) => self.input.buffer.consume(count),
-                // A chunk's framing alone gives a read nothing: what has arrived is taken in first.
-                Ok(Piece::More) => match self.input.receive(self.peer.link) {
-                    Ok(None) => return Some(self.peer.link.socket().as_fd()),
-                    Ok(Some(count)) if count > 0 => {}
-                    _ => return None,
-                },
+            let mut incoming = self.connection.conversation.incoming();
+            // A client that waits to be asked for its body is asked by the read.
+            if incoming.awaits_continue() || !matches!(incoming.has_arrived(), Ok(false)) {
+                return None;
+            }
+            // A chunk's framing alone gives a read nothing: what has arrived is taken in first.
+            match self.connection.receive_body() {
+                Ok(Some(count)) if count > 0 => {}
+                Ok(None) => return Some(self.connection.socket().as_fd()),
                 _ => return None,
             }
         }
     }
 }
 
-impl WireBody<'_, '_> {
-    fn read_some(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            let unread = self.input.buffer.unread();
-            match self.state.decoder.look(unread) {
-                Ok(Piece::End(count)) => {
-                    self.input.buffer.consume(count);
-                    return Ok(0);
-                }
-                Ok(Piece::Skip(count)) => self.input.buffer.consume(count),
-                Ok(Piece::Data(count)) => {
-                    let count = count.min(buf.len());
-                    buf[..count].copy_from_slice(&unread[..count]);
-                    self.input.buffer.consume(count);
-                    self.state.decoder.took(count);
-                    return Ok(count);
-                }
-                Ok(Piece::More) => {
-                    let sure = self.state.decoder.sure();
-                    // A small read takes its bytes from what many of them are received into at once.
-                    let is_wide = buf.len() as u64 >= sure.min(MAX_PASSING as u64);
-                    if sure > 0 && is_wide && self.input.buffer.is_empty() {
-                        let wanted = sure.min(buf.len() as u64) as usize;
-                        let count = self.receive(Some(&mut buf[..wanted]))?;
-                        self.state.decoder.took(count);
-                        return Ok(count);
-                    }
-                    self.receive(None)?;
-                }
-                Err(reject) => return Err(self.refuse(reject)),
+impl WireBody<'_> {
+    /// Takes in what has arrived of a body that nobody has read, so that a malformed one is refused and a
+    /// complete one does not cost the connection. Does not block.
+    pub fn settle(&mut self) {
+        let mut budget = SETTLE_LIMIT;
+        while !self.connection.conversation.incoming().discard() && budget > 0 {
+            match self.connection.receive_body() {
+                Ok(Some(count)) if count > 0 => budget = budget.saturating_sub(count),
+                _ => return, // nothing more now, or ever: the connection's end is found later
             }
         }
     }
 
-    /// Receives into `buf`, or else into the buffer, and blocks for it. Before it does, the client
-    /// is asked for the body if it waits for that, and given what was answered so far.
-    fn receive(&mut self, buf: Option<&mut [u8]>) -> io::Result<usize> {
-        let (peer, output) = (self.peer, self.output);
-        if mem::take(&mut self.state.expects_continue) && !output.borrow().is_begun() {
-            peer.send_all(&mut [IoSlice::new(CONTINUE)])?;
-        }
-        let receive = |space: &mut [u8]| peer.receive(space, || output.borrow_mut().send_before_waiting());
-        let count = match buf {
-            Some(buf) => receive(buf)?,
-            None => {
-                if mem::take(&mut self.state.streams) {
-                    self.input.buffer.widen();
-                }
-                let (count, filled) = self.input.buffer.fill(receive)?;
-                self.state.streams = filled;
-                count
-            }
-        };
-        // Whether more is there is not worth a system call now: the next look finds out.
-        self.input.more = true;
+    /// What the client did wrong.
+    pub fn reject(&mut self) -> Option<Reject> {
+        self.connection.conversation.incoming().reject()
+    }
+
+    /// What of it has not been read.
+    pub fn left(&self) -> RequestBodyLeft {
+        self.connection.conversation.request_body_left()
+    }
+
+    /// Receives right where the bytes are wanted.
+    fn receive_into(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.ask_for_body()?;
+        let count = self.io.receive(buf, || self.output.borrow_mut().send_before_waiting())?;
+        self.connection.body_received_directly(count);
         if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
     }
 
-    fn refuse(&mut self, reject: Reject) -> io::Error {
-        self.state.reject = Some(reject);
-        error_of(reject)
+    fn receive(&mut self) -> io::Result<usize> {
+        self.ask_for_body()?;
+        let space = self.connection.conversation.body_space();
+        let count = self.io.receive(space, || self.output.borrow_mut().send_before_waiting())?;
+        self.connection.body_received(count);
+        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
+    }
+
+    /// A client that waits for it is asked, unless it has an answer already.
+    fn ask_for_body(&mut self) -> io::Result<()> {
+        let awaits_continue = self.connection.conversation.incoming().take_awaits_continue();
+        if awaits_continue && !self.output.borrow().is_begun() {
+            self.io.send_all(&mut [IoSlice::new(CONTINUE)])?;
+        }
+        Ok(())
+    }
+
+    /// What the client did wrong stays wrong, and is what it is told.
+    fn remember(&mut self, error: io::Error) -> io::Error {
+        let reject = match error.kind() {
+            io::ErrorKind::TimedOut => Reject::BodyTimeout,
+            io::ErrorKind::UnexpectedEof => Reject::BodyEnd,
+            _ => return error,
+        };
+        error_of(self.connection.conversation.incoming().refuse(reject))
     }
 }
 
@@ -150,33 +134,4 @@ fn error_of(reject: Reject) -> io::Error {
         _ => io::ErrorKind::InvalidData,
     };
     io::Error::new(kind, reject)
-}
-
-impl BodyState {
-    /// Takes in what has arrived of a body that nobody has read, so that a malformed one is
-    /// refused and a complete one does not cost the connection. Does not block.
-    pub fn settle(&mut self, input: &mut Input, link: &Link) {
-        let mut budget = SETTLE_LIMIT;
-        while self.reject.is_none() && !self.decoder.is_done() {
-            let count = match self.decoder.look(input.buffer.unread()) {
-                Err(reject) => {
-                    self.reject = Some(reject);
-                    return;
-                }
-                Ok(Piece::End(count) | Piece::Skip(count)) => count,
-                Ok(Piece::Data(count)) => {
-                    self.decoder.took(count);
-                    count
-                }
-                Ok(Piece::More) => match input.receive(link) {
-                    Ok(Some(count)) if count > 0 && budget > 0 => {
-                        budget = budget.saturating_sub(count);
-                        continue;
-                    }
-                    _ => return, // nothing more now, or ever: the connection's end is found later
-                },
-            };
-            input.buffer.consume(count);
-        }
-    }
 }

@@ -1,8 +1,9 @@
-//! A response on its way to the peer: one write where it fits, pieces where it does not. Nothing is
-//! sent after what the framing allows.
+//! A response on its way to the peer: one write where it fits, pieces where it does not. Nothing is sent
+//! after what the framing allows.
 
-use crate::http1::{FINAL_CHUNK, Framing, chunk_size_line};
-use crate::serve::blocking::Peer;
+use crate::date::Date;
+use crate::http1::{Announcement, FINAL_CHUNK, ResponseFraming, chunk_size_line, encode_head};
+use crate::serve::blocking::BlockingIo;
 use anyhow::anyhow;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Read, Write};
@@ -13,26 +14,33 @@ const PIECE: usize = 32 * 1024;
 /// A body up to this size is copied behind its head, which is cheaper than a second vector.
 const COPY_LIMIT: usize = 4 * 1024;
 
-pub(crate) struct Output<'a> {
-    peer: &'a Peer<'a>,
-    framing: Framing,
+pub(super) struct ResponseWriter<'a> {
+    io: &'a BlockingIo<'a>,
+    framing: ResponseFraming,
     /// The head until it is sent, and then the lines of chunks.
     head: &'a mut Vec<u8>,
     /// What is collected of the body.
     piece: &'a mut Vec<u8>,
+    date: &'a mut Date,
     /// What a known length still asks for.
     left: u64,
     begun: bool,
-    /// Writing failed: the peer is gone, and nothing more is sent.
+    /// Sending failed: the peer is gone, and nothing more is sent.
     failed: bool,
 }
 
-impl<'a> Output<'a> {
+impl<'a> ResponseWriter<'a> {
     /// For a response whose head is not known yet.
-    pub fn new(peer: &'a Peer<'a>, head: &'a mut Vec<u8>, piece: &'a mut Vec<u8>) -> Output<'a> {
+    pub fn new(
+        io: &'a BlockingIo<'a>,
+        head: &'a mut Vec<u8>,
+        piece: &'a mut Vec<u8>,
+        date: &'a mut Date,
+    ) -> ResponseWriter<'a> {
         head.clear();
         piece.clear();
-        Output { peer, framing: Framing::Bodiless, head, piece, left: 0, begun: false, failed: false }
+        let framing = ResponseFraming::Bodiless;
+        ResponseWriter { io, framing, head, piece, date, left: 0, begun: false, failed: false }
     }
 
     /// Whether anything of the response is out, so that it cannot become another one.
@@ -45,12 +53,18 @@ impl<'a> Output<'a> {
     }
 
     /// Sets the head, which goes out with the first piece of the body.
-    pub fn set_head(&mut self, framing: Framing, encode: impl FnOnce(&mut Vec<u8>)) {
+    pub fn set_head(
+        &mut self,
+        status: u16,
+        framing: ResponseFraming,
+        announcement: Announcement,
+        fields: [&[u8]; 2],
+    ) {
         self.framing = framing;
-        self.left = if let Framing::Length(length) = framing { length } else { u64::MAX };
+        self.left = if let ResponseFraming::Length(length) = framing { length } else { u64::MAX };
         self.head.clear();
         self.piece.clear();
-        encode(self.head);
+        encode_head(self.head, status, framing, announcement, self.date.now(), fields);
     }
 
     /// Sends the head and the whole body.
@@ -65,24 +79,29 @@ impl<'a> Output<'a> {
     /// Sends what is collected and what ends the body.
     pub fn finish(&mut self) -> io::Result<()> {
         self.take_piece(&[]);
-        if self.framing == Framing::Chunked {
+        if self.framing == ResponseFraming::Chunked {
             self.piece.extend_from_slice(FINAL_CHUNK);
         }
         self.send(&[])
     }
 
-    /// What was written is not to be held back while the request's body is waited for. The head
-    /// alone is: a client that sees it may stop sending.
+    /// What was written is not to be held back while the request's body is waited for. The head alone is: a
+    /// client that sees it may stop sending.
     pub fn send_before_waiting(&mut self) -> io::Result<()> {
         if self.piece.is_empty() { Ok(()) } else { self.send_piece(&[]) }
     }
 
-    /// Makes sure that what is out does not look whole.
+    /// Makes sure that what is out does not look whole: where the connection's end is the body's, it ends by
+    /// a reset.
     pub fn break_off(&mut self) {
-        if self.framing == Framing::UntilClose {
-            self.peer.link.reset_at_close();
+        if self.framing == ResponseFraming::UntilClose {
+            self.io.socket().reset_at_close();
             self.failed = true;
         }
+    }
+
+    pub fn framing(&self) -> ResponseFraming {
+        self.framing
     }
 
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
@@ -108,7 +127,7 @@ impl<'a> Output<'a> {
     /// Frames what is collected with `data` behind it; returns what has to follow `data`.
     fn take_piece(&mut self, data: &[u8]) -> &'static [u8] {
         let size = self.piece.len() + data.len();
-        if self.framing != Framing::Chunked || size == 0 {
+        if self.framing != ResponseFraming::Chunked || size == 0 {
             return b"";
         }
         chunk_size_line(self.head, size);
@@ -129,10 +148,10 @@ impl<'a> Output<'a> {
         }
         self.begun = true;
         let sent = if self.piece.is_empty() && data.is_empty() {
-            self.peer.send_all(&mut [IoSlice::new(self.head)])
+            self.io.send_all(&mut [IoSlice::new(self.head)])
         } else {
             let pieces = [&self.head[..], self.piece, data, end];
-            self.peer.send_all(&mut pieces.map(IoSlice::new))
+            self.io.send_all(&mut pieces.map(IoSlice::new))
         };
         self.head.clear();
         self.piece.clear();
@@ -141,11 +160,11 @@ impl<'a> Output<'a> {
     }
 }
 
-/// What the author's closure writes to. Shared with the request's body, which sends what is
-/// collected before it waits.
-pub(crate) struct Sink<'a, 'b>(pub &'a RefCell<Output<'b>>);
+/// What the author's code writes a body to. Shared with the request's body, which sends what is collected
+/// before it waits.
+pub(super) struct BodySink<'a, 'b>(pub &'a RefCell<ResponseWriter<'b>>);
 
-impl Write for Sink<'_, '_> {
+impl Write for BodySink<'_, '_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(data)
     }
@@ -159,8 +178,8 @@ impl Write for Sink<'_, '_> {
     }
 }
 
-/// Exactly `length` bytes of `reader`, or all there are.
-pub(crate) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Writes exactly `length` bytes of `reader`, or all there are.
+pub(super) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
     let Some(length) = length else {
         io::copy(reader, out)?;
         return Ok(());

@@ -1,91 +1,169 @@
 //! A worker: waits for what is ready, and does it.
 
-use crate::api::context::Context;
-use crate::clock::Date;
-use crate::http1::Buffer;
-use crate::net::ready::Ready;
-use crate::serve::accept::accept;
-use crate::serve::admission;
-use crate::serve::connection::{self, Connection};
-use crate::serve::engine::{Call, Job, Shared};
-use crate::server::begin_stop;
-use crate::threads::pool::{Duty, Seat};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, Step, TEXT, encode_head};
+use crate::net::{Parking, Ready};
+use crate::platform::Refusal;
+use crate::serve::admission::{self, Admitted};
+use crate::serve::call::Job;
+use crate::serve::connection::{Connection, Received};
+use crate::serve::engine::Engine;
+use crate::serve::scratch::Scratch;
+use crate::sync::Arc;
+use crate::threads::{Seat, Task};
+use std::io::IoSlice;
 
-/// A worker's own things, used again from request to request.
-pub(crate) struct Worker<'a> {
-    pub shared: &'a Arc<Shared>,
-    pub seat: &'a Seat,
-    pub context: Context,
-    /// What the next connection without a buffer is lent.
-    pub buffer: Option<Buffer>,
-    pub out: Vec<u8>,
-    pub piece: Vec<u8>,
-    pub date: Date,
-    /// Calls whose turn it is, and for which no other worker could be had.
-    pub left_over: Vec<Call>,
+/// So many requests or receives of one connection in a row, then others have their turn.
+const STEPS_PER_WAKE: usize = 32;
+
+pub(super) struct Worker<'a> {
+    engine: &'a Arc<Engine>,
+    seat: &'a Seat,
+    scratch: Scratch,
 }
 
-/// Works until the server is closed, or there is nothing to do for long.
-pub(crate) fn work(shared: &Arc<Shared>, seat: &Seat, first: Duty<Job>) {
-    let mut worker = Worker {
-        shared,
-        seat,
-        context: Context::new(shared.environment.clone(), shared.config.hooks),
-        buffer: None,
-        out: Vec::new(),
-        piece: Vec::new(),
-        date: Date::new(),
-        left_over: Vec::new(),
-    };
-    let mut duty = first;
+/// Works until the readiness set is closed, or there is nothing to do for long.
+pub(super) fn work(engine: &Arc<Engine>, seat: &Seat, first: Task<Job>) {
+    let mut worker = Worker::new(engine, seat);
+    let mut task = first;
     loop {
-        match duty {
-            Duty::Wait => match worker.wait() {
-                Some(Ready::Connection(connection)) => connection::serve(&mut worker, connection),
-                Some(Ready::Expired(mut connection)) => {
-                    connection.arrived(false); // it is looked at once more before it counts
-                    connection::serve(&mut worker, connection);
-                }
-                Some(Ready::Accept) => accept(shared),
-                Some(Ready::Stop) => begin_stop(shared),
+        match task {
+            Task::Wait => match worker.wait() {
                 Some(Ready::Closed) | None => return,
+                Some(ready) => worker.attend(ready),
             },
-            Duty::Work(Job::Connection(connection)) => connection::serve(&mut worker, connection),
-            Duty::Work(Job::Call(call)) => worker.left_over.push(call),
-            Duty::Leave => return,
-        }
-        while let Some(call) = worker.left_over.pop() {
-            if let Some(connection) = admission::resume(&mut worker, call) {
-                connection::serve(&mut worker, connection);
+            Task::Work(Job::Connection(connection)) => worker.serve(connection),
+            Task::Work(Job::Call(call)) => {
+                let connection = admission::run(engine, seat, &mut worker.scratch, *call);
+                worker.serve(connection);
             }
+            Task::Leave => return,
         }
-        duty = shared.pool.next_duty();
+        task = engine.pool().next_task();
     }
 }
 
-impl Worker<'_> {
-    fn wait(&mut self) -> Option<Ready> {
-        let ready = self.shared.ready.wait(&self.shared.clock);
-        self.shared.pool.left_waiting();
+impl<'a> Worker<'a> {
+    pub fn new(engine: &'a Arc<Engine>, seat: &'a Seat) -> Worker<'a> {
+        Worker { engine, seat, scratch: Scratch::new(engine.context()) }
+    }
+
+    /// Does what there is to do.
+    pub fn attend(&mut self, ready: Ready<Connection>) {
+        match ready {
+            Ready::Connection(connection) => self.serve(connection),
+            Ready::Expired(mut connection) => {
+                connection.look_again(); // before its time counts as up
+                self.serve(connection);
+            }
+            Ready::Accept => self.engine.acceptor().accept(self.engine.ready()),
+            Ready::Stop => self.engine.stop_signalled(),
+            Ready::Closed => {}
+        }
+    }
+
+    fn wait(&self) -> Option<Ready<Connection>> {
+        let _waiting = self.engine.pool().waiting();
+        let ready = self.engine.ready().wait();
         ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
     }
 
-    /// A descriptor is free again: accept may be waiting for one.
-    pub fn connection_closed(&self, open: usize) {
-        if open < self.shared.config.max_connections
-            && self.shared.accept_paused.swap(false, Ordering::SeqCst)
-        {
-            accept(self.shared);
+    /// Serves what has arrived until nothing more is there. In a frame of its own: a worker that waits touches
+    /// no more of its stack than that takes.
+    #[inline(never)]
+    fn serve(&mut self, mut connection: Box<Connection>) {
+        connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+        for _ in 0..STEPS_PER_WAKE {
+            let next = match connection.conversation.step(self.engine.limits(), &mut self.scratch.head) {
+                Step::Request(head) => {
+                    match admission::admit(self.engine, self.seat, &mut self.scratch, connection, head) {
+                        Admitted::Served(connection) => Some(connection),
+                        Admitted::Queued => None,
+                        Admitted::Refused(connection, refusal) => Some(self.refuse(connection, refusal)),
+                    }
+                }
+                Step::Refuse(reject) => Some(self.refuse(connection, reject.into())),
+                Step::Receive => self.receive(connection),
+                Step::EndSending => {
+                    connection.end_sending();
+                    Some(connection)
+                }
+                Step::Close => return self.close(connection),
+            };
+            connection = match next {
+                Some(connection) => connection,
+                None => return,
+            };
+        }
+        self.requeue(connection);
+    }
+
+    /// Receives, or parks the connection when nothing has arrived.
+    fn receive(&mut self, mut connection: Box<Connection>) -> Option<Box<Connection>> {
+        match connection.receive(self.engine.clock()) {
+            Received::Bytes => Some(connection),
+            Received::Nothing => self.park(connection),
+            Received::End => {
+                self.close(connection);
+                None
+            }
         }
     }
-}
 
-/// Has another worker serve a connection, or this thread's caller close it.
-pub(crate) fn hand_over(shared: &Arc<Shared>, connection: Box<Connection>) -> Result<(), Box<Connection>> {
-    match shared.pool.summon(Duty::Work(Job::Connection(connection))) {
-        Err(Duty::Work(Job::Connection(connection))) => Err(connection),
-        _ => Ok(()),
+    /// Waits for the peer without holding the worker, unless it has been waited for long enough.
+    fn park(&mut self, mut connection: Box<Connection>) -> Option<Box<Connection>> {
+        match connection.begin_waiting(self.engine.limits(), self.engine.clock()) {
+            Some(Overdue::Refuse(reject)) => return Some(self.refuse(connection, reject.into())),
+            Some(Overdue::Close) => {
+                self.close(connection);
+                return None;
+            }
+            None => connection.conversation.lend_buffer(&mut self.scratch.buffer),
+        }
+        match self.engine.ready().park(connection) {
+            Parking::Parked => None,
+            Parking::Arrived(mut connection) => {
+                connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+                Some(connection)
+            }
+            Parking::Emptying(mut connection) => {
+                // What came just before the stop is still served.
+                connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+                connection.look_again();
+                if connection.receive(self.engine.clock()) == Received::Bytes {
+                    return Some(connection);
+                }
+                self.close(connection);
+                None
+            }
+        }
+    }
+
+    /// Has others have their turn first. Who has sent without an end for all of its time has no more.
+    fn requeue(&mut self, mut connection: Box<Connection>) {
+        match connection.begin_waiting(self.engine.limits(), self.engine.clock()) {
+            Some(_) => self.close(connection),
+            None => self.engine.ready().requeue(connection),
+        }
+    }
+
+    /// Tells the peer why its request is refused, as far as it takes that without delay.
+    fn refuse(&mut self, mut connection: Box<Connection>, refusal: Refusal) -> Box<Connection> {
+        let (out, body) = (&mut self.scratch.out, refusal.body());
+        out.clear();
+        let framing = ResponseFraming::Length(body.len() as u64);
+        let date = self.scratch.date.now();
+        encode_head(out, refusal.status(), framing, Announcement::Close, date, [TEXT, b""]);
+        out.extend_from_slice(body.as_bytes());
+        let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
+        let reason = CloseReason::RequestRefused;
+        log::debug!("connection closes: {reason}: {}", refusal.reason());
+        connection.conversation.conclude(Next::Linger(reason), self.engine.clock().now());
+        connection
+    }
+
+    fn close(&mut self, mut connection: Box<Connection>) {
+        connection.conversation.lend_buffer(&mut self.scratch.buffer);
+        let open = self.engine.ready().close(connection);
+        self.engine.acceptor().connection_closed(open, self.engine.ready());
     }
 }

@@ -1,4 +1,17 @@
 //! Threads: who works, who waits, how many calls run at once. Nothing of HTTP or of sockets is known here.
 
-pub mod limit;
-pub mod pool;
+mod aside;
+mod limit;
+mod pool;
+mod seats;
+mod spares;
+mod task;
+mod watchdog;
+
+pub(crate) use aside::run_aside;
+pub(crate) use limit::{Admission, ConcurrencyLimit, Permit};
+pub(crate) use pool::Pool;
+pub(crate) use seats::Seat;
+pub(crate) use spares::MAX_SPARES;
+pub(crate) use task::Task;
+pub(crate) use watchdog::TimedRun;

@@ -1,167 +1,188 @@
-//! Workers: who waits for connections, who is spare, and when one is made. Nothing of HTTP is known here.
+//! Workers: how many wait for events, when another one is made, and who does a piece of work. What the work
+//! is, and what is waited for, is not known here.
 //!
-//! As many workers wait as there are cores. Before one of them runs code that may block, it makes
-//! sure that another one waits; a worker that comes back when enough of them wait becomes a spare,
-//! and leaves when it is not needed for long. Code that has been quick for a while may skip that:
-//! then the watch notices within about a millisecond when it is not quick this time.
+//! As many workers wait as there are cores. Before one of them runs code that may block, it makes sure that
+//! another one waits; a worker that comes back when enough of them wait becomes a spare, and leaves when it
+//! is not needed for long. Code that has been quick for a while may skip that: then the watchdog sees to it
+//! when it is not quick this time.
 
-mod spares;
-
-use crate::clock::{Clock, Moment};
-use spares::Spares;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, Thread};
+use crate::clock::Clock;
+use crate::sync::{Arc, AtomicUsize, Mutex, OnceEvent, OnceLock, Ordering, spawn};
+use crate::threads::seats::{Seat, Seats};
+use crate::threads::spares::Spares;
+use crate::threads::task::Task;
+use crate::threads::watchdog::{Look, TimedRun, Watchdog};
+use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
-/// A thread switch and its cache misses cost about 5 µs: below a few of those, waking a spare for a call costs more than the call.
-const QUICK: Duration = Duration::from_micros(20);
-
-/// So many calls in a row have to be quick before the next one counts as quick.
-const QUICK_CALLS: u32 = 16;
-
-/// How often the watch looks, and from when on a call is late.
-const WATCH_TICK: Duration = Duration::from_millis(1);
-const LATE: Duration = Duration::from_micros(100);
-
-/// The watch goes to sleep after so many looks at nothing.
-const WATCH_IDLE_TICKS: u32 = 50;
-
-/// A spare costs a stack; making a new one costs 30 µs.
+/// How long a worker that is not needed stays.
 const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 
 /// Even on one core: one runs the function, one answers the platform.
 const MIN_WAITING: usize = 2;
 
-/// What a worker that was woken or made is to do first.
-pub(crate) enum Duty<J> {
-    /// Wait for connections; it is counted as waiting already.
-    Wait,
-    /// Do this.
-    Work(J),
-    /// End.
-    Leave,
-}
+/// What every worker's thread runs, from its first task on.
+type WorkerMain<T> = Box<dyn Fn(Task<T>, &Seat) + Send + Sync>;
 
-/// When a worker began code that counts as quick, as nanoseconds of the clock; 0 when it runs none.
-type Stamp = Arc<AtomicU64>;
-
-type Body<J> = Box<dyn Fn(Duty<J>, &Seat) + Send + Sync>;
-
-pub(crate) struct Pool<J> {
-    clock: Arc<Clock>,
-    limit: usize,
+pub(crate) struct Pool<T> {
+    main: WorkerMain<T>,
+    seats: Arc<Seats>,
+    /// Workers that wait, or are about to: they count before they do.
     waiting: AtomicUsize,
-    spares: Spares<J>,
-    ended: Condvar,
-    /// Calls that were quick, since the last one that was not.
-    quick_calls: AtomicU32,
-    stamps: Mutex<Vec<Stamp>>,
-    watch: OnceLock<Thread>,
-    watch_sleeps: AtomicBool,
+    /// How many are to wait, once that is known.
     wanted: OnceLock<usize>,
-    closed: AtomicBool,
-    /// What every worker runs.
-    body: OnceLock<Body<J>>,
+    spares: Spares<T>,
+    backlog: Backlog<T>,
+    watchdog: Watchdog,
+    closed: OnceEvent,
 }
 
-/// A worker's place in the pool.
-pub(crate) struct Seat {
-    stamp: Stamp,
+/// A worker that waits, counted until this is dropped.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
-/// A stretch of the author's code on a worker.
-pub(crate) struct Stretch {
-    began: Moment,
-    watched: bool,
+/// Work for which there was neither a spare nor a thread: the next worker that is free does it.
+struct Backlog<T> {
+    /// A worker looks at this alone: there is nearly never any.
+    length: AtomicUsize,
+    work: Mutex<VecDeque<T>>,
 }
 
-impl<J: Send + 'static> Pool<J> {
-    /// A pool of at most so many workers.
-    pub fn new(clock: Arc<Clock>, limit: usize) -> Pool<J> {
-        Pool {
-            clock,
-            limit,
-            waiting: AtomicUsize::new(0),
-            spares: Spares::new(),
-            ended: Condvar::new(),
-            quick_calls: AtomicU32::new(0),
-            stamps: Mutex::new(Vec::new()),
-            watch: OnceLock::new(),
-            watch_sleeps: AtomicBool::new(true),
-            wanted: OnceLock::new(),
-            closed: AtomicBool::new(false),
-            body: OnceLock::new(),
-        }
+impl<T> Backlog<T> {
+    fn push(&self, work: T) {
+        let mut queue = self.work.lock();
+        queue.push_back(work);
+        self.length.store(queue.len(), Ordering::SeqCst);
     }
 
-    /// What every worker is to run, until it returns.
-    pub fn set_body(&self, body: impl Fn(Duty<J>, &Seat) + Send + Sync + 'static) {
-        let _ = self.body.set(Box::new(body)); // set once, before the first worker
-    }
-
-    /// Makes the calling thread a worker that begins by waiting, and returns when the pool is
-    /// closed: a process ends with its first thread, which may leave before that like any other spare.
-    pub fn work_here(&self) {
-        self.promise_waiting();
-        if let Some(seat) = self.take_seat() {
-            self.run(Duty::Wait, &seat);
-        }
-        let is_open = |_: &mut Vec<Stamp>| !self.closed.load(Ordering::SeqCst);
-        drop(self.ended.wait_while(self.lock_stamps(), is_open));
-    }
-
-    /// Somebody is going to wait: counted before it does.
-    pub fn promise_waiting(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// A place for one more worker, unless there are as many as there may be; it counts before the worker's thread runs.
-    fn take_seat(&self) -> Option<Seat> {
-        let mut stamps = self.lock_stamps();
-        if stamps.len() >= self.limit {
+    fn pop(&self) -> Option<T> {
+        if self.length.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let stamp = Stamp::default();
-        stamps.push(stamp.clone());
-        Some(Seat { stamp })
+        let mut queue = self.work.lock();
+        let work = queue.pop_front();
+        self.length.store(queue.len(), Ordering::SeqCst);
+        work
     }
+}
 
-    fn leave_seat(&self, stamp: &Stamp) {
-        self.lock_stamps().retain(|other| !Arc::ptr_eq(other, stamp));
-        self.ended.notify_all();
-    }
-
-    fn run(&self, first: Duty<J>, seat: &Seat) {
-        if let Some(body) = self.body.get() {
-            body(first, seat);
+impl<T: Send + 'static> Pool<T> {
+    /// A pool of at most `limit` workers, of which each runs `main` until that returns.
+    pub fn new(
+        clock: Arc<Clock>,
+        limit: usize,
+        main: impl Fn(Task<T>, &Seat) + Send + Sync + 'static,
+    ) -> Pool<T> {
+        Pool {
+            main: Box::new(main),
+            seats: Arc::new(Seats::new(limit)),
+            waiting: AtomicUsize::new(0),
+            wanted: OnceLock::new(),
+            spares: Spares::new(),
+            backlog: Backlog { length: AtomicUsize::new(0), work: Mutex::default() },
+            watchdog: Watchdog::new(clock),
+            closed: OnceEvent::default(),
         }
-        self.leave_seat(&seat.stamp);
     }
 
-    /// What a worker does next that has finished: waits, when too few do, or becomes a spare.
-    pub fn next_duty(&self) -> Duty<J> {
+    /// Makes the first worker, which begins by waiting.
+    pub fn start(self: &Arc<Self>) -> io::Result<()> {
+        self.promise_waiting();
+        self.make_worker(Task::Wait).map_err(|(_, error)| {
+            drop(self.waiting());
+            error
+        })
+    }
+
+    /// Makes the calling thread the first worker, and returns when the pool is closed: a process ends with
+    /// its first thread, which may leave before that like any other spare.
+    pub fn run_first_worker(&self) {
+        self.promise_waiting();
+        if let Some(seat) = self.seats.take() {
+            (self.main)(Task::Wait, &seat);
+        }
+        self.closed.wait();
+    }
+
+    /// What a worker that is done does next: works, waits when too few do, or becomes a spare.
+    pub fn next_task(&self) -> Task<T> {
+        if let Some(work) = self.backlog.pop() {
+            return Task::Work(work);
+        }
         let join = |waiting| (waiting < self.wanted(waiting)).then_some(waiting + 1);
         if self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, join).is_ok() {
-            return Duty::Wait;
+            return Task::Wait;
         }
         self.spares.wait(SPARE_LIFETIME)
     }
 
-    /// The worker that calls this has been woken: it waits no more.
-    pub fn left_waiting(&self) {
-        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    /// The calling worker waits, as `Task::Wait` has it, until the guard is dropped. It is counted already.
+    pub fn waiting(&self) -> Waiting<'_> {
+        Waiting(&self.waiting)
     }
 
-    /// Waits until at most `count` workers are left, for `timeout` at the most.
-    pub fn wait_for_threads(&self, count: usize, timeout: Duration) {
-        let stamps = self.lock_stamps();
-        // Whether it came true or took too long, there is nothing more to be done about it.
-        let _ = self.ended.wait_timeout_while(stamps, timeout, |stamps| stamps.len() > count);
+    /// Has a spare do this, or a new worker, or else the next one that is free.
+    pub fn dispatch(self: &Arc<Self>, work: T) {
+        if let Err(Task::Work(work)) = self.hand(Task::Work(work)) {
+            self.backlog.push(work);
+        }
     }
 
-    /// How many are to wait. Asking the system for its cores takes some system calls, which a
-    /// start does not need.
+    /// Begins a run of code of unknown duration on the calling worker: somebody waits meanwhile, or is going
+    /// to when the code turns out not to be quick.
+    pub fn time<'a>(self: &'a Arc<Self>, seat: &'a Seat) -> TimedRun<'a> {
+        let run = self.watchdog.time(seat);
+        if self.waiting.load(Ordering::SeqCst) == 0 {
+            if run.is_watched() { self.wake_watchdog() } else { self.ensure_waiting() }
+        }
+        run
+    }
+
+    /// The calling worker is about to block on something that is not the author's: nobody may be stuck behind
+    /// it, and its code is not late by that.
+    pub fn will_block(self: &Arc<Self>, seat: &Seat) {
+        seat.stopwatch().stop();
+        self.ensure_waiting();
+    }
+
+    /// Makes sure that somebody waits.
+    fn ensure_waiting(self: &Arc<Self>) {
+        let promise = self.waiting.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
+        if promise.is_ok() && self.hand(Task::Wait).is_err() {
+            drop(self.waiting());
+        }
+    }
+
+    /// Ends all spares and the watchdog; those that wait end with what they wait for.
+    pub fn close(&self) {
+        self.closed.set();
+        self.spares.close();
+        self.watchdog.unpark();
+    }
+
+    /// Waits until at most `count` workers are left, for `timeout` at the most. Whether it came true or took
+    /// too long, there is nothing more to be done about it.
+    pub fn wait_for_end(&self, count: usize, timeout: Duration) {
+        self.seats.wait_for_vacancy(count, timeout);
+    }
+
+    /// A place for a worker of a test's own.
+    #[cfg(test)]
+    pub fn take_seat(&self) -> Seat {
+        self.seats.take().expect("a free one")
+    }
+
+    fn promise_waiting(&self) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Asking the system for its cores takes some system calls, which a start does not need.
     fn wanted(&self, waiting: usize) -> usize {
         if waiting < MIN_WAITING {
             return MIN_WAITING;
@@ -169,154 +190,72 @@ impl<J: Send + 'static> Pool<J> {
         *self.wanted.get_or_init(|| cores().max(MIN_WAITING))
     }
 
-    /// Ends all spares and the watch; those that wait end with the readiness set.
-    pub fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        drop(self.lock_stamps()); // whoever looked before it was closed waits by now
-        self.ended.notify_all();
-        self.spares.close();
-        if let Some(watch) = self.watch.get() {
-            watch.unpark();
-        }
+    /// Gives a task to a spare, or to a new worker.
+    fn hand(self: &Arc<Self>, task: Task<T>) -> Result<(), Task<T>> {
+        let Err(task) = self.spares.give(task) else { return Ok(()) };
+        self.make_worker(task).map_err(|(task, error)| {
+            // At the limit, those that are about to give up a peer are the next ones free.
+            if error.kind() != io::ErrorKind::QuotaExceeded {
+                log::error!("cannot make a thread: {error}");
+            }
+            task
+        })
     }
 
-    fn lock_stamps(&self) -> MutexGuard<'_, Vec<Stamp>> {
-        self.stamps.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<J: Send + 'static> Pool<J> {
-    /// Begins a stretch of code of unknown duration on the calling worker.
-    pub fn begin(self: &Arc<Self>, seat: &Seat) -> Stretch {
-        let began = self.clock.elapsed();
-        let watched = self.quick_calls.load(Ordering::Relaxed) >= QUICK_CALLS;
-        if watched {
-            // The watch takes the stamp for what it compares with: never 0.
-            seat.stamp.store(began.0.max(1), Ordering::SeqCst);
-        }
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            if watched { self.wake_watch() } else { self.cover() }
-        }
-        Stretch { began, watched }
-    }
-
-    /// The stretch is about to block on something that is not the author's: nobody may be stuck behind it.
-    pub fn will_block(self: &Arc<Self>, seat: &Seat) {
-        seat.stamp.store(0, Ordering::SeqCst);
-        self.cover();
-    }
-
-    /// Ends a stretch, and learns from how long it took.
-    pub fn end(&self, seat: &Seat, stretch: Stretch) {
-        if stretch.watched {
-            seat.stamp.store(0, Ordering::SeqCst);
-        }
-        if self.clock.elapsed().since(stretch.began) > QUICK {
-            self.quick_calls.store(0, Ordering::Relaxed);
-        } else if !stretch.watched {
-            self.quick_calls.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Makes sure that somebody waits.
-    pub fn cover(self: &Arc<Self>) {
-        let promise = self.waiting.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
-        if promise.is_ok() && self.summon(Duty::Wait).is_err() {
-            self.left_waiting();
-        }
-    }
-
-    /// Has a spare do this, or a new worker.
-    pub fn summon(self: &Arc<Self>, duty: Duty<J>) -> Result<(), Duty<J>> {
-        let Err(duty) = self.spares.give(duty) else { return Ok(()) };
-        // Those that are about to give up a peer are the next ones free.
-        let Some(seat) = self.take_seat() else { return Err(duty) };
-        // The duty comes back when the system has no thread to give.
-        let (hand, handed) = (Arc::new(Mutex::new(Some(duty))), self.clone());
-        let (taken, stamp) = (hand.clone(), seat.stamp.clone());
-        let spawned = thread::Builder::new().name("fc-worker".into()).spawn(move || {
-            let duty = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
-            handed.run(duty.unwrap_or(Duty::Leave), &seat);
+    /// The task comes back when there are as many workers as there may be, or the system has no thread to
+    /// give.
+    fn make_worker(self: &Arc<Self>, task: Task<T>) -> Result<(), (Task<T>, io::Error)> {
+        let Some(seat) = self.seats.take() else {
+            return Err((task, io::ErrorKind::QuotaExceeded.into()));
+        };
+        let (task, pool) = (Arc::new(Mutex::new(Some(task))), self.clone());
+        let handed = task.clone();
+        let spawned = spawn("fc-worker", move || {
+            if let Some(task) = handed.lock().take() {
+                (pool.main)(task, &seat);
+            }
+            drop(seat);
         });
-        let Err(error) = spawned else { return Ok(()) };
-        self.leave_seat(&stamp);
-        log::error!("cannot make a thread: {error}");
-        let duty = hand.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(duty.unwrap_or(Duty::Leave))
+        match spawned {
+            Ok(_) => Ok(()),
+            Err(error) => Err((task.lock().take().unwrap_or(Task::Leave), error)),
+        }
     }
 
-    fn wake_watch(self: &Arc<Self>) {
-        if !self.watch_sleeps.swap(false, Ordering::SeqCst) {
+    fn wake_watchdog(self: &Arc<Self>) {
+        if !self.watchdog.wake() {
             return;
         }
-        if let Some(watch) = self.watch.get() {
-            return watch.unpark();
-        }
         let pool = self.clone();
-        match thread::Builder::new().name("fc-watch".into()).spawn(move || pool.watch()) {
-            Ok(handle) => {
-                let _ = self.watch.set(handle.thread().clone()); // only one is ever made
-            }
+        let watch = move || {
+            pool.watchdog.watch(&pool.seats, || pool.closed.has_happened(), |look| pool.replace_late(&look));
+        };
+        match spawn("fc-watch", watch) {
+            Ok(thread) => self.watchdog.set_thread(thread),
             Err(error) => {
                 log::error!("cannot make a thread: {error}");
-                self.watch_sleeps.store(true, Ordering::SeqCst);
-                self.cover();
+                self.watchdog.could_not_wake();
+                self.ensure_waiting();
             }
         }
     }
 
-    /// While quick code runs: finds what is late, and has others wait in its stead.
-    fn watch(self: Arc<Self>) {
-        let mut idle_ticks = 0;
-        while !self.closed.load(Ordering::SeqCst) {
-            thread::park_timeout(WATCH_TICK);
-            let (running, late) = self.look();
-            for _ in 0..late {
-                let waiting = self.waiting.load(Ordering::SeqCst);
-                if waiting + running >= self.wanted(MIN_WAITING) {
-                    break;
-                }
-                self.promise_waiting();
-                if self.summon(Duty::Wait).is_err() {
-                    self.left_waiting();
-                }
+    /// Has others wait in the stead of workers whose code is late.
+    fn replace_late(self: &Arc<Self>, look: &Look) {
+        for _ in 0..look.late {
+            if self.waiting.load(Ordering::SeqCst) + look.running >= self.wanted(MIN_WAITING) {
+                break;
             }
-            idle_ticks = if running + late == 0 { idle_ticks + 1 } else { 0 };
-            if idle_ticks >= WATCH_IDLE_TICKS {
-                idle_ticks = 0;
-                self.watch_sleeps.store(true, Ordering::SeqCst);
-                // Whoever began before that has not woken the watch.
-                if self.lock_stamps().iter().any(|stamp| stamp.load(Ordering::SeqCst) != 0) {
-                    self.watch_sleeps.store(false, Ordering::SeqCst);
-                }
-                while self.watch_sleeps.load(Ordering::SeqCst) && !self.closed.load(Ordering::SeqCst) {
-                    thread::park();
-                }
+            self.promise_waiting();
+            if self.hand(Task::Wait).is_err() {
+                drop(self.waiting());
             }
         }
-    }
-
-    /// How many workers run quick code, and how many of those turn out to be late just now.
-    fn look(&self) -> (usize, usize) {
-        let now = self.clock.elapsed();
-        let (mut running, mut late) = (0, 0);
-        for stamp in self.lock_stamps().iter() {
-            let began = stamp.load(Ordering::SeqCst);
-            if began == 0 {
-                continue;
-            }
-            if now.since(Moment(began)) < LATE {
-                running += 1;
-            } else if stamp.compare_exchange(began, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                late += 1;
-            }
-        }
-        (running, late)
     }
 }
 
-/// The cores this process may run on. What std asks on Linux also reads the files of the control
-/// groups, for a quota that says nothing of how many run at once.
+/// The cores this process may run on. What std asks on Linux also reads the files of the control groups, for
+/// a quota that says nothing of how many run at once.
 #[cfg(target_os = "linux")]
 fn cores() -> usize {
     rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize)
@@ -324,7 +263,7 @@ fn cores() -> usize {
 
 #[cfg(not(target_os = "linux"))]
 fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    crate::sync::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
-//! The examples as processes: what they print, how they end, and how they are when they are frozen, thawed, stopped,
-//! starved and abandoned. Order is forced by what the processes do.
+//! The examples as processes: what they print, how they end, and how they are when they are stopped, starved and
+//! abandoned. Order is forced by what the processes do.
 
-mod codec;
 mod examples;
-#[cfg(target_os = "linux")]
-mod freeze;
 #[cfg(target_os = "linux")]
 mod peers;
 #[cfg(target_os = "linux")]

@@ -1,13 +1,13 @@
 //! The end by signal, for those who are just about to be served.
 
-use crate::subject::{freeze, start_with_descriptors};
+use crate::subject::{start_with_descriptors, while_it_stands_still};
 use support::{Client, Process, get, until};
 
 /// Has `count` clients ask and the signal come while the process stands still, so that all of them
 /// are in the listen queue by then.
 fn are_answered_from_the_queue(process: Process, count: usize) {
     let mut clients: Vec<Client> = Vec::new();
-    freeze(&process, || {
+    while_it_stands_still(&process, || {
         for _ in 0..count {
             let mut client = process.client();
             client.send(get("/"));
@@ -66,14 +66,4 @@ fn a_standard_output_that_nobody_reads_costs_its_lines_and_not_the_server() {
     let (code, out, error) = process.end();
     assert_eq!(code, Some(0), "{error}");
     assert!(out.lines().all(|line| line.starts_with("FC ")), "{out}");
-}
-
-#[test]
-fn half_a_request_neither_holds_up_the_stop_nor_makes_it_a_failure() {
-    let process = Process::start("hello", &[("HEAD_TIMEOUT", "60"), ("DRAIN_TIMEOUT", "60")]);
-    let mut client = process.client();
-    client.send("GET / HT");
-    process.signal("TERM");
-    let (code, out, error) = process.end(); // within half of what it is allowed
-    assert_eq!(code, Some(0), "{out}{error}");
 }

@@ -2,24 +2,14 @@
 
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 use support::reserved_port;
 use support::{Process, example_command, until};
 
-/// Every limit of a process that is going to be frozen.
-pub const LIMITS: [(&str, &str); 4] =
-    [("HEAD_TIMEOUT", "1"), ("BODY_TIMEOUT", "1"), ("WRITE_TIMEOUT", "1"), ("IDLE_TIMEOUT", "1")];
-
-/// Longer than every limit, and than what counts as a late wake-up.
-const FREEZE: Duration = Duration::from_millis(2500);
-
-/// Freezes the process, runs `meanwhile`, and thaws it when every limit has passed.
-pub fn freeze(process: &Process, meanwhile: impl FnOnce()) {
+/// Has the process stand still while `meanwhile` runs.
+pub fn while_it_stands_still(process: &Process, meanwhile: impl FnOnce()) {
     process.signal("STOP");
-    let began = Instant::now();
     until("the process stands still", || stat(process, 2) == "T");
     meanwhile();
-    until("the freeze is long enough", || began.elapsed() > FREEZE);
     process.signal("CONT");
 }
 

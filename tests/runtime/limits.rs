@@ -1,7 +1,7 @@
 use fc_runtime::Response;
 use std::io::Write;
-use std::time::{Duration, Instant};
-use support::{TestServer, config, gate, get, post, until};
+use std::time::Duration;
+use support::{TestServer, config, gate, get, post};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -144,29 +144,6 @@ fn a_client_that_asks_for_the_health_path_and_takes_no_answer_harms_no_hook() {
 }
 
 #[test]
-fn at_the_limit_of_connections_the_longest_silent_one_makes_room() {
-    let server = TestServer::start(config().max_connections(4), |_, _| Ok("fine".into()));
-    let connected = Instant::now();
-    let mut silent = server.client();
-    let mut clients: Vec<_> = (0..3).map(|_| server.client()).collect();
-    // One that has only just connected is about to send, and is spared.
-    until("the silent one has been there for a while", || {
-        for client in &mut clients {
-            client.send(get("/"));
-            assert_eq!(client.reply().status, 200);
-        }
-        connected.elapsed() > Duration::from_millis(200)
-    });
-    // It never sent anything, so it goes before those that did.
-    assert_eq!(server.request(get("/")).text(), "fine");
-    silent.assert_closed();
-    for client in &mut clients {
-        client.send(get("/"));
-        assert_eq!(client.reply().text(), "fine");
-    }
-}
-
-#[test]
 fn a_stream_in_progress_is_no_idle_connection() {
     let (test, passage) = gate();
     let server = TestServer::start(config().max_connections(2), move |_, request| {
@@ -199,4 +176,32 @@ fn connections_that_never_sent_a_whole_head_make_room_for_others() {
         client.send("G");
     }
     assert_eq!(server.request(get("/")).status, 200);
+}
+
+#[test]
+fn queued_requests_hold_a_limited_amount_of_memory_and_the_rest_is_told_503() {
+    let (test, passage) = gate();
+    let server = TestServer::start(config().max_workers(1), move |_, _| {
+        passage.pass();
+        Ok("done".into())
+    });
+    let request = format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "a".repeat(31_000));
+    let mut first = server.client();
+    first.send(&request);
+    test.wait_for(1);
+    // Each holds its head and the buffer that it came in: 32 MB are full long before the last one comes.
+    let mut clients: Vec<_> = (0..800).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(&request);
+    }
+    let mut last = clients.pop().unwrap();
+    let reply = last.reply();
+    assert_eq!((reply.status, reply.text()), (503, "too many requests wait\n"));
+    last.assert_closed();
+    test.let_go(800);
+    assert_eq!(first.reply().text(), "done");
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.reply().status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
+    assert!(served > 300, "only {served} of 800 were queued");
 }

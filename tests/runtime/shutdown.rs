@@ -1,6 +1,6 @@
-use fc_runtime::{Context, Error, Function, Request, Response, Server};
+use fc_runtime::{Error, Server};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{TestServer, config, gate, get, post, until};
 
 #[test]
@@ -122,33 +122,26 @@ fn an_address_that_is_taken_is_an_error_that_names_it() {
     assert!(error.to_string().contains(&server.address.to_string()), "{error}");
 }
 
-/// Builds itself when it is let go.
-struct Slow;
-
-impl Function for Slow {
-    fn initialize(_: &Context) -> anyhow::Result<Self> {
-        unreachable!("the server has its own initializer")
-    }
-
-    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
-        Ok("fine".into())
-    }
-}
-
 #[test]
-fn a_hook_in_flight_is_answered_however_long_half_requests_are_waited_for() {
+fn the_health_path_says_503_while_the_server_stops() {
     let (test, passage) = gate();
-    let mut server = TestServer::start_function(config(), move |_| {
+    let mut server = TestServer::start(config().health_path("/health"), move |_, _| {
         passage.pass();
-        Ok(Slow)
+        Ok("done".into())
     });
-    let mut client = server.client();
-    client.send("POST /initialize HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+    let (mut held, mut probe) = (server.client(), server.client());
+    held.send(get("/"));
     test.wait_for(1);
+    probe.send("GET /health HTTP/1.1\r\nHo");
+    // Its first bytes are read once a later request has been served.
+    assert_eq!(server.request(get("/health")).status, 200);
     server.stopper.stop();
-    let began = Instant::now();
-    until("half a request would have been cut", || began.elapsed() > Duration::from_secs(7));
+    until("the listener is closed", || TcpStream::connect(server.address).is_err());
+    probe.send("st: h\r\n\r\n");
+    let reply = probe.reply();
+    assert_eq!((reply.status, reply.text()), (503, "stopping\n"));
+    probe.assert_closed();
     test.let_go(1);
-    assert_eq!(client.reply().status, 200);
+    assert_eq!(held.reply().text(), "done");
     server.join().unwrap();
 }

@@ -2,17 +2,17 @@
 //! requests; whoever holds a connection is told of an edge that came meanwhile. The deadline is a
 //! timer descriptor in the same set, so that no wait needs a timeout of its own.
 
-use super::{Key, Signal};
-use crate::net::socket::Link;
+use super::{Key, Selector, Signal};
+use crate::net::socket::Socket;
+use crate::sync::{Arc, OnceLock};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 use std::io;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const LISTENER: u64 = u64::MAX;
@@ -20,71 +20,61 @@ const STOP: u64 = u64::MAX - 1;
 const TIMER: u64 = u64::MAX - 2;
 const CLOSE: u64 = u64::MAX - 3;
 
-pub(super) struct Selector {
+pub(crate) struct Epoll {
     epoll: OwnedFd,
-    /// Made with the first deadline or the second connection: a start has neither, and when
-    /// descriptors run out it is too late.
+    /// Made with the first deadline or the second connection: a start has neither, and when descriptors run
+    /// out it is too late.
     timer: OnceLock<OwnedFd>,
     close: OnceLock<OwnedFd>,
 }
 
-impl Selector {
-    pub fn new() -> io::Result<Selector> {
+impl Selector for Epoll {
+    fn new() -> io::Result<Epoll> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Selector { epoll, timer: OnceLock::new(), close: OnceLock::new() })
+        Ok(Epoll { epoll, timer: OnceLock::new(), close: OnceLock::new() })
     }
 
-    pub fn add_connection(&self, link: &Arc<Link>, key: Key) -> io::Result<()> {
+    fn add_connection(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::add(&self.epoll, link.socket(), EventData::new_u64(key.token()), flags)?)
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(key.token()), flags)?)
     }
 
     /// An edge needs no arming.
-    pub fn arm_connection(&self, _: &Arc<Link>, _: Key) {}
+    fn arm_connection(&self, _: &Arc<Socket>, _: Key) {}
 
     /// A socket leaves the set with its last descriptor.
-    pub fn forget_connection(&self, _: Key) {}
+    fn forget_connection(&self, _: Key) {}
 
-    pub fn forget_listener(&self) {}
-
-    /// Puts a connection that has more to do at the end of the line: a socket that can be written
-    /// to is reported at once.
-    pub fn requeue(&self, link: &Arc<Link>, key: Key) -> io::Result<()> {
+    /// A socket that can be written to is reported at once, at the end of the line.
+    fn requeue(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::modify(&self.epoll, link.socket(), EventData::new_u64(key.token()), flags)?)
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key.token()), flags)?)
     }
 
-    /// One-shot: whoever is told accepts, and arms it again.
-    pub fn add_listener(&self, listener: impl AsFd) -> io::Result<()> {
+    fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::ONESHOT;
         Ok(epoll::add(&self.epoll, listener, EventData::new_u64(LISTENER), flags)?)
     }
 
-    pub fn arm_listener(&self, listener: impl AsFd) -> io::Result<()> {
+    fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::ONESHOT;
         Ok(epoll::modify(&self.epoll, listener, EventData::new_u64(LISTENER), flags)?)
     }
 
-    pub fn add_stop(&self, socket: impl AsFd) -> io::Result<()> {
+    /// It leaves the set with its descriptor.
+    fn forget_listener(&self) {}
+
+    fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::ONESHOT;
-        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(STOP), flags)?)
+        Ok(epoll::add(&self.epoll, pipe, EventData::new_u64(STOP), flags)?)
     }
 
-    /// Makes the timer if there is none. The caller holds the table's lock: only one is ever made.
-    pub fn make_timer(&self) -> io::Result<&OwnedFd> {
-        if let Some(timer) = self.timer.get() {
-            return Ok(timer);
-        }
-        let timer =
-            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        let events = EventFlags::IN | EventFlags::ET;
-        epoll::add(&self.epoll, &timer, EventData::new_u64(TIMER), events)?;
-        Ok(self.timer.get_or_init(|| timer))
+    fn prepare_timer(&self) -> io::Result<()> {
+        self.timer().map(drop)
     }
 
-    /// Has `Signal::Timer` reported once, after `delay`; replaces what was set before.
-    pub fn set_timer(&self, delay: Duration) -> io::Result<()> {
-        let timer = self.make_timer()?;
+    fn set_timer(&self, delay: Duration) -> io::Result<()> {
+        let timer = self.timer()?;
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
         // Zero would switch it off.
         let delay = delay.max(Duration::from_nanos(1));
@@ -94,16 +84,14 @@ impl Selector {
         Ok(())
     }
 
-    /// Has `Signal::Closed` reported to everyone who waits, from now on.
-    pub fn close(&self) -> io::Result<()> {
+    fn close(&self) -> io::Result<()> {
         let event = eventfd(1, EventfdFlags::CLOEXEC)?;
         epoll::add(&self.epoll, &event, EventData::new_u64(CLOSE), EventFlags::IN)?;
         self.close.get_or_init(|| event);
         Ok(())
     }
 
-    /// Blocks until something is ready.
-    pub fn wait(&self) -> io::Result<Signal> {
+    fn wait(&self) -> io::Result<Signal> {
         // One event at a time: a second one would be stuck behind the first one's work.
         let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
         loop {
@@ -126,5 +114,19 @@ impl Selector {
                 },
             });
         }
+    }
+}
+
+impl Epoll {
+    /// Makes the timer if there is none. The caller holds the table's lock: only one is ever made.
+    fn timer(&self) -> io::Result<&OwnedFd> {
+        if let Some(timer) = self.timer.get() {
+            return Ok(timer);
+        }
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        let events = EventFlags::IN | EventFlags::ET;
+        epoll::add(&self.epoll, &timer, EventData::new_u64(TIMER), events)?;
+        Ok(self.timer.get_or_init(|| timer))
     }
 }

@@ -1,20 +1,20 @@
-//! Systems without epoll: poll over everything that is armed, by one waiting worker after the
-//! other. The simplest thing that is right; authors develop on such systems, nobody serves on them.
+//! Systems without epoll: poll over everything that is armed, by one waiting worker after the other. The
+//! simplest thing that is right; authors develop on such systems, nobody serves on them.
 
-use super::{Key, Signal};
-use crate::net::socket::Link;
+use super::{Key, Selector, Signal};
+use crate::net::socket::Socket;
+use crate::sync::{Arc, Mutex};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub(super) struct Selector {
-    /// Whoever holds it polls; the others wait for it.
-    turn: Mutex<PipeReader>,
+pub(crate) struct Poll {
+    /// Whoever holds it polls, and hears of what is armed meanwhile; the others wait for it.
+    poller: Mutex<PipeReader>,
     /// Wakes whoever polls, so that it polls what has been armed meanwhile.
     wake: PipeWriter,
     armed: Mutex<Armed>,
@@ -22,7 +22,7 @@ pub(super) struct Selector {
 
 #[derive(Default)]
 struct Armed {
-    connections: BTreeMap<u64, Arc<Link>>,
+    connections: BTreeMap<u64, Arc<Socket>>,
     /// Those that are due without anything having arrived.
     due: VecDeque<Key>,
     listener: Option<OwnedFd>,
@@ -34,35 +34,35 @@ struct Armed {
     closed: bool,
 }
 
-impl Selector {
-    pub fn new() -> io::Result<Selector> {
+impl Selector for Poll {
+    fn new() -> io::Result<Poll> {
         let (reader, wake) = io::pipe()?;
         rustix::io::ioctl_fionbio(&reader, true)?;
         rustix::io::ioctl_fionbio(&wake, true)?;
-        Ok(Selector { turn: Mutex::new(reader), wake, armed: Mutex::default() })
+        Ok(Poll { poller: Mutex::new(reader), wake, armed: Mutex::default() })
     }
 
-    pub fn add_connection(&self, link: &Arc<Link>, key: Key) -> io::Result<()> {
-        self.arm_connection(link, key);
+    fn add_connection(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()> {
+        self.arm_connection(socket, key);
         Ok(())
     }
 
     /// A connection is reported once; then it has to be armed again.
-    pub fn arm_connection(&self, link: &Arc<Link>, key: Key) {
-        self.change(|armed| armed.connections.insert(key.token(), link.clone()));
+    fn arm_connection(&self, socket: &Arc<Socket>, key: Key) {
+        self.change(|armed| armed.connections.insert(key.token(), socket.clone()));
     }
 
-    pub fn forget_connection(&self, key: Key) {
+    fn forget_connection(&self, key: Key) {
         self.change(|armed| armed.connections.remove(&key.token()));
     }
 
-    pub fn requeue(&self, _: &Arc<Link>, key: Key) -> io::Result<()> {
+    fn requeue(&self, _: &Arc<Socket>, key: Key) -> io::Result<()> {
         self.change(|armed| armed.due.push_back(key));
         Ok(())
     }
 
-    pub fn add_listener(&self, listener: impl AsFd) -> io::Result<()> {
-        let listener = listener.as_fd().try_clone_to_owned()?;
+    fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
+        let listener = listener.try_clone_to_owned()?;
         self.change(|armed| {
             armed.listener = Some(listener);
             armed.listener_is_armed = true;
@@ -70,39 +70,39 @@ impl Selector {
         Ok(())
     }
 
-    pub fn arm_listener(&self, _: impl AsFd) -> io::Result<()> {
+    fn arm_listener(&self, _: BorrowedFd<'_>) -> io::Result<()> {
         self.change(|armed| armed.listener_is_armed = true);
         Ok(())
     }
 
     /// Gives the copy of the listener up, so that closing it closes it.
-    pub fn forget_listener(&self) {
+    fn forget_listener(&self) {
         self.change(|armed| armed.listener = None);
     }
 
-    pub fn add_stop(&self, pipe: impl AsFd) -> io::Result<()> {
-        let pipe = pipe.as_fd().try_clone_to_owned()?;
+    fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
+        let pipe = pipe.try_clone_to_owned()?;
         self.change(|armed| armed.stop = Some(pipe));
         Ok(())
     }
 
     /// There is nothing to make: a poll has its own timeout.
-    pub fn make_timer(&self) -> io::Result<()> {
+    fn prepare_timer(&self) -> io::Result<()> {
         Ok(())
     }
 
-    pub fn set_timer(&self, delay: Duration) -> io::Result<()> {
+    fn set_timer(&self, delay: Duration) -> io::Result<()> {
         self.change(|armed| armed.timer = Instant::now().checked_add(delay));
         Ok(())
     }
 
-    pub fn close(&self) -> io::Result<()> {
+    fn close(&self) -> io::Result<()> {
         self.change(|armed| armed.closed = true);
         Ok(())
     }
 
-    pub fn wait(&self) -> io::Result<Signal> {
-        let mut reader = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wait(&self) -> io::Result<Signal> {
+        let mut reader = self.poller.lock();
         loop {
             // Emptied before what is armed is looked at: what is armed later wakes the poll.
             while matches!(reader.read(&mut [0; 64]), Ok(count) if count > 0) {}
@@ -111,9 +111,11 @@ impl Selector {
             }
         }
     }
+}
 
+impl Poll {
     fn poll_once(&self, reader: &PipeReader) -> io::Result<Option<Signal>> {
-        let mut armed = self.lock();
+        let mut armed = self.armed.lock();
         if armed.closed {
             return Ok(Some(Signal::Closed));
         }
@@ -125,27 +127,28 @@ impl Selector {
             (false, _) => Some(Duration::ZERO),
             (true, timer) => timer.map(|timer| timer.saturating_duration_since(Instant::now())),
         };
-        let links: Vec<_> = armed.connections.iter().map(|(token, link)| (*token, link.clone())).collect();
+        let sockets: Vec<_> =
+            armed.connections.iter().map(|(token, socket)| (*token, socket.clone())).collect();
         let last = armed.last;
         let listener = armed.listener.as_ref().filter(|_| armed.listener_is_armed);
         let others = [listener, armed.stop.as_ref()].map(|fd| fd.map(|fd| fd.as_fd().try_clone_to_owned()));
         drop(armed);
         let [listener, stop] = others.map(Option::transpose);
         let (listener, stop) = (listener?, stop?);
-        let ready = poll_all(reader, listener.as_ref(), stop.as_ref(), &links, timeout)?;
-        Ok(self.report(&ready, &links, last))
+        let ready = poll_all(reader, listener.as_ref(), stop.as_ref(), &sockets, timeout)?;
+        Ok(self.report(&ready, &sockets, last))
     }
 
     /// The first thing that is ready, connections in turn.
-    fn report(&self, ready: &Polled, links: &[(u64, Arc<Link>)], last: u64) -> Option<Signal> {
-        let mut armed = self.lock();
+    fn report(&self, ready: &Polled, sockets: &[(u64, Arc<Socket>)], last: u64) -> Option<Signal> {
+        let mut armed = self.armed.lock();
         if ready.stop {
             armed.stop = None;
             return Some(Signal::Stop);
         }
-        let next = ready.links.iter().copied().filter(|&at| links[at].0 > last).min();
-        if let Some(at) = next.or_else(|| ready.links.iter().copied().min()) {
-            let token = links[at].0;
+        let next = ready.sockets.iter().copied().filter(|&at| sockets[at].0 > last).min();
+        if let Some(at) = next.or_else(|| ready.sockets.iter().copied().min()) {
+            let token = sockets[at].0;
             armed.last = token;
             armed.connections.remove(&token);
             return Some(Signal::Connection { key: Key::of_token(token), hang_up: false });
@@ -160,12 +163,8 @@ impl Selector {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Armed) -> T) {
-        change(&mut self.lock());
+        change(&mut self.armed.lock());
         let _ = (&self.wake).write(&[0]); // a full pipe wakes as well
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Armed> {
-        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,21 +172,21 @@ impl Selector {
 struct Polled {
     listener: bool,
     stop: bool,
-    links: Vec<usize>,
+    sockets: Vec<usize>,
 }
 
 fn poll_all(
     reader: &PipeReader,
     listener: Option<&OwnedFd>,
     stop: Option<&OwnedFd>,
-    links: &[(u64, Arc<Link>)],
+    sockets: &[(u64, Arc<Socket>)],
     timeout: Option<Duration>,
 ) -> io::Result<Polled> {
     let mut polled = vec![PollFd::new(reader, PollFlags::IN)];
     polled.extend(listener.map(|fd| PollFd::new(fd, PollFlags::IN)));
     polled.extend(stop.map(|fd| PollFd::new(fd, PollFlags::IN)));
     let first = polled.len();
-    polled.extend(links.iter().map(|(_, link)| PollFd::new(link.socket(), PollFlags::IN)));
+    polled.extend(sockets.iter().map(|(_, socket)| PollFd::new(&**socket, PollFlags::IN)));
     let timeout =
         timeout.map(|time| Timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ });
     match poll(&mut polled, timeout.as_ref()) {
@@ -199,6 +198,6 @@ fn poll_all(
     Ok(Polled {
         listener: has_listener && is_ready(1),
         stop: stop.is_some() && is_ready(1 + usize::from(has_listener)),
-        links: (0..links.len()).filter(|at| is_ready(first + at)).collect(),
+        sockets: (0..sockets.len()).filter(|at| is_ready(first + at)).collect(),
     })
 }

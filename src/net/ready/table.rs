@@ -1,66 +1,98 @@
-//! Who is in the set, who is held by a worker, and whose time is up when.
+//! Who is parked, who is held by a worker, and whose time is up when. Nobody waits in here.
 
-use super::Key;
+use super::{Key, Parked};
 use crate::clock::Moment;
-use crate::net::socket::Link;
-use crate::serve::connection::Connection;
+use crate::net::socket::Socket;
+use crate::sync::Arc;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::mem;
 
-#[derive(Default)]
-pub(super) struct Table {
-    pub slots: Vec<Slot>,
-    pub free: Vec<u32>,
+pub(super) struct Table<C> {
+    slots: Vec<Slot<C>>,
+    free: Vec<u32>,
     pub open: usize,
-    /// Bytes that parked connections hold of requests which are not complete.
+    /// Memory that parked connections occupy.
     pub held_bytes: usize,
     pub deadlines: BTreeSet<(Moment, Key)>,
     /// When accept is to be tried again after it failed.
     pub accept_again: Option<Moment>,
     /// What the timer is set to, and when it was set.
-    pub armed: Option<(Moment, Moment)>,
-    pub stopping: bool,
+    pub timer: Option<(Moment, Moment)>,
+    pub is_emptying: bool,
 }
 
-pub(super) struct Slot {
-    pub generation: u32,
-    pub link: Option<Arc<Link>>,
-    pub place: Place,
+struct Slot<C> {
+    generation: u32,
+    taken: Option<(Arc<Socket>, Place<C>)>,
 }
 
-pub(super) enum Place {
-    Free,
-    Parked(Box<Connection>),
-    /// A worker holds it; whether something arrived since, and whether the peer has hung up.
-    Held {
-        arrived: bool,
-        hang_up: bool,
-    },
+pub(super) enum Place<C> {
+    Parked(Box<C>),
+    /// A worker holds it; what has arrived since it does.
+    Held(Option<Arrival>),
 }
 
-impl Table {
-    pub fn slot(&mut self, key: Key) -> Option<&mut Slot> {
-        self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    hang_up: bool,
+}
+
+impl<C: Parked> Table<C> {
+    pub fn new() -> Table<C> {
+        Table {
+            slots: Vec::new(),
+            free: Vec::new(),
+            open: 0,
+            held_bytes: 0,
+            deadlines: BTreeSet::new(),
+            accept_again: None,
+            timer: None,
+            is_emptying: false,
+        }
     }
 
-    pub fn park(&mut self, connection: Box<Connection>) {
-        let key = connection.key();
-        self.held_bytes += connection.held_bytes();
-        if let Some(deadline) = connection.deadline() {
+    /// A place for a new connection, which the caller holds.
+    pub fn add(&mut self, socket: Arc<Socket>) -> Key {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, taken: None });
+            self.slots.len() as u32 - 1
+        });
+        let slot = &mut self.slots[index as usize];
+        slot.taken = Some((socket, Place::Held(None)));
+        self.open += 1;
+        Key { index, generation: slot.generation }
+    }
+
+    /// Empties a place for good: its key names nothing any more.
+    pub fn remove(&mut self, key: Key) -> Option<(Place<C>, Arc<Socket>)> {
+        let slot = self.slot(key)?;
+        slot.generation = slot.generation.wrapping_add(1);
+        let (socket, place) = slot.taken.take()?;
+        self.free.push(key.index);
+        self.open -= 1;
+        Some((place, socket))
+    }
+
+    pub fn park(&mut self, connection: Box<C>) {
+        let (key, bytes, deadline) = (connection.key(), connection.held_bytes(), connection.deadline());
+        let Some(place) = self.place(key) else { return };
+        *place = Place::Parked(connection);
+        self.held_bytes += bytes;
+        if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key));
         }
-        if let Some(slot) = self.slot(key) {
-            slot.place = Place::Parked(connection);
-        }
     }
 
-    pub fn take(&mut self, key: Key) -> Option<Box<Connection>> {
-        let place = &mut self.slot(key)?.place;
-        if !matches!(place, Place::Parked(_)) {
-            return None;
-        }
-        let held = Place::Held { arrived: false, hang_up: false };
-        let Place::Parked(connection) = std::mem::replace(place, held) else { return None };
+    /// Takes a parked connection out of its place, for a worker to hold.
+    pub fn take(&mut self, key: Key) -> Option<Box<C>> {
+        let place = self.place(key)?;
+        let connection = match mem::replace(place, Place::Held(None)) {
+            Place::Parked(connection) => connection,
+            held => {
+                *place = held;
+                return None;
+            }
+        };
         self.held_bytes -= connection.held_bytes();
         if let Some(deadline) = connection.deadline() {
             self.deadlines.remove(&(deadline, key));
@@ -68,17 +100,50 @@ impl Table {
         Some(connection)
     }
 
-    /// The peer's end is reported like any other event.
-    pub fn cut(&mut self, key: Key) {
-        if let Some(link) = self.slot(key).and_then(|slot| slot.link.as_ref()) {
-            link.cut();
+    /// Something has arrived: for whoever reports it when the connection is parked, else for the worker that
+    /// holds it.
+    pub fn claim(&mut self, key: Key, hang_up: bool) -> Option<Box<C>> {
+        if let Place::Held(arrival) = self.place(key)? {
+            let hung_up = arrival.is_some_and(|arrival| arrival.hang_up);
+            *arrival = Some(Arrival { hang_up: hang_up || hung_up });
+            return None;
+        }
+        let mut connection = self.take(key)?;
+        connection.arrived(hang_up);
+        Some(connection)
+    }
+
+    /// What has arrived since a worker holds the connection: whether its peer has hung up.
+    pub fn take_arrival(&mut self, key: Key) -> Option<bool> {
+        match self.place(key)? {
+            Place::Held(arrival) => Some(arrival.take()?.hang_up),
+            Place::Parked(_) => None,
         }
     }
 
-    pub fn parked(&self) -> impl Iterator<Item = &Connection> {
-        self.slots.iter().filter_map(|slot| match &slot.place {
-            Place::Parked(connection) => Some(&**connection),
-            Place::Free | Place::Held { .. } => None,
+    /// The peer's end is reported like any other event.
+    pub fn cut(&mut self, key: Key) {
+        if let Some((socket, _)) = self.slot(key).and_then(|slot| slot.taken.as_ref()) {
+            socket.cut();
+        }
+    }
+
+    pub fn parked(&self) -> impl Iterator<Item = &C> {
+        self.slots.iter().filter_map(|slot| match &slot.taken {
+            Some((_, Place::Parked(connection))) => Some(&**connection),
+            _ => None,
         })
+    }
+
+    pub fn sockets(&self) -> impl Iterator<Item = &Arc<Socket>> {
+        self.slots.iter().filter_map(|slot| slot.taken.as_ref()).map(|(socket, _)| socket)
+    }
+
+    fn slot(&mut self, key: Key) -> Option<&mut Slot<C>> {
+        self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
+    }
+
+    fn place(&mut self, key: Key) -> Option<&mut Place<C>> {
+        self.slot(key)?.taken.as_mut().map(|(_, place)| place)
     }
 }

@@ -1,46 +1,53 @@
 use super::*;
-use crossbeam_channel::{Receiver as Events, Sender, unbounded};
-use std::thread::ThreadId;
+use crate::sync::{Receiver, Sender, bounded};
+use crate::threads::watchdog::QUICK_CALLS;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
 
 const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// A pool whose workers report what they do; one that waits does so until it is given an event.
+/// A pool whose workers report when they wait and what they do; one that waits goes on with every event.
 struct Scene {
     pool: Arc<Pool<u32>>,
-    waits: Events<ThreadId>,
-    works: Events<(u32, ThreadId)>,
+    waits: Receiver<ThreadId>,
+    works: Receiver<(u32, ThreadId)>,
     events: Sender<()>,
 }
 
 fn scene() -> Scene {
-    let pool: Arc<Pool<u32>> = Arc::new(Pool::new(Arc::new(Clock::new()), 100));
-    let _ = pool.wanted.set(2); // whatever machine this is
-    let ((wait, waits), (work, works), (events, event)) = (unbounded(), unbounded(), unbounded());
-    let weak = Arc::downgrade(&pool);
-    pool.set_body(move |first, _| {
-        let mut duty = first;
-        while let Some(pool) = weak.upgrade() {
-            match duty {
-                Duty::Wait => {
-                    wait.send(thread::current().id()).unwrap();
-                    let is_over = event.recv().is_err();
-                    pool.left_waiting();
-                    if is_over {
-                        return;
+    scene_with_limit(100)
+}
+
+fn scene_with_limit(limit: usize) -> Scene {
+    let ((wait, waits), (work, works), (events, event)) = (bounded(100), bounded(100), bounded(100));
+    let pool = Arc::new_cyclic(|pool: &crate::sync::Weak<Pool<u32>>| {
+        let weak = pool.clone();
+        Pool::new(Arc::new(Clock::new()), limit, move |first, _: &Seat| {
+            let mut task = first;
+            while let Some(pool) = weak.upgrade() {
+                match task {
+                    Task::Wait => {
+                        let _waiting = pool.waiting();
+                        wait.send(thread::current().id()).unwrap();
+                        if event.recv().is_err() {
+                            return;
+                        }
                     }
+                    Task::Work(number) => work.send((number, thread::current().id())).unwrap(),
+                    Task::Leave => return,
                 }
-                Duty::Work(number) => work.send((number, thread::current().id())).unwrap(),
-                Duty::Leave => return,
+                task = pool.next_task();
             }
-            duty = pool.next_duty();
-        }
+        })
     });
+    let _ = pool.wanted.set(2); // whatever machine this is
     Scene { pool, waits, works, events }
 }
 
 impl Scene {
     fn work(&self, number: u32) -> ThreadId {
-        assert!(self.pool.summon(Duty::Work(number)).is_ok());
+        self.pool.dispatch(number);
         let (done, worker) = self.works.recv_timeout(WATCHDOG).unwrap();
         assert_eq!(done, number);
         worker
@@ -50,9 +57,13 @@ impl Scene {
         self.waits.recv_timeout(WATCHDOG).unwrap()
     }
 
+    fn waiting(&self) -> usize {
+        self.pool.waiting.load(Ordering::SeqCst)
+    }
+
     fn until_spares(&self, count: usize) {
-        let began = std::time::Instant::now();
-        while self.pool.spares.count() != count {
+        let began = Instant::now();
+        while self.pool.spares.idle() != count {
             assert!(began.elapsed() < WATCHDOG, "never {count} spares");
             thread::yield_now();
         }
@@ -60,13 +71,12 @@ impl Scene {
 }
 
 #[test]
-fn cover_has_one_worker_wait_and_no_more() {
+fn one_worker_waits_however_often_that_is_ensured() {
     let scene = scene();
-    scene.pool.cover();
-    scene.pool.cover();
+    scene.pool.ensure_waiting();
+    scene.pool.ensure_waiting();
     scene.next_to_wait();
-    assert_eq!(scene.pool.waiting.load(Ordering::SeqCst), 1);
-    assert_eq!(scene.pool.lock_stamps().len(), 1);
+    assert_eq!((scene.waiting(), scene.pool.seats.taken()), (1, 1));
 }
 
 #[test]
@@ -83,46 +93,77 @@ fn a_worker_that_comes_back_waits_when_too_few_do_and_is_a_spare_when_enough_do(
     // One that waited has something to do: the spare is not needed for it, and it waits again.
     scene.events.send(()).unwrap();
     scene.next_to_wait();
-    assert_eq!(scene.pool.waiting.load(Ordering::SeqCst), 2);
+    assert_eq!(scene.waiting(), 2);
 }
 
 #[test]
-fn close_ends_the_spares() {
+fn close_ends_the_spares_and_whoever_runs_the_first_worker() {
     let scene = scene();
     for number in 1..=3 {
         scene.work(number);
     }
     scene.until_spares(1);
     scene.pool.close();
-    scene.pool.wait_for_threads(2, WATCHDOG);
-    assert_eq!(scene.pool.lock_stamps().len(), 2);
+    scene.pool.wait_for_end(2, WATCHDOG);
+    assert_eq!(scene.pool.seats.taken(), 2);
+    scene.pool.closed.wait();
 }
 
-/// A worker of the test's own, in code that counts as quick.
-fn quick_seat(pool: &Arc<Pool<u32>>) -> Seat {
-    let seat = Seat { stamp: Arc::new(AtomicU64::new(0)) };
-    pool.lock_stamps().push(seat.stamp.clone());
-    pool.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
-    seat
+#[test]
+fn work_over_the_limit_of_workers_is_done_by_the_next_one_that_is_free() {
+    let scene = scene_with_limit(1);
+    let worker = scene.work(1);
+    scene.next_to_wait();
+    scene.pool.dispatch(2);
+    scene.pool.dispatch(3);
+    assert!(scene.works.try_recv().is_err(), "the only worker waits");
+    scene.events.send(()).unwrap();
+    for number in 2..=3 {
+        assert_eq!(scene.works.recv_timeout(WATCHDOG), Ok((number, worker)));
+    }
+    assert_eq!(scene.next_to_wait(), worker);
 }
 
 #[test]
 fn quick_code_that_is_late_is_replaced_by_somebody_who_waits() {
     let scene = scene();
-    let seat = quick_seat(&scene.pool);
-    let stretch = scene.pool.begin(&seat);
+    let seat = scene.pool.seats.take().unwrap();
+    while scene.pool.watchdog.quick_calls() < QUICK_CALLS {
+        drop(scene.pool.watchdog.time(&seat));
+    }
+    let run = scene.pool.time(&seat);
     scene.next_to_wait();
-    scene.pool.end(&seat, stretch);
-    assert_eq!(scene.pool.quick_calls.load(Ordering::SeqCst), 0, "and does not count as quick any more");
+    drop(run);
+    assert_eq!(scene.pool.watchdog.quick_calls(), 0, "and does not count as quick any more");
     scene.pool.close();
 }
 
 #[test]
-fn code_of_unknown_duration_is_covered_before_it_runs() {
+fn code_of_unknown_duration_has_somebody_wait_before_it_runs() {
     let scene = scene();
-    let seat = Seat { stamp: Arc::new(AtomicU64::new(0)) };
-    let stretch = scene.pool.begin(&seat);
-    assert_eq!(scene.pool.waiting.load(Ordering::SeqCst), 1);
+    let seat = scene.pool.seats.take().unwrap();
+    let _run = scene.pool.time(&seat);
+    assert_eq!(scene.waiting(), 1);
     scene.next_to_wait();
-    scene.pool.end(&seat, stretch);
+}
+
+#[test]
+fn code_that_blocks_on_a_peer_has_somebody_wait_and_is_not_late() {
+    let scene = scene();
+    let seat = scene.pool.seats.take().unwrap();
+    let _run = scene.pool.watchdog.time(&seat);
+    scene.pool.will_block(&seat);
+    scene.next_to_wait();
+    assert_eq!(seat.stopwatch().started(), None);
+}
+
+#[test]
+fn a_panic_while_a_worker_waits_ends_its_wait() {
+    let scene = scene();
+    scene.pool.promise_waiting();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let _waiting = scene.pool.waiting();
+        panic!("while it waits");
+    }));
+    assert_eq!((outcome.is_err(), scene.waiting()), (true, 0));
 }

@@ -1,6 +1,6 @@
 //! The fuzz targets' properties, on their corpus and on what a seeded generator makes of it.
 
-#[path = "../../fuzz/properties.rs"]
+#[path = "../fuzz/properties.rs"]
 mod properties;
 
 use std::fs;

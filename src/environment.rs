@@ -1,0 +1,219 @@
+//! The process's environment: this file alone reads it. What a variable is for is said where it is used.
+
+use std::env;
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// The value of a variable. An empty one counts as absent; one that is not UTF-8 is shown with replacement
+/// characters by the error it leads to.
+#[cfg_attr(not(feature = "logger"), allow(dead_code, reason = "the logger reads RUST_LOG"))]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    Variables::of_process().text(name)
+}
+
+/// A variable whose value means nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Invalid {
+    pub variable: &'static str,
+    pub value: String,
+    pub expected: &'static str,
+}
+
+/// Typed values of variables, looked up one by one: a copy of the environment would be a hundred allocations
+/// at a start.
+pub(crate) struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
+
+impl Variables<'static> {
+    pub fn of_process() -> Variables<'static> {
+        Variables(&|name| env::var_os(name))
+    }
+}
+
+impl<'a> Variables<'a> {
+    #[cfg(test)]
+    pub fn of_test(look_up: &'a dyn Fn(&str) -> Option<OsString>) -> Variables<'a> {
+        Variables(look_up)
+    }
+
+    pub fn text(&self, name: &str) -> Option<String> {
+        let value = (self.0)(name)?;
+        (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
+    }
+
+    pub fn port(&self, name: &'static str) -> Result<Option<u16>, Invalid> {
+        self.parsed(name, "a port from 1 to 65535", |value| {
+            u16::try_from(unsigned(value)?).ok().filter(|&port| port > 0)
+        })
+    }
+
+    pub fn number(&self, name: &'static str) -> Result<Option<usize>, Invalid> {
+        self.parsed(name, "a whole number from 1", |value| unsigned(value).filter(|&number| number > 0))
+    }
+
+    /// Without floating point, whose parser and tables are a tenth of the binary.
+    pub fn seconds(&self, name: &'static str) -> Result<Option<Duration>, Invalid> {
+        self.parsed(name, "seconds above 0, such as 25 or 0.5", |value| {
+            let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+            let milliseconds =
+                unsigned(&format!("{fraction:0<3}")).filter(|_| (1..=3).contains(&fraction.len()))?;
+            let timeout = Duration::new(unsigned(whole)? as u64, milliseconds as u32 * 1_000_000);
+            (!timeout.is_zero()).then_some(timeout)
+        })
+    }
+
+    pub fn switch(&self, name: &'static str) -> Result<Option<bool>, Invalid> {
+        self.parsed(name, "on or off", |value| match value {
+            "on" | "true" | "1" | "yes" => Some(true),
+            "off" | "false" | "0" | "no" => Some(false),
+            _ => None,
+        })
+    }
+
+    pub fn path(&self, name: &'static str) -> Result<Option<String>, Invalid> {
+        self.parsed(name, "a path that starts with /", |value| {
+            (value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
+        })
+    }
+
+    fn parsed<T>(
+        &self,
+        variable: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Invalid> {
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        match parse(&value) {
+            Some(parsed) => Ok(Some(parsed)),
+            None => Err(Invalid { variable, value, expected }),
+        }
+    }
+}
+
+/// `parse` alone would take a leading `+`.
+fn unsigned(value: &str) -> Option<usize> {
+    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok()).flatten()
+}
+
+/// What the platform says of the function in the environment, for what a request does not say (contract
+/// section 1).
+#[derive(Default)]
+pub(crate) struct PlatformVariables {
+    pub function_name: Option<String>,
+    pub function_handler: Option<String>,
+    pub function_memory: Option<String>,
+    pub region: Option<String>,
+    pub account_id: Option<String>,
+    pub version_id: Option<String>,
+    pub access_key_id: Option<String>,
+    pub access_key_secret: Option<String>,
+    pub security_token: Option<String>,
+}
+
+impl PlatformVariables {
+    pub fn read() -> PlatformVariables {
+        PlatformVariables::of(&Variables::of_process())
+    }
+
+    fn of(variables: &Variables<'_>) -> PlatformVariables {
+        let text = |name| variables.text(name);
+        PlatformVariables {
+            function_name: text("FC_FUNCTION_NAME"),
+            function_handler: text("FC_FUNCTION_HANDLER"),
+            function_memory: text("FC_FUNCTION_MEMORY_SIZE"),
+            region: text("FC_REGION"),
+            account_id: text("FC_ACCOUNT_ID"),
+            version_id: text("FC_VER_ID").or_else(|| text("FC_FUNCTION_VERSION")),
+            access_key_id: text("ALIBABA_CLOUD_ACCESS_KEY_ID"),
+            access_key_secret: text("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+            security_token: text("ALIBABA_CLOUD_SECURITY_TOKEN"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look_up(variables: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        |name| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into())
+    }
+
+    /// The outcome of reading a variable called X.
+    fn read<T>(
+        value: &'static str,
+        read: impl Fn(&Variables<'_>, &'static str) -> Result<Option<T>, Invalid>,
+    ) -> Result<Option<T>, Invalid> {
+        let look_up = |name: &str| (name == "X").then(|| value.into());
+        read(&Variables::of_test(&look_up), "X")
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_absent() {
+        assert_eq!(read("", |it, name| it.number(name)), Ok(None));
+        assert_eq!(read("", |it, name| it.switch(name)), Ok(None));
+        let look_up = look_up(&[("A", ""), ("B", "b")]);
+        let variables = Variables::of_test(&look_up);
+        assert_eq!((variables.text("A"), variables.text("B")), (None, Some("b".into())));
+    }
+
+    #[test]
+    fn an_error_names_variable_value_and_what_would_be_valid() {
+        let invalid = Invalid { variable: "X", value: "0".into(), expected: "a whole number from 1" };
+        assert_eq!(read("0", |it, name| it.number(name)), Err(invalid));
+    }
+
+    #[test]
+    fn numbers_are_digits_alone() {
+        assert_eq!(read("16", |it, name| it.number(name)), Ok(Some(16)));
+        for value in ["+1", "-1", "1 ", "0x1", "1.0", "auto", "99999999999999999999"] {
+            assert!(read(value, |it, name| it.number(name)).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_from_1_to_65535() {
+        assert_eq!(read("65535", |it, name| it.port(name)), Ok(Some(65535)));
+        for value in ["0", "65536", "+80", "x"] {
+            assert!(read(value, |it, name| it.port(name)).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn seconds_have_at_most_three_decimals() {
+        for (value, milliseconds) in [("25", 25_000), ("0.5", 500), ("0.05", 50), ("1.234", 1234)] {
+            let expected = Duration::from_millis(milliseconds);
+            assert_eq!(read(value, |it, name| it.seconds(name)), Ok(Some(expected)), "{value}");
+        }
+        for value in ["0", "0.0", ".5", "1.", "1.2345", "1,5", "1s", "-1", "+1", "1e3", " 1"] {
+            assert!(read(value, |it, name| it.seconds(name)).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_switch_has_four_words_for_each_side() {
+        for (values, on) in [(["on", "true", "1", "yes"], true), (["off", "false", "0", "no"], false)] {
+            for value in values {
+                assert_eq!(read(value, |it, name| it.switch(name)), Ok(Some(on)), "{value}");
+            }
+        }
+        assert!(read("2", |it, name| it.switch(name)).is_err());
+    }
+
+    #[test]
+    fn a_path_starts_with_a_slash_and_is_ascii() {
+        assert_eq!(read("/a-b", |it, name| it.path(name)), Ok(Some("/a-b".into())));
+        for value in ["a", "/a b", "/\u{e9}"] {
+            assert!(read(value, |it, name| it.path(name)).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_platforms_version_has_two_names() {
+        let version = |variables| {
+            let look_up = look_up(variables);
+            PlatformVariables::of(&Variables::of_test(&look_up)).version_id
+        };
+        assert_eq!(version(&[("FC_FUNCTION_VERSION", "1")]).as_deref(), Some("1"));
+        assert_eq!(version(&[("FC_FUNCTION_VERSION", "1"), ("FC_VER_ID", "2")]).as_deref(), Some("2"));
+    }
+}

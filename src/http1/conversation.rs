@@ -1,0 +1,355 @@
+//! One connection as a conversation: bytes, limits and the time go in, steps come out. No socket, no clock and no
+//! worker is known here.
+//!
+//! ```text
+//!  ──► Head ──────────────────► Collect
+//!      │ │ ▲                     │   │
+//!      │ │ └───────────────┐     │   │
+//!      │ └───► Exchange ◄──┼─────┘   │
+//!      │       │  │  │ └───┤         │
+//!      │       │  │  └──► Discard    │
+//!      │       │  │        │         │
+//!      │       │  └► Over  │         │
+//!      │       ▼           │         │
+//!      └────► Linger ◄─────┴─────────┘
+//! ```
+//!
+//! | state | what happens | step | state |
+//! |---|---|---|---|
+//! | Head | a part of a head | Receive | Head |
+//! | Head | an empty line | Receive | Head |
+//! | Head | a head | Request | Exchange |
+//! | Head | a head without its small body | Receive | Collect |
+//! | Head | nothing for too long | Refuse | Linger |
+//! | Head | something malformed | Refuse | Linger |
+//! | Collect | a part of the body | Receive | Collect |
+//! | Collect | the rest of the body | Request | Exchange |
+//! | Collect | nothing for too long | Refuse | Linger |
+//! | Exchange | Next::Request | Receive | Head |
+//! | Exchange | Next::Discard | Receive | Discard |
+//! | Exchange | Next::Linger | EndSending | Linger |
+//! | Exchange | Next::Close | Close | Over |
+//! | Discard | a part of the body | Receive | Discard |
+//! | Discard | the rest of the body | Receive | Head |
+//! | Discard | something malformed | EndSending | Linger |
+//! | Discard | nothing for too long | Close | Discard |
+//! | Linger | a head | Receive | Linger |
+//! | Linger | nothing for too long | Close | Linger |
+
+use super::body::BodyDecoder;
+use super::buffer::Buffer;
+use super::framing::BodyLength;
+use super::head::{Head, MAX_HEAD, Parsed, Progress};
+use super::incoming::{BodyState, Incoming};
+use super::persistence::{Next, RequestBodyLeft};
+use super::reject::Reject;
+use crate::clock::Moment;
+use std::mem;
+use std::time::Duration;
+
+/// A body up to this size is collected before the request is served, so that a slow one holds no worker.
+const MAX_COLLECTED: u64 = 16 * 1024;
+
+/// How long the next bytes of an unread body, or the peer's close, are waited for (nginx: 5 s).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How long a peer whose connection is about to be closed may go on sending (nginx: 30 s).
+const LINGER_ALL: Duration = Duration::from_secs(30);
+
+const _: () = assert!(MAX_COLLECTED <= MAX_HEAD as u64, "a buffer that holds a head holds a collected body");
+
+/// What a conversation allows its peer.
+pub(crate) struct Limits {
+    pub max_body: u64,
+    /// From a head's first byte to its last.
+    pub head_timeout: Duration,
+    /// From one byte of a body to the next.
+    pub body_timeout: Duration,
+    /// Between requests; `None` for ever.
+    pub idle_timeout: Option<Duration>,
+}
+
+pub(crate) struct Conversation {
+    inbox: Buffer,
+    state: State,
+    /// How far a head that is not complete was looked at.
+    progress: Progress,
+    /// The body of the present request: what is left of it in `Exchange` and `Discard`.
+    body: BodyState,
+    has_served: bool,
+    /// When the connection became idle, or the first byte of the present head came.
+    since: Moment,
+    /// When the last bytes came, or the last response was out.
+    last_progress: Moment,
+}
+
+enum State {
+    /// A request's head, or nothing yet.
+    Head,
+    /// A small body of known length, whose head is kept here meanwhile.
+    Collect {
+        head: Box<Head>,
+        length: usize,
+    },
+    /// The request is being served.
+    Exchange,
+    /// What is left of a body that nobody wants.
+    Discard,
+    /// Everything, until the peer has closed or the time is up: it is to read the last response first.
+    Linger {
+        until: Moment,
+        sending_ended: bool,
+    },
+    Over,
+}
+
+/// What is to be done next.
+pub(crate) enum Step {
+    /// Serve this request, and then [`conclude`](Conversation::conclude) it.
+    Request(Head),
+    /// Tell the peer what it did wrong, and conclude with `Next::Linger`.
+    Refuse(Reject),
+    /// Receive: what has arrived is used up.
+    Receive,
+    /// End the sending, so that the peer learns of the close; receiving goes on.
+    EndSending,
+    /// Close the connection.
+    Close,
+}
+
+/// How long the next bytes are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// `None` for ever.
+    pub until: Option<Moment>,
+    pub then: Overdue,
+}
+
+/// What follows when nothing has come in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Refuse(Reject),
+    Close,
+}
+
+impl Conversation {
+    pub fn new(now: Moment) -> Conversation {
+        Conversation {
+            inbox: Buffer::default(),
+            state: State::Head,
+            progress: Progress::default(),
+            body: BodyState::new(BodyDecoder::none(), false),
+            has_served: false,
+            since: now,
+            last_progress: now,
+        }
+    }
+
+    /// Goes on with what has arrived. `head` is memory for a request's head, and is used again when it comes
+    /// back there.
+    pub fn step(&mut self, limits: &Limits, head: &mut Head) -> Step {
+        match &mut self.state {
+            State::Head => self.look_for_head(limits, head),
+            State::Collect { length, .. } if self.inbox.unread().len() < *length => Step::Receive,
+            State::Collect { head, .. } => {
+                let head = mem::take(&mut **head);
+                self.state = State::Exchange;
+                Step::Request(head)
+            }
+            // Who serves the request concludes it first.
+            State::Exchange => Step::Close,
+            State::Discard => match self.body.decoder.discard(&mut self.inbox) {
+                Ok(true) => {
+                    self.state = State::Head;
+                    self.look_for_head(limits, head)
+                }
+                Ok(false) => Step::Receive,
+                // The response is out: there is nothing left to tell the peer.
+                Err(_) => self.linger(),
+            },
+            State::Linger { sending_ended, .. } => {
+                self.inbox.consume(usize::MAX);
+                if mem::replace(sending_ended, true) { Step::Receive } else { Step::EndSending }
+            }
+            State::Over => Step::Close,
+        }
+    }
+
+    fn look_for_head(&mut self, limits: &Limits, head: &mut Head) -> Step {
+        if self.inbox.is_empty() {
+            return Step::Receive;
+        }
+        match head.parse(self.inbox.unread(), &mut self.progress) {
+            // Old clients send an empty line after a body: the connection stays idle.
+            Ok(Parsed::Nothing(length)) => {
+                self.inbox.consume(length);
+                Step::Receive
+            }
+            Ok(Parsed::Partial) => Step::Receive,
+            Ok(Parsed::Complete(length)) => {
+                self.inbox.consume(length);
+                self.begin_request(limits, head)
+            }
+            Err(reject) => Step::Refuse(reject),
+        }
+    }
+
+    fn begin_request(&mut self, limits: &Limits, head: &mut Head) -> Step {
+        match BodyDecoder::new(head.length, limits.max_body) {
+            Ok(decoder) => self.body = BodyState::new(decoder, head.expects_continue),
+            Err(reject) => return Step::Refuse(reject),
+        }
+        match head.length {
+            BodyLength::Known(length)
+                if length <= MAX_COLLECTED
+                    && !head.expects_continue
+                    && self.inbox.unread().len() < length as usize =>
+            {
+                self.state = State::Collect { head: Box::new(mem::take(head)), length: length as usize };
+                Step::Receive
+            }
+            _ => {
+                self.state = State::Exchange;
+                Step::Request(mem::take(head))
+            }
+        }
+    }
+
+    /// Where the next bytes are received; there is always room.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.inbox.space()
+    }
+
+    /// So many bytes were received into the [`space`](Self::space), at least one. Whether they filled it, so
+    /// that more may be waiting.
+    pub fn received(&mut self, count: usize, now: Moment) -> bool {
+        if self.is_idle() {
+            self.since = now;
+        }
+        self.last_progress = now;
+        self.inbox.fill(count)
+    }
+
+    /// How long the bytes that are needed next are waited for; the same until something happens.
+    pub fn patience(&self, limits: &Limits) -> Patience {
+        let (since, last) = (self.since, self.last_progress);
+        match &self.state {
+            State::Head if self.is_idle() => Patience {
+                until: limits.idle_timeout.map(|timeout| since.plus(timeout)),
+                then: Overdue::Close,
+            },
+            // From its first byte: a peer that sends one now and then does not hold a head up for ever.
+            State::Head => Patience {
+                until: Some(since.plus(limits.head_timeout)),
+                then: Overdue::Refuse(Reject::HeadTimeout),
+            },
+            State::Collect { .. } => Patience {
+                until: Some(last.plus(limits.body_timeout)),
+                then: Overdue::Refuse(Reject::BodyTimeout),
+            },
+            State::Linger { until, .. } => {
+                Patience { until: Some(last.plus(LINGER).min(*until)), then: Overdue::Close }
+            }
+            State::Exchange | State::Discard | State::Over => {
+                Patience { until: Some(last.plus(LINGER)), then: Overdue::Close }
+            }
+        }
+    }
+
+    /// The request was answered, or refused.
+    pub fn conclude(&mut self, next: Next, now: Moment) {
+        self.has_served = true;
+        self.since = now;
+        self.last_progress = now;
+        self.state = match next {
+            Next::Request => State::Head,
+            Next::Discard => State::Discard,
+            Next::Linger(_) => State::Linger { until: now.plus(LINGER_ALL), sending_ended: false },
+            Next::Close(_) => State::Over,
+        };
+    }
+
+    fn linger(&mut self) -> Step {
+        self.state = State::Linger { until: self.last_progress.plus(LINGER_ALL), sending_ended: true };
+        Step::EndSending
+    }
+
+    /// The body of the request that is being served.
+    pub fn incoming(&mut self) -> Incoming<'_> {
+        Incoming { inbox: &mut self.inbox, state: &mut self.body }
+    }
+
+    /// Where more of that body is received.
+    pub fn body_space(&mut self) -> &mut [u8] {
+        if mem::take(&mut self.body.fills_its_room) {
+            self.inbox.widen();
+        }
+        self.inbox.space()
+    }
+
+    /// How much of that body is left, when that is known.
+    pub fn known_body_left(&self) -> Option<u64> {
+        self.body.decoder.known_left()
+    }
+
+    /// What of the request's body has not been read.
+    pub fn request_body_left(&self) -> RequestBodyLeft {
+        match self.body.decoder.known_left() {
+            _ if self.body.decoder.is_done() => RequestBodyLeft::None,
+            _ if self.body.awaits_continue => RequestBodyLeft::NotAskedFor,
+            Some(left) => RequestBodyLeft::Known(left),
+            None => RequestBodyLeft::Unknown,
+        }
+    }
+
+    /// Whether it is between requests, so that closing it loses nothing.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Head) && self.inbox.is_empty()
+    }
+
+    /// Whether nothing, or only the beginning of a head, has ever come.
+    pub fn has_asked_nothing(&self) -> bool {
+        !self.has_served && matches!(self.state, State::Head)
+    }
+
+    /// Whether a request was ever answered on it.
+    pub fn has_served(&self) -> bool {
+        self.has_served
+    }
+
+    /// When it became idle, or began to ask.
+    pub fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// How many bytes have arrived and are not used yet.
+    #[cfg(any(test, fuzzing, feature = "internals"))]
+    pub fn unread(&self) -> usize {
+        self.inbox.unread().len()
+    }
+
+    /// Memory that an unfinished request occupies.
+    pub fn held_bytes(&self) -> usize {
+        let head = if let State::Collect { head, .. } = &self.state { head.allocated() } else { 0 };
+        self.inbox.allocated() + head
+    }
+
+    /// Takes a buffer of somebody else's to work with, unless it has one.
+    pub fn borrow_buffer(&mut self, spare: &mut Option<Buffer>) {
+        if !self.inbox.is_allocated()
+            && let Some(buffer) = spare.take()
+        {
+            self.inbox = buffer;
+        }
+    }
+
+    /// Gives a buffer up that it does not need while it waits.
+    pub fn lend_buffer(&mut self, spare: &mut Option<Buffer>) {
+        if let Some(buffer) = self.inbox.lend_out() {
+            spare.get_or_insert(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The one boundary that a panic does not cross: the author's code, its values' `Drop` included, runs inside
+//! of it, and what goes wrong in there becomes a [`Failure`].
+
+use crate::api::StatusError;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How the author's code failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub cause: Cause,
+    /// Set by an error made for the caller, which may then be told the message.
+    pub status: Option<u16>,
+    /// The message with all its causes, in one line.
+    pub message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Error,
+    Panic,
+    Initialize,
+    /// What it returned cannot be sent.
+    InvalidResponse,
+}
+
+impl Failure {
+    pub fn of(error: &anyhow::Error) -> Failure {
+        let status = error.chain().find_map(|cause| cause.downcast_ref::<StatusError>());
+        let status = status.map(StatusError::status);
+        Failure { cause: Cause::Error, status, message: format!("{error:#}") }
+    }
+
+    pub fn invalid_response(message: String) -> Failure {
+        Failure { cause: Cause::InvalidResponse, status: None, message }
+    }
+
+    /// Of a hook whose thread unwinds by a fault of this crate.
+    pub fn broken_off() -> Failure {
+        Failure { cause: Cause::Panic, status: None, message: "broken off".into() }
+    }
+
+    fn of_panic(payload: Box<dyn Any + Send>) -> Failure {
+        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (_, Some(text)) => text.clone(),
+            _ => "of an unnamed kind".to_owned(),
+        };
+        drop_contained(payload);
+        Failure { cause: Cause::Panic, status: None, message: format!("panic: {message}") }
+    }
+
+    /// The same as a failure of `initialize`. What a caller may be told of a panic does not depend on where
+    /// it happened.
+    pub fn in_initialize(self) -> Failure {
+        let cause = if self.cause == Cause::Panic { Cause::Panic } else { Cause::Initialize };
+        Failure { cause, ..self }
+    }
+}
+
+/// Runs a piece of the author's code; an error or a panic of it becomes a `Failure`.
+pub(crate) fn contain<T>(code: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Failure> {
+    match catch_unwind(AssertUnwindSafe(code)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            let failure = Failure::of(&error);
+            drop_contained(error);
+            Err(failure)
+        }
+        Err(payload) => Err(Failure::of_panic(payload)),
+    }
+}
+
+/// Drops a value of the author's, whose `Drop` may panic too.
+pub(crate) fn drop_contained<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        log::error!("panic while a value was dropped");
+        // A payload that panics in its own Drop would otherwise come back here for ever.
+        std::mem::forget(payload);
+    }
+}
+
+/// Runs its code when the thread unwinds past it: for what is owed to others whatever happens.
+pub(crate) struct OnUnwind<F: FnMut()>(Option<F>);
+
+impl<F: FnMut()> OnUnwind<F> {
+    pub fn new(code: F) -> OnUnwind<F> {
+        OnUnwind(Some(code))
+    }
+
+    /// What was owed is going to be done.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnMut()> Drop for OnUnwind<F> {
+    fn drop(&mut self) {
+        if let Some(code) = &mut self.0 {
+            code();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context as _, anyhow};
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("in a Drop");
+        }
+    }
+
+    fn failure(code: impl FnOnce() -> anyhow::Result<()>) -> Failure {
+        contain(code).unwrap_err()
+    }
+
+    #[test]
+    fn an_errors_message_has_all_its_causes_and_the_status_of_the_one_that_has_one() {
+        let plain = failure(|| Err(anyhow!("row 7").context("database")));
+        assert_eq!(plain, Failure { cause: Cause::Error, status: None, message: "database: row 7".into() });
+        let with_status = failure(|| Err(StatusError::new(409, "taken")).context("order"));
+        assert_eq!((with_status.status, with_status.message.as_str()), (Some(409), "order: taken"));
+    }
+
+    #[test]
+    fn a_panic_is_a_failure_whatever_its_payload() {
+        for (failure, message) in [
+            (failure(|| panic!("text")), "panic: text"),
+            (failure(|| panic!("{}", "formatted")), "panic: formatted"),
+            (failure(|| std::panic::panic_any(7)), "panic: of an unnamed kind"),
+            (failure(|| std::panic::panic_any(PanicsWhenDropped)), "panic: of an unnamed kind"),
+        ] {
+            assert_eq!((failure.cause, failure.message.as_str()), (Cause::Panic, message));
+        }
+    }
+
+    #[test]
+    fn a_value_that_panics_when_dropped_is_discarded() {
+        drop_contained(PanicsWhenDropped);
+    }
+
+    #[test]
+    fn what_is_owed_is_done_by_an_unwinding_thread_and_not_otherwise() {
+        let mut done = 0;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _owed = OnUnwind::new(|| done += 1);
+            panic!("before it was done");
+        }));
+        assert_eq!((outcome.is_err(), done), (true, 1));
+        OnUnwind::new(|| done += 1).disarm();
+        assert_eq!(done, 1);
+    }
+
+    #[test]
+    fn a_failure_in_initialize_says_so_unless_it_is_a_panic() {
+        assert_eq!(failure(|| Err(anyhow!("x"))).in_initialize().cause, Cause::Initialize);
+        assert_eq!(failure(|| panic!("x")).in_initialize().cause, Cause::Panic);
+    }
+}

@@ -1,0 +1,31 @@
+//! A worker's own memory, used again from request to request: what is here allocates nothing in the next one.
+
+use crate::api::Context;
+use crate::date::Date;
+use crate::http1::{Buffer, Head};
+
+pub(super) struct Scratch {
+    pub context: Context,
+    /// Memory for the next request's head.
+    pub head: Head,
+    /// What the next connection without a buffer is lent.
+    pub buffer: Option<Buffer>,
+    /// A response's head, and then the lines of its chunks.
+    pub out: Vec<u8>,
+    /// A piece of a response's body.
+    pub piece: Vec<u8>,
+    pub date: Date,
+}
+
+impl Scratch {
+    pub fn new(context: Context) -> Scratch {
+        Scratch {
+            context,
+            head: Head::default(),
+            buffer: None,
+            out: Vec::new(),
+            piece: Vec::new(),
+            date: Date::new(),
+        }
+    }
+}

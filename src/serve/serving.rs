@@ -1,0 +1,69 @@
+//! Serving as the server sees it: it is made of a socket that listens, it starts, and it is drained.
+
+use crate::api::{Error, ServerConfig};
+use crate::clock::Clock;
+use crate::platform::Lifecycle;
+use crate::serve::drain;
+use crate::serve::engine::Engine;
+use crate::serve::worker::work;
+use crate::sync::Arc;
+use std::io::{self, PipeReader};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+
+/// All that serves one listener. Its clones are the same.
+#[derive(Clone)]
+pub(crate) struct Serving(Arc<Engine>);
+
+impl Serving {
+    /// # Errors
+    /// When the system refuses a descriptor.
+    pub fn new(config: ServerConfig, lifecycle: Lifecycle, listener: TcpListener) -> io::Result<Serving> {
+        Ok(Serving(Engine::new(Arc::new(Clock::new()), config, lifecycle, listener, work)?))
+    }
+
+    /// Serves on threads of its own.
+    ///
+    /// # Errors
+    /// When the listener cannot be watched, or the system gives no thread.
+    pub fn start(&self) -> Result<(), Error> {
+        self.watch_listener()?;
+        self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
+    }
+
+    /// Serves on the calling thread too, until a drain has ended. `on_stop` is called once something can be
+    /// read from `signals`, on a thread that serves: it has another one drain.
+    ///
+    /// # Errors
+    /// When the listener or the signals cannot be watched.
+    pub fn run(
+        &self,
+        signals: &PipeReader,
+        on_stop: impl Fn(Serving) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let added = self.0.ready().add_stop(signals.as_fd());
+        added.map_err(|source| Error::Start { what: "signal handlers", source })?;
+        let engine = Arc::downgrade(&self.0);
+        self.0.set_on_stop(move || {
+            if let Some(engine) = engine.upgrade() {
+                on_stop(Serving(engine));
+            }
+        });
+        self.watch_listener()?;
+        self.0.pool().run_first_worker();
+        Ok(())
+    }
+
+    /// Stops: what is in flight is answered, and `pre_stop` runs.
+    ///
+    /// # Errors
+    /// [`Error::DrainTimeout`] when that took too long.
+    pub fn drain(&self) -> Result<(), Error> {
+        drain::drain(&self.0)
+    }
+
+    fn watch_listener(&self) -> Result<(), Error> {
+        let watched = self.0.acceptor().watch(self.0.ready());
+        watched.map_err(|source| Error::Start { what: "readiness set", source })
+    }
+}

@@ -1,0 +1,403 @@
+//! The path of a request over real sockets, by a clock that the tests move. Nobody waits for real time: the tests are
+//! the worker, and say when the timer fires.
+
+use super::engine::Engine;
+use super::worker::Worker;
+use crate::api::{Context, Request, Response, ServerConfig};
+use crate::clock::Clock;
+use crate::net::listen;
+use crate::platform::{Instance, Lifecycle};
+use crate::sync::{Arc, bounded};
+use crate::threads::{Seat, Task};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// More than the system takes of a response that nobody reads.
+const LARGE: usize = 16 * 1024 * 1024;
+
+/// Answers with the body that it was sent.
+struct Echo;
+
+impl Instance for Echo {
+    fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
+        Ok(match request.path() {
+            "/unread" => "unread".into(),
+            "/large" => vec![b'x'; LARGE].into(),
+            _ => request.read_to_vec()?.into(),
+        })
+    }
+
+    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+struct Scene {
+    clock: Arc<Clock>,
+    engine: Arc<Engine>,
+    address: SocketAddr,
+    seat: Seat,
+}
+
+/// Every limit is shorter than a freeze.
+fn scene() -> Scene {
+    let config = ServerConfig::default().head_timeout(10 * SECOND).body_timeout(10 * SECOND);
+    scene_with(config.write_timeout(10 * SECOND).idle_timeout(Some(20 * SECOND)))
+}
+
+fn scene_with(config: ServerConfig) -> Scene {
+    scene_of(config, || ())
+}
+
+fn scene_of(config: ServerConfig, initialize: impl Fn() + Send + Sync + 'static) -> Scene {
+    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let clock = Arc::new(Clock::for_test());
+    clock.advance(SECOND);
+    let lifecycle = Lifecycle::new(Box::new(move |_| {
+        initialize();
+        Ok(Arc::new(Echo))
+    }));
+    // Workers that the pool makes leave at once.
+    let leave = |engine: &Arc<Engine>, _: &Seat, task| {
+        if let Task::Wait = task {
+            drop(engine.pool().waiting());
+        }
+    };
+    let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();
+    engine.acceptor().watch(engine.ready()).unwrap();
+    let seat = engine.pool().take_seat();
+    Scene { clock, engine, address, seat }
+}
+
+impl Scene {
+    fn worker(&self) -> Worker<'_> {
+        Worker::new(&self.engine, &self.seat)
+    }
+
+    /// A client whose connection is accepted.
+    fn client(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(WATCHDOG)).unwrap();
+        stream.set_write_timeout(Some(WATCHDOG)).unwrap();
+        self.attend();
+        Client { stream }
+    }
+
+    /// A client of which this has been read.
+    fn client_that_sent(&self, bytes: &str) -> Client {
+        let mut client = self.client();
+        client.send(bytes);
+        self.attend();
+        client
+    }
+
+    /// Does the one thing that there is to do.
+    fn attend(&self) {
+        self.worker().attend(self.engine.ready().wait().unwrap());
+    }
+
+    /// Time passes, and the timer fires when it should.
+    fn pass(&self, seconds: u32) {
+        for _ in 0..seconds {
+            self.clock.advance(SECOND);
+            self.fire();
+        }
+    }
+
+    /// The process stands still for so long; then its timer fires, late.
+    fn freeze(&self, seconds: u32) {
+        self.clock.advance(seconds * SECOND);
+        self.fire();
+    }
+
+    fn fire(&self) {
+        while let Some(ready) = self.engine.ready().expire() {
+            self.worker().attend(ready);
+        }
+    }
+
+    fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !condition() {
+            assert!(began.elapsed() < WATCHDOG, "never: {what}");
+            thread::yield_now();
+        }
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+}
+
+impl Client {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Head and body of one response with a known length.
+    fn reply(&mut self) -> (String, Vec<u8>) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let (_, length) = head.split_once("content-length: ").expect("a length");
+        let length = length.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        (head, body)
+    }
+
+    fn status(&mut self) -> u16 {
+        self.reply().0[9..12].parse().unwrap()
+    }
+
+    /// Nothing has arrived, nor the end.
+    fn is_open(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).unwrap();
+        peeked.is_err()
+    }
+
+    fn assert_closed(&mut self) {
+        assert_eq!(self.stream.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+fn post(length: usize, body: &str) -> String {
+    format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+#[test]
+fn a_head_that_is_not_complete_in_time_is_a_408() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+    scene.pass(9);
+    assert!(client.is_open());
+    scene.pass(1);
+    assert_eq!(client.status(), 408);
+    client.assert_closed();
+}
+
+#[test]
+fn a_connection_that_never_sends_is_not_a_slow_head() {
+    let scene = scene_with(ServerConfig::default().head_timeout(10 * SECOND));
+    let mut client = scene.client();
+    scene.pass(3600);
+    client.send(GET);
+    scene.attend();
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn a_half_head_survives_a_freeze() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+    scene.pass(9);
+    scene.freeze(3600);
+    assert!(client.is_open());
+    client.send("st: h\r\n\r\n");
+    scene.attend();
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn a_half_head_survives_freezes_that_are_shorter_than_its_limit() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+    for _ in 0..10 {
+        scene.freeze(4);
+    }
+    client.send("st: h\r\n\r\n");
+    scene.attend();
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn what_came_while_the_timer_was_about_to_fire_counts() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+    client.send("st: h\r\n\r\n");
+    scene.pass(10);
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn a_small_body_that_stalls_is_a_408() {
+    let scene = scene();
+    let mut client = scene.client_that_sent(&post(6, "abc"));
+    scene.pass(9);
+    client.send("d");
+    scene.attend();
+    scene.pass(9);
+    assert!(client.is_open(), "its time counts from its last byte");
+    scene.pass(1);
+    assert_eq!(client.status(), 408);
+}
+
+#[test]
+fn a_small_body_survives_a_freeze() {
+    let scene = scene();
+    let mut client = scene.client_that_sent(&post(6, "abc"));
+    scene.freeze(3600);
+    client.send("def");
+    scene.attend();
+    assert_eq!(client.reply().1, b"abcdef");
+}
+
+#[test]
+fn an_idle_connection_is_closed_when_its_time_is_up_and_survives_a_freeze() {
+    let scene = scene();
+    let mut client = scene.client_that_sent(GET);
+    assert_eq!(client.status(), 200);
+    scene.freeze(3600);
+    scene.pass(19);
+    assert!(client.is_open());
+    scene.pass(1);
+    client.assert_closed();
+}
+
+/// Something that a worker blocks on is going on while `meanwhile` runs, which starts when it waits.
+fn while_a_worker_waits_for_its_peer(scene: &Scene, meanwhile: impl FnOnce()) {
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| scene.attend());
+        scene.until("the worker waits", || scene.engine.waits().slow_peers.waited_for() == 1);
+        meanwhile();
+        serving.join().unwrap();
+    });
+}
+
+#[test]
+fn a_body_that_is_being_read_survives_a_freeze() {
+    let scene = scene();
+    let mut client = scene.client();
+    client.send(post(100_000, "abc"));
+    while_a_worker_waits_for_its_peer(&scene, || {
+        scene.clock.advance(3600 * SECOND);
+        client.send("x".repeat(99_997));
+    });
+    assert_eq!(client.reply().1.len(), 100_000);
+}
+
+#[test]
+fn a_large_response_survives_a_freeze() {
+    let scene = scene();
+    let mut client = scene.client();
+    client.send(GET.replace("/ ", "/large "));
+    while_a_worker_waits_for_its_peer(&scene, || {
+        scene.clock.advance(3600 * SECOND);
+        assert_eq!(client.reply().1.len(), LARGE);
+    });
+}
+
+#[test]
+fn a_peer_that_goes_on_sending_after_its_last_response_is_closed_after_thirty_seconds() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.status(), 200);
+    client.assert_closed();
+    for _ in 0..30 {
+        assert_eq!(scene.engine.ready().open(), 1);
+        client.send("x");
+        scene.attend();
+        scene.pass(1);
+    }
+    assert_eq!(scene.engine.ready().open(), 0);
+}
+
+#[test]
+fn a_peer_that_never_closes_is_closed_after_two_seconds() {
+    let scene = scene();
+    let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert_eq!(client.status(), 200);
+    scene.pass(1);
+    assert_eq!(scene.engine.ready().open(), 1);
+    scene.pass(1);
+    assert_eq!(scene.engine.ready().open(), 0);
+}
+
+#[test]
+fn an_unread_body_that_does_not_come_ends_the_connection_after_two_seconds() {
+    let scene = scene();
+    let wire = "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n";
+    let mut client = scene.client_that_sent(wire);
+    assert_eq!(client.status(), 200);
+    scene.pass(1);
+    client.send("x");
+    scene.attend();
+    scene.pass(1);
+    assert!(client.is_open(), "counted from its last byte");
+    scene.pass(1);
+    client.assert_closed();
+}
+
+#[test]
+fn at_the_limit_of_connections_the_longest_silent_one_makes_room() {
+    let scene = scene_with(ServerConfig::default().max_connections(4));
+    let mut silent = scene.client();
+    let mut clients: Vec<_> = (0..3).map(|_| scene.client_that_sent(GET)).collect();
+    for client in &mut clients {
+        assert_eq!(client.status(), 200);
+    }
+    // One that has only just connected is about to send, and is spared; then it goes before those that did send.
+    scene.clock.advance(SECOND);
+    let mut newcomer = scene.client();
+    silent.assert_closed();
+    newcomer.send(GET);
+    scene.attend();
+    assert_eq!(newcomer.status(), 200);
+    assert!(clients.iter().all(Client::is_open));
+}
+
+#[test]
+fn of_those_that_have_only_just_come_none_makes_room_before_one_that_was_served() {
+    let scene = scene_with(ServerConfig::default().max_connections(3));
+    let mut served = scene.client_that_sent(GET);
+    assert_eq!(served.status(), 200);
+    let newcomers = [scene.client(), scene.client()];
+    let last = scene.client();
+    served.assert_closed();
+    assert!(newcomers.iter().chain([&last]).all(Client::is_open));
+}
+
+#[test]
+fn a_hook_that_runs_is_in_flight() {
+    let (entered, has_entered) = bounded::<()>(1);
+    let (go_on, may_go_on) = bounded::<()>(1);
+    let scene = scene_of(ServerConfig::default(), move || {
+        entered.send(()).unwrap();
+        may_go_on.recv().unwrap();
+    });
+    let mut client = scene.client();
+    assert!(!scene.engine.is_in_flight());
+    client.send(post(0, "").replace("POST / ", "POST /initialize "));
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| scene.attend());
+        has_entered.recv_timeout(WATCHDOG).unwrap();
+        assert!(scene.engine.is_in_flight() && scene.engine.running() == 0);
+        go_on.send(()).unwrap();
+        serving.join().unwrap();
+    });
+    assert!(!scene.engine.is_in_flight());
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn a_client_that_breaks_off_ends_its_connection() {
+    let scene = scene();
+    let client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+    client.stream.shutdown(Shutdown::Write).unwrap();
+    scene.attend();
+    assert_eq!(scene.engine.ready().open(), 0);
+}

@@ -1,0 +1,121 @@
+//! The workers there are: how many, how many there may be, and when each began the code that it runs.
+
+use crate::clock::Moment;
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering};
+use std::time::Duration;
+
+pub(super) struct Seats {
+    limit: usize,
+    stopwatches: Mutex<Vec<Arc<Stopwatch>>>,
+    vacated: Condvar,
+}
+
+/// A worker's place among them; the worker counts before its thread runs, and until this is dropped.
+pub(crate) struct Seat {
+    seats: Arc<Seats>,
+    stopwatch: Arc<Stopwatch>,
+}
+
+/// When a worker began code that is watched; 0 when it runs none.
+#[derive(Default)]
+pub(super) struct Stopwatch(AtomicU64);
+
+impl Stopwatch {
+    pub fn start(&self, now: Moment) {
+        self.0.store(now.to_nonzero_bits(), Ordering::SeqCst);
+    }
+
+    pub fn stop(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+
+    pub fn started(&self) -> Option<Moment> {
+        match self.0.load(Ordering::SeqCst) {
+            0 => None,
+            bits => Some(Moment::from_bits(bits)),
+        }
+    }
+
+    /// Stops the run that began then; false when that one is over.
+    pub fn stop_run_of(&self, started: Moment) -> bool {
+        let bits = started.to_nonzero_bits();
+        self.0.compare_exchange(bits, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+impl Seats {
+    pub fn new(limit: usize) -> Seats {
+        Seats { limit, stopwatches: Mutex::default(), vacated: Condvar::default() }
+    }
+
+    /// A place for one more worker, unless there are as many as there may be.
+    pub fn take(self: &Arc<Self>) -> Option<Seat> {
+        let mut stopwatches = self.stopwatches.lock();
+        if stopwatches.len() >= self.limit {
+            return None;
+        }
+        let stopwatch = Arc::<Stopwatch>::default();
+        stopwatches.push(stopwatch.clone());
+        Some(Seat { seats: self.clone(), stopwatch })
+    }
+
+    pub fn for_each(&self, look: impl FnMut(&Stopwatch)) {
+        self.stopwatches.lock().iter().map(Arc::as_ref).for_each(look);
+    }
+
+    /// Waits until at most `count` workers are left, for `timeout` at the most.
+    pub fn wait_for_vacancy(&self, count: usize, timeout: Duration) {
+        let stopwatches = self.stopwatches.lock();
+        drop(self.vacated.wait_timeout_while(stopwatches, timeout, |taken| taken.len() > count));
+    }
+
+    #[cfg(test)]
+    pub fn taken(&self) -> usize {
+        self.stopwatches.lock().len()
+    }
+}
+
+impl Seat {
+    pub(super) fn stopwatch(&self) -> &Stopwatch {
+        &self.stopwatch
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.stopwatches.lock().retain(|other| !Arc::ptr_eq(other, &self.stopwatch));
+        self.seats.vacated.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_panic_vacates_the_seat() {
+        let seats = Arc::new(Seats::new(1));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _seat = seats.take().expect("a free one");
+            assert!(seats.take().is_none());
+            panic!("in the worker");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(seats.taken(), 0);
+        assert!(seats.take().is_some());
+    }
+
+    #[test]
+    fn a_run_that_is_over_is_not_stopped_in_the_next_ones_place() {
+        let stopwatch = Stopwatch::default();
+        let (first, second) = (Moment::default(), Moment::default().plus(Duration::from_secs(1)));
+        stopwatch.start(first);
+        let started = stopwatch.started().unwrap();
+        stopwatch.start(second);
+        assert!(!stopwatch.stop_run_of(started));
+        assert_eq!(stopwatch.started(), Some(second));
+        assert!(stopwatch.stop_run_of(second));
+        assert_eq!(stopwatch.started(), None);
+    }
+}

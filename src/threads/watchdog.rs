@@ -1,0 +1,229 @@
+//! Code that has lately been quick runs without somebody waiting in its stead: this notices within about a
+//! millisecond when it is not quick this time. What the code is, and who waits instead, is not known here.
+
+use crate::clock::{Clock, Moment};
+use crate::sync::{Arc, AtomicBool, AtomicU32, OnceLock, Ordering, Thread, park, park_timeout};
+use crate::threads::seats::{Seat, Seats};
+use std::time::Duration;
+
+/// A thread switch and its cache misses cost about 5 µs: below a few of those, waking a spare for a call
+/// costs more than the call.
+const QUICK: Duration = Duration::from_micros(20);
+
+/// So many calls in a row have to be quick before the next one counts as quick.
+pub(super) const QUICK_CALLS: u32 = 16;
+
+/// How often the watchdog looks.
+const TICK: Duration = Duration::from_millis(1);
+
+/// From when on a call is late: well above what is quick, so that a thread that was switched out is not taken
+/// for one.
+const LATE: Duration = Duration::from_micros(100);
+
+/// The watchdog goes to sleep after so many looks at nothing.
+const IDLE_TICKS: u32 = 50;
+
+pub(super) struct Watchdog {
+    clock: Arc<Clock>,
+    /// Calls that were quick, since the last one that was not.
+    quick_calls: AtomicU32,
+    /// Its own thread, once it has one.
+    thread: OnceLock<Thread>,
+    sleeps: AtomicBool,
+}
+
+/// A run of code on a worker, which is timed until this is dropped.
+pub(crate) struct TimedRun<'a> {
+    watchdog: &'a Watchdog,
+    seat: &'a Seat,
+    began: Moment,
+    is_watched: bool,
+}
+
+/// What a look at all workers found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Workers in code that counts as quick and may still be.
+    pub running: usize,
+    /// Those whose code turned out to be late just now.
+    pub late: usize,
+}
+
+impl Watchdog {
+    pub fn new(clock: Arc<Clock>) -> Watchdog {
+        Watchdog {
+            clock,
+            quick_calls: AtomicU32::new(0),
+            thread: OnceLock::new(),
+            sleeps: AtomicBool::new(true),
+        }
+    }
+
+    /// Times a run that begins now. One that counts as quick is watched.
+    pub fn time<'a>(&'a self, seat: &'a Seat) -> TimedRun<'a> {
+        let began = self.clock.elapsed();
+        let is_watched = self.quick_calls.load(Ordering::Relaxed) >= QUICK_CALLS;
+        if is_watched {
+            seat.stopwatch().start(began);
+        }
+        TimedRun { watchdog: self, seat, began, is_watched }
+    }
+
+    /// Has the watchdog look from now on; true when it has no thread yet.
+    pub fn wake(&self) -> bool {
+        if !self.sleeps.swap(false, Ordering::SeqCst) {
+            return false;
+        }
+        match self.thread.get() {
+            Some(thread) => {
+                thread.unpark();
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Its thread is made.
+    pub fn set_thread(&self, thread: Thread) {
+        let _ = self.thread.set(thread); // only who was told that there is none makes one
+    }
+
+    /// There is no thread to be had for it.
+    pub fn could_not_wake(&self) {
+        self.sleeps.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends the wait of its thread, so that it sees that it is over.
+    pub fn unpark(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// The watchdog's thread: looks while quick code runs, and hands on what it found.
+    pub fn watch(&self, seats: &Seats, is_over: impl Fn() -> bool, found: impl Fn(Look)) {
+        let mut idle_ticks = 0;
+        while !is_over() {
+            park_timeout(TICK);
+            let look = self.look(seats);
+            let is_idle = look.running + look.late == 0;
+            if look.late > 0 {
+                found(look);
+            }
+            idle_ticks = if is_idle { idle_ticks + 1 } else { 0 };
+            if idle_ticks >= IDLE_TICKS {
+                idle_ticks = 0;
+                self.sleep(seats, &is_over);
+            }
+        }
+    }
+
+    fn sleep(&self, seats: &Seats, is_over: &impl Fn() -> bool) {
+        self.sleeps.store(true, Ordering::SeqCst);
+        // Whoever began before that has not woken it.
+        seats.for_each(|stopwatch| {
+            if stopwatch.started().is_some() {
+                self.sleeps.store(false, Ordering::SeqCst);
+            }
+        });
+        while self.sleeps.load(Ordering::SeqCst) && !is_over() {
+            park();
+        }
+    }
+
+    pub fn look(&self, seats: &Seats) -> Look {
+        let now = self.clock.elapsed();
+        let mut look = Look { running: 0, late: 0 };
+        seats.for_each(|stopwatch| {
+            let Some(started) = stopwatch.started() else { return };
+            if now.since(started) < LATE {
+                look.running += 1;
+            } else if stopwatch.stop_run_of(started) {
+                look.late += 1;
+            }
+        });
+        look
+    }
+
+    #[cfg(test)]
+    pub fn quick_calls(&self) -> u32 {
+        self.quick_calls.load(Ordering::SeqCst)
+    }
+}
+
+impl TimedRun<'_> {
+    pub fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+}
+
+/// Learns from how long the run took.
+impl Drop for TimedRun<'_> {
+    fn drop(&mut self) {
+        let Watchdog { clock, quick_calls, .. } = self.watchdog;
+        if self.is_watched {
+            self.seat.stopwatch().stop();
+        }
+        if clock.elapsed().since(self.began) > QUICK {
+            quick_calls.store(0, Ordering::Relaxed);
+        } else if !self.is_watched {
+            quick_calls.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene() -> (Arc<Clock>, Watchdog, Arc<Seats>) {
+        let clock = Arc::new(Clock::for_test());
+        clock.advance(LATE); // a run that began at zero would be a nanosecond short
+        (clock.clone(), Watchdog::new(clock), Arc::new(Seats::new(8)))
+    }
+
+    fn run_for(clock: &Clock, watchdog: &Watchdog, seat: &Seat, time: Duration) -> bool {
+        let run = watchdog.time(seat);
+        clock.advance(time);
+        run.is_watched()
+    }
+
+    #[test]
+    fn code_counts_as_quick_after_enough_quick_calls_and_until_one_that_is_not() {
+        let (clock, watchdog, seats) = scene();
+        let seat = seats.take().unwrap();
+        for _ in 0..QUICK_CALLS {
+            assert!(!run_for(&clock, &watchdog, &seat, QUICK));
+        }
+        assert!(run_for(&clock, &watchdog, &seat, QUICK));
+        assert!(run_for(&clock, &watchdog, &seat, QUICK * 2));
+        assert!(!run_for(&clock, &watchdog, &seat, QUICK), "the count begins anew");
+    }
+
+    #[test]
+    fn quick_code_is_late_once_and_then_watched_no_more() {
+        let (clock, watchdog, seats) = scene();
+        watchdog.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
+        let (slow, quick) = (seats.take().unwrap(), seats.take().unwrap());
+        let _slow = watchdog.time(&slow);
+        clock.advance(LATE);
+        let _quick = watchdog.time(&quick);
+        assert_eq!(watchdog.look(&seats), Look { running: 1, late: 1 });
+        assert_eq!(watchdog.look(&seats), Look { running: 1, late: 0 });
+    }
+
+    #[test]
+    fn a_panic_ends_the_run() {
+        let (clock, watchdog, seats) = scene();
+        watchdog.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
+        let seat = seats.take().unwrap();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _run = watchdog.time(&seat);
+            clock.advance(LATE);
+            panic!("in the run");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(watchdog.look(&seats), Look { running: 0, late: 0 });
+        assert_eq!(watchdog.quick_calls(), 0);
+    }
+}
