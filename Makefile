@@ -39,14 +39,18 @@ run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; wit
 	@exec $(TARGET_DIR)/release/fc-local start --initializer --pre-stop -- $(TARGET_DIR)/release/examples/$(FUNCTION)
 endif
 
+# The readiness set of other systems, built on this one; the flag makes another program of every dependency.
+POLL = RUSTFLAGS="--cfg fc_runtime_poll $(RUSTFLAGS)" cargo test --quiet --target-dir $(TARGET_DIR)/poll
+
 test: ## run all tests
+	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
 	cargo test --quiet --workspace --features internals
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check
 	cargo fmt $(DIFFERENTIAL) --check
-	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features internals -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 	$(MAKE) test

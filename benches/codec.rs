@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use fc_runtime::fuzzing::{HeadParser, decode_chunked, encode_chunk, encode_head};
+use fc_runtime::fuzzing::{self, HeadParser};
 
 fn main() {
     divan::main();
@@ -44,7 +44,7 @@ fn decode_chunked(bencher: Bencher, chunk: usize) {
     let bytes = chunked_body(65_536, chunk);
     bencher.counter(BytesCount::of_slice(&bytes)).bench_local(|| {
         let mut data = 0;
-        let length = decode_chunked(black_box(&bytes), &[], |piece| data += piece.len());
+        let length = fuzzing::decode_chunked(black_box(&bytes), &[], |piece| data += piece.len());
         assert_eq!((length, data), (Ok(Some(bytes.len())), 65_536));
     });
 }
@@ -57,10 +57,10 @@ fn encode_response_head(bencher: Bencher, fields: usize) {
         let _ = write!(lines, "x-field-{field}: a value of the usual length\r\n"); // a String takes everything
     }
     let mut out = Vec::new();
-    encode_head(&mut out, lines.as_bytes());
+    fuzzing::encode_head(&mut out, lines.as_bytes());
     bencher.counter(BytesCount::of_slice(&out.clone())).bench_local(|| {
         out.clear();
-        encode_head(&mut out, black_box(lines.as_bytes()));
+        fuzzing::encode_head(&mut out, black_box(lines.as_bytes()));
         out.len()
     });
 }
@@ -73,7 +73,7 @@ fn encode_chunked(bencher: Bencher, chunk: usize) {
     bencher.counter(BytesCount::of_slice(&data)).bench_local(|| {
         out.clear();
         for piece in black_box(&data).chunks(chunk) {
-            encode_chunk(&mut out, piece);
+            fuzzing::encode_chunk(&mut out, piece);
         }
         out.len()
     });

@@ -13,9 +13,11 @@ pub(super) struct Spares<T> {
     inside: Mutex<Inside<T>>,
 }
 
+type Channel<T> = (Sender<Task<T>>, Receiver<Task<T>>);
+
 struct Inside<T> {
     /// Made for the first spare: a start has none.
-    channel: Option<(Sender<Task<T>>, Receiver<Task<T>>)>,
+    channel: Option<Channel<T>>,
     /// Workers at the channel for which no task is on its way. Each task in the channel has one of the
     /// others.
     idle: usize,
