@@ -12,7 +12,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize
 pub(crate) use std::sync::{Arc, MutexGuard, OnceLock};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use std::thread::available_parallelism;
-pub(crate) use std::thread::{Thread, park, park_timeout};
+pub(crate) use std::thread::{Thread, panicking, park, park_timeout};
 
 /// A lock without poison. A poisoned lock tells of a panic between two steps of a change; the changes made
 /// under these locks are single steps, and the author's code, which may panic anywhere, never runs under one.

@@ -10,7 +10,7 @@ mod table;
 
 use crate::clock::{Clock, Moment, STEP};
 use crate::net::socket::Socket;
-use crate::sync::{Arc, Condvar, Mutex};
+use crate::sync::{Arc, Condvar, Mutex, panicking};
 use rustix::fd::BorrowedFd;
 use std::io;
 use std::time::Duration;
@@ -219,6 +219,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         }
     }
 
+    /// What a worker keeps while it holds a connection: should its thread unwind, the connection is forgotten.
+    pub fn holding(&self, key: Key) -> Holding<'_, C, S> {
+        Holding { set: self, key }
+    }
+
     /// Forgets a connection and closes its socket. Returns how many are still open.
     pub fn close(&self, connection: Box<C>) -> usize {
         let mut table = self.table.lock();
@@ -359,6 +364,20 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     pub fn close_set(&self) {
         if let Err(error) = self.selector.close() {
             log::error!("cannot wake the workers: {error}");
+        }
+    }
+}
+
+/// A worker's hold on a connection.
+pub(crate) struct Holding<'a, C: Parked, S: Selector> {
+    set: &'a ReadySet<C, S>,
+    key: Key,
+}
+
+impl<C: Parked, S: Selector> Drop for Holding<'_, C, S> {
+    fn drop(&mut self) {
+        if panicking() {
+            drop(self.set.remove(&mut self.set.table.lock(), self.key));
         }
     }
 }

@@ -11,13 +11,30 @@ use std::time::Duration;
 
 /// What all of a server's waits for peers have in common.
 pub(super) struct Waits {
-    pub clock: Arc<Clock>,
-    pub pool: Arc<Pool<Job>>,
-    pub slow_peers: SlowPeers,
+    clock: Arc<Clock>,
+    pool: Arc<Pool<Job>>,
+    slow_peers: SlowPeers,
     /// How long a peer may send nothing of a body.
-    pub body_timeout: Duration,
+    body_timeout: Duration,
     /// How long a peer may take nothing of a response.
-    pub write_timeout: Duration,
+    write_timeout: Duration,
+}
+
+impl Waits {
+    pub fn new(
+        clock: Arc<Clock>,
+        pool: Arc<Pool<Job>>,
+        body_timeout: Duration,
+        write_timeout: Duration,
+    ) -> Waits {
+        Waits { clock, pool, slow_peers: SlowPeers::default(), body_timeout, write_timeout }
+    }
+
+    /// How many peers are waited for now.
+    #[cfg(test)]
+    pub fn waited_for(&self) -> usize {
+        self.slow_peers.waited_for()
+    }
 }
 
 /// The peer of one request, as the worker that serves it sends and receives.

@@ -5,7 +5,7 @@ use crate::api::{Context, Environment, ServerConfig};
 use crate::clock::Clock;
 use crate::http1::{Head, Limits};
 use crate::log::LifecycleLine;
-use crate::net::{MAX_SLOW_PEERS, ReadySet, SlowPeers};
+use crate::net::{MAX_SLOW_PEERS, ReadySet};
 use crate::platform::{Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::Acceptor;
 use crate::serve::blocking::Waits;
@@ -82,13 +82,7 @@ impl Engine {
             Engine {
                 ready,
                 acceptor: Acceptor::new(clock.clone(), listener, config.max_connections),
-                waits: Waits {
-                    clock: clock.clone(),
-                    pool: pool.clone(),
-                    slow_peers: SlowPeers::default(),
-                    body_timeout: config.body_timeout,
-                    write_timeout: config.write_timeout,
-                },
+                waits: Waits::new(clock.clone(), pool.clone(), config.body_timeout, config.write_timeout),
                 pool,
                 limits: Limits {
                     max_body: config.max_body,

@@ -79,6 +79,7 @@ struct Exchange<'a> {
 /// whoever has read that may call `/pre-stop` and `/initialize` at once, and the platform freezes the process
 /// right after it.
 struct Running<'a> {
+    caller: Caller,
     /// None when `initialize` failed before it.
     invocation: Option<Invocation<'a>>,
     line: Option<LifecycleLine<'a>>,
@@ -120,30 +121,30 @@ impl<'a> Exchange<'a> {
 
     fn invoke(&mut self, kind: CallKind) {
         let mut running = Running {
+            caller: if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient },
             invocation: None,
             _run: self.engine.pool().time(self.seat),
             line: self.engine.lifecycle_line("Invoke", self.context.request_id()),
         };
-        let caller = if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient };
         let invocation = match self.engine.lifecycle().begin(self.context) {
             Ok(invocation) => running.invocation.insert(invocation),
-            Err(failure) => return self.fail(&failure, caller, running),
+            Err(failure) => return self.fail(&failure, running),
         };
         let request = Request { head: self.context.head(), body: RequestBody { source: &mut self.body } };
         match invocation.invoke(self.context, request) {
             Ok(response) => match response.fault() {
-                None => self.respond(response, caller, running),
+                None => self.respond(response, running),
                 Some(fault) => {
                     drop_contained(response);
                     log::error!("invalid response: {fault}");
-                    self.fail(&Failure::invalid_response(fault), caller, running);
+                    self.fail(&Failure::invalid_response(fault), running);
                 }
             },
-            Err(failure) => self.fail(&failure, caller, running),
+            Err(failure) => self.fail(&failure, running),
         }
     }
 
-    fn respond(&mut self, response: Response, caller: Caller, running: Running<'a>) {
+    fn respond(&mut self, response: Response, running: Running<'a>) {
         let (status, fields) = (response.status, response.lines);
         match response.body {
             Body::Bytes(body) => {
@@ -163,14 +164,14 @@ impl<'a> Exchange<'a> {
                         let produce = |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
                             copy(&mut reader, length, out)
                         };
-                        self.stream(status, &fields, framing, (caller, running), produce);
+                        self.stream(status, &fields, framing, running, produce);
                     }
                 }
                 drop_contained(reader);
             }
             Body::Stream(produce) => {
                 self.response_reads_body = true;
-                self.stream(status, &fields, ResponseFraming::Chunked, (caller, running), produce);
+                self.stream(status, &fields, ResponseFraming::Chunked, running, produce);
             }
         }
     }
@@ -182,7 +183,7 @@ impl<'a> Exchange<'a> {
         status: u16,
         fields: &[u8],
         framing: ResponseFraming,
-        (caller, running): (Caller, Running<'a>),
+        running: Running<'a>,
         produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
         self.set_head(status, framing, [fields, self.fc_status(OK)]);
@@ -206,17 +207,18 @@ impl<'a> Exchange<'a> {
                 running.end(Some(&failure.message));
                 self.output.borrow_mut().break_off();
             }
-            Err(failure) => self.fail(&failure, caller, running),
+            Err(failure) => self.fail(&failure, running),
         }
     }
 
     /// Answers an invocation that failed before anything of its response was out.
-    fn fail(&mut self, failure: &Failure, caller: Caller, running: Running<'a>) {
+    fn fail(&mut self, failure: &Failure, running: Running<'a>) {
         self.body.settle();
         if let Some(reject) = self.body.reject() {
             return self.refuse(reject, running);
         }
         log::error!("invocation failed: {}", failure.message);
+        let caller = running.caller;
         running.end(Some(&failure.message));
         self.send_failure(failure, caller, self.fc_status(FAILED));
     }

@@ -190,3 +190,162 @@ pub(super) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Wri
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::net::Socket;
+    use crate::serve::blocking::Waits;
+    use crate::sync::Arc;
+    use crate::threads::Pool;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    /// A response to a peer, which is read when its writer is done.
+    fn with_writer<T>(
+        write: impl FnOnce(&RefCell<ResponseWriter<'_>>),
+        read: impl FnOnce(TcpStream) -> T,
+    ) -> T {
+        let (socket, peer) = Socket::pair();
+        let (clock, socket) = (Arc::new(Clock::for_test()), Arc::new(socket));
+        let pool = Arc::new(Pool::new(clock.clone(), 2, |_, _| ()));
+        let seat = pool.take_seat();
+        let waits = Waits::new(clock, pool, Duration::ZERO, Duration::ZERO);
+        let io = BlockingIo::new(&waits, &socket, &seat, None);
+        let (mut head, mut piece, mut date) = (b"old".to_vec(), b"old".to_vec(), Date::new());
+        write(&RefCell::new(ResponseWriter::new(&io, &mut head, &mut piece, &mut date)));
+        drop(socket);
+        read(peer)
+    }
+
+    /// All that a peer is sent while `write` runs.
+    fn sent(write: impl FnOnce(&RefCell<ResponseWriter<'_>>)) -> String {
+        with_writer(write, |mut peer| {
+            let mut received = String::new();
+            peer.read_to_string(&mut received).unwrap();
+            received
+        })
+    }
+
+    /// The same of a response with that framing, without the date of its head.
+    fn response(framing: ResponseFraming, write: impl FnOnce(&RefCell<ResponseWriter<'_>>)) -> String {
+        let sent = sent(|output| {
+            output.borrow_mut().set_head(200, framing, Announcement::Implied, [b"", b""]);
+            write(output);
+        });
+        let (head, body) = sent.split_once("\r\n\r\n").expect("a head");
+        let lines = head.split("\r\n").filter(|line| !line.starts_with("date: "));
+        format!("{}|{body}", lines.collect::<Vec<_>>().join("|"))
+    }
+
+    #[test]
+    fn a_whole_response_is_its_head_and_its_body() {
+        for length in [0, 5, COPY_LIMIT, COPY_LIMIT + 1] {
+            let body = "x".repeat(length);
+            let response = response(ResponseFraming::Length(length as u64), |output| {
+                output.borrow_mut().send_whole(body.as_bytes()).unwrap();
+                assert!(output.borrow().is_begun());
+            });
+            assert_eq!(response, format!("HTTP/1.1 200 OK|content-length: {length}|{body}"));
+        }
+    }
+
+    #[test]
+    fn what_is_written_goes_out_as_one_chunk_with_each_flush() {
+        let chunks = response(ResponseFraming::Chunked, |output| {
+            let mut sink = BodySink(output);
+            for text in ["one ", "two"] {
+                sink.write_all(text.as_bytes()).unwrap();
+            }
+            assert!(!output.borrow().is_begun(), "it is collected");
+            sink.flush().unwrap();
+            sink.flush().unwrap();
+            sink.write_all(b"!").unwrap();
+            output.borrow_mut().finish().unwrap();
+        });
+        assert_eq!(chunks, "HTTP/1.1 200 OK|transfer-encoding: chunked|7\r\none two\r\n1\r\n!\r\n0\r\n\r\n");
+    }
+
+    #[test]
+    fn a_flush_before_the_first_byte_sends_the_head() {
+        let head = response(ResponseFraming::Chunked, |output| {
+            BodySink(output).flush().unwrap();
+            assert!(output.borrow().is_begun());
+        });
+        assert_eq!(head, "HTTP/1.1 200 OK|transfer-encoding: chunked|");
+    }
+
+    #[test]
+    fn a_large_piece_is_sent_as_it_is_behind_what_is_collected() {
+        let large = "x".repeat(PIECE);
+        let chunks = response(ResponseFraming::Chunked, |output| {
+            let mut sink = BodySink(output);
+            sink.write_all(b"small ").unwrap();
+            sink.write_all(large.as_bytes()).unwrap();
+            output.borrow_mut().finish().unwrap();
+        });
+        let (_, chunks) = chunks.split_once("chunked|").unwrap();
+        assert_eq!(chunks, format!("{:x}\r\nsmall {large}\r\n0\r\n\r\n", PIECE + 6));
+    }
+
+    #[test]
+    fn the_last_piece_of_a_known_length_waits_for_the_end() {
+        let response = response(ResponseFraming::Length(PIECE as u64 * 2), |output| {
+            let mut sink = BodySink(output);
+            sink.write_all("x".repeat(PIECE).as_bytes()).unwrap();
+            assert!(output.borrow().is_begun());
+            sink.write_all("x".repeat(PIECE).as_bytes()).unwrap();
+            assert_eq!(output.borrow().piece.len(), PIECE);
+            output.borrow_mut().finish().unwrap();
+        });
+        assert!(response.ends_with(&"x".repeat(PIECE * 2)));
+    }
+
+    #[test]
+    fn waiting_for_the_request_sends_what_is_collected_and_no_head_alone() {
+        let chunks = response(ResponseFraming::Chunked, |output| {
+            output.borrow_mut().send_before_waiting().unwrap();
+            assert!(!output.borrow().is_begun());
+            BodySink(output).write_all(b"so far").unwrap();
+            output.borrow_mut().send_before_waiting().unwrap();
+            assert!(output.borrow().is_begun());
+        });
+        assert!(chunks.ends_with("|6\r\nso far\r\n"), "{chunks}");
+    }
+
+    #[test]
+    fn after_a_failure_nothing_more_is_sent() {
+        let nothing = sent(|output| {
+            output.borrow().io.socket().cut();
+            output.borrow_mut().set_head(200, ResponseFraming::Length(1), Announcement::Close, [b"", b""]);
+            assert!(output.borrow_mut().send_whole(b"x").is_err() && output.borrow().has_failed());
+            assert!(BodySink(output).write(b"x").is_err() && output.borrow_mut().finish().is_err());
+        });
+        assert_eq!(nothing, "");
+    }
+
+    #[test]
+    fn a_response_that_ends_with_its_connection_is_broken_off_by_a_reset() {
+        let write = |output: &RefCell<ResponseWriter<'_>>| {
+            let mut writer = output.borrow_mut();
+            writer.set_head(200, ResponseFraming::UntilClose, Announcement::Close, [b"", b""]);
+            writer.break_off();
+            assert!(writer.has_failed());
+        };
+        let end = with_writer(write, |mut peer| peer.read(&mut [0]));
+        assert!(end.is_err(), "not an end that could be the body's");
+    }
+
+    #[test]
+    fn a_reader_gives_what_was_announced_and_no_more() {
+        let copied = |text: &str, length| {
+            let mut out = Vec::new();
+            copy(&mut text.as_bytes(), length, &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(copied("0123456789", None).unwrap(), "0123456789");
+        assert_eq!(copied("0123456789", Some(4)).unwrap(), "0123");
+        let error = copied("012", Some(4)).unwrap_err();
+        assert_eq!(error.to_string(), "the body's reader ended after 3 of 4 bytes");
+    }
+}

@@ -272,7 +272,7 @@ fn an_idle_connection_is_closed_when_its_time_is_up_and_survives_a_freeze() {
 fn while_a_worker_waits_for_its_peer(scene: &Scene, meanwhile: impl FnOnce()) {
     thread::scope(|scope| {
         let serving = scope.spawn(|| scene.attend());
-        scene.until("the worker waits", || scene.engine.waits().slow_peers.waited_for() == 1);
+        scene.until("the worker waits", || scene.engine.waits().waited_for() == 1);
         meanwhile();
         serving.join().unwrap();
     });

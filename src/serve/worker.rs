@@ -1,7 +1,7 @@
 //! A worker: waits for what is ready, and does it.
 
 use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, Step, TEXT, encode_head};
-use crate::net::{Parking, Ready};
+use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Admitted};
 use crate::serve::call::Job;
@@ -71,6 +71,7 @@ impl<'a> Worker<'a> {
     /// no more of its stack than that takes.
     #[inline(never)]
     fn serve(&mut self, mut connection: Box<Connection>) {
+        let _holding = self.engine.ready().holding(connection.key());
         connection.conversation.borrow_buffer(&mut self.scratch.buffer);
         for _ in 0..STEPS_PER_WAKE {
             let next = match connection.conversation.step(self.engine.limits(), &mut self.scratch.head) {

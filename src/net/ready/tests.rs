@@ -125,7 +125,7 @@ for_each_selector! {
     everyone_who_waits_is_told_of_the_close
     the_listener_is_reported_once_for_each_time_it_is_armed
     the_stop_is_reported_once
-    an_unwinding_holder_leaves_the_set_usable
+    a_connection_whose_holder_unwinds_is_forgotten
 }
 
 fn what_arrives_is_reported_with_its_connection<S: Selector>() {
@@ -371,16 +371,21 @@ fn the_stop_is_reported_once<S: Selector>() {
     scene.connection();
 }
 
-fn an_unwinding_holder_leaves_the_set_usable<S: Selector>() {
+fn a_connection_whose_holder_unwinds_is_forgotten<S: Selector>() {
     let scene = Scene::<S>::new();
     let mut peer = scene.insert();
     peer.write_all(b"x").unwrap();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let _connection = scene.connection();
+        let connection = scene.connection();
+        let _holding = scene.set.holding(connection.key);
         panic!("while it is held");
     }));
     assert!(outcome.is_err());
+    assert_eq!(scene.set.wait_until_empty(Duration::ZERO), 0);
+    assert!(Scene::<S>::is_closed(&mut peer) || scene.set.open() == 0);
     let mut other = scene.insert();
     other.write_all(b"x").unwrap();
-    scene.connection();
+    let connection = scene.connection();
+    drop(scene.set.holding(connection.key));
+    assert_eq!(scene.set.open(), 1, "who lets go of it in peace keeps it");
 }
