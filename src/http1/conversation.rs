@@ -47,13 +47,15 @@ use crate::clock::Moment;
 use std::mem;
 use std::time::Duration;
 
-/// A body up to this size is collected before the request is served, so that a slow one holds no worker.
+/// A body up to this size is collected before the request is served, so that a slow one holds no worker. Most
+/// events are smaller, and ten thousand connections that wait for one hold no more than their limit.
 const MAX_COLLECTED: u64 = 16 * 1024;
 
-/// How long the next bytes of an unread body, or the peer's close, are waited for (nginx: 5 s).
+/// The next bytes of an unread body, or the peer's close, are waited for so long (nginx: 5 s). A gateway has read
+/// its response by then, and a stop of the server need not wait for longer.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// How long a peer whose connection is about to be closed may go on sending (nginx: 30 s).
+/// A peer whose connection is about to be closed may go on sending for so long (nginx: 30 s).
 const LINGER_ALL: Duration = Duration::from_secs(30);
 
 const _: () = assert!(MAX_COLLECTED <= MAX_HEAD as u64, "a buffer that holds a head holds a collected body");

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::time::Timespec;
 
-/// A collector that is behind for longer than this has stopped.
+/// A collector that is behind for longer than this has stopped: a writer waits for it so long, once.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// What the next ones wait until it goes on.
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What the system writes to a pipe as a whole (pipe(7)).

@@ -21,7 +21,8 @@ pub(crate) type SystemSelector = epoll::Epoll;
 #[cfg(any(not(target_os = "linux"), fc_runtime_poll))]
 pub(crate) type SystemSelector = poll::Poll;
 
-/// Those who look for descriptors give up after so many connections that are about to be served.
+/// Eviction gives up after so many connections that are about to be served: each costs a system call under the
+/// lock, and when so many have something to say, descriptors come back soon.
 const MAX_SPARED: usize = 64;
 
 /// Names a connection; one that is closed is never mistaken for the next one in its place.

@@ -9,10 +9,10 @@ use std::time::Duration;
 /// It stays below the platform's 1,024 threads with everything else that may be there.
 pub(crate) const MAX_SLOW_PEERS: usize = 512;
 
-/// Every peer is given credit for so many bytes, so that one who has only begun does not look slow.
+/// Credit of every peer, so that one who has only begun does not look slow: what a socket has at once.
 const CREDIT: u64 = 64 * 1024;
 
-/// There may be thousands of them.
+/// The log line about cut peers comes so often: there may be thousands of them.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]

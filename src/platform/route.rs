@@ -5,6 +5,7 @@ use crate::api::CallKind;
 use crate::http1::Head;
 use crate::platform::refusal::Refusal;
 
+/// The only field that says what a request is for and that no client can set (contract section 2).
 const CONTROL_PATH: &str = "x-fc-control-path";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

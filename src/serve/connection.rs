@@ -8,8 +8,9 @@ use crate::sync::Arc;
 use std::io;
 use std::time::Duration;
 
-/// A client that has connected so recently is about to send.
-const NEWCOMER: Duration = Duration::from_millis(100);
+/// A client that has connected so recently is about to send: it is spared when descriptors run out, and a stop
+/// waits for it. A few round trips of a gateway in the same region.
+pub(super) const NEWCOMER: Duration = Duration::from_millis(100);
 
 pub(super) struct Connection {
     key: Key,

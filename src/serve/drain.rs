@@ -6,25 +6,25 @@ use crate::http1::Head;
 use crate::log::RequestScope;
 use crate::platform::Hook;
 use crate::serve::call::Job;
+use crate::serve::connection::NEWCOMER;
 use crate::serve::engine::Engine;
 use crate::serve::exchange::run_hook;
 use crate::sync::Arc;
 use crate::threads::run_aside;
 use std::time::Duration;
 
-/// A client that has only just connected is about to send.
-const GRACE: Duration = Duration::from_millis(100);
-
-/// What has not become a request so long after the signal will not be answered any more.
+/// What has not become a request so long after the signal will not be answered any more: half a head holds no
+/// process up until its own limit.
 const INCOMPLETE: Duration = Duration::from_secs(5);
 
-/// When descriptors run out while the listen queue is emptied.
+/// The next look at the listen queue, when descriptors ran out while it was emptied: what is served meanwhile
+/// closes one by one.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 
 /// `pre_stop` has at least so long, however late it is: the platform's default for PreStop.
 const MIN_PRE_STOP: Duration = Duration::from_secs(3);
 
-/// How long workers that are done may take to end.
+/// Workers that are done may take so long to end: they only have to be woken.
 const WORKERS_END: Duration = Duration::from_secs(1);
 
 /// Answers what is in flight, runs `pre_stop` and ends the workers.
@@ -46,7 +46,7 @@ fn answer_and_stop(engine: &Arc<Engine>) -> Result<(), Error> {
         ready.wait_until_empty(ACCEPT_AGAIN);
     }
     let began = clock.now();
-    let grace = GRACE.saturating_sub(began.since(engine.acceptor().last_accepted()));
+    let grace = NEWCOMER.saturating_sub(began.since(engine.acceptor().last_accepted()));
     if !grace.is_zero() {
         ready.wait_until_empty(grace);
         clock.waited(began, grace);

@@ -12,6 +12,7 @@ use crate::threads::{Seat, TimedRun};
 use std::cell::RefCell;
 use std::io;
 
+/// What the platform reads of an invocation's outcome (contract section 3).
 const OK: &[u8] = b"x-fc-status: 200\r\n";
 const FAILED: &[u8] = b"x-fc-status: 404\r\n";
 const JSON: &[u8] = b"content-type: application/json\r\n";

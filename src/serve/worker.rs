@@ -4,7 +4,7 @@ use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, St
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Admitted};
-use crate::serve::call::Job;
+use crate::serve::call::{Call, Job};
 use crate::serve::connection::{Connection, Received};
 use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
@@ -12,7 +12,8 @@ use crate::sync::Arc;
 use crate::threads::{Seat, Task};
 use std::io::IoSlice;
 
-/// So many requests or receives of one connection in a row, then others have their turn.
+/// So many requests or receives of one connection in a row, then others have their turn: a peer that pipelines or
+/// uploads without an end has no worker for itself, and the system call of a turn is a thirtieth of a request's.
 const STEPS_PER_WAKE: usize = 32;
 
 pub(super) struct Worker<'a> {
@@ -32,10 +33,7 @@ pub(super) fn work(engine: &Arc<Engine>, seat: &Seat, first: Task<Job>) {
                 Some(ready) => worker.attend(ready),
             },
             Task::Work(Job::Connection(connection)) => worker.serve(connection),
-            Task::Work(Job::Call(call)) => {
-                let connection = admission::run(engine, seat, &mut worker.scratch, *call);
-                worker.serve(connection);
-            }
+            Task::Work(Job::Call(call)) => worker.resume(*call),
             Task::Leave => return,
         }
         task = engine.pool().next_task();
@@ -65,6 +63,13 @@ impl<'a> Worker<'a> {
         let _waiting = self.engine.pool().waiting();
         let ready = self.engine.ready().wait();
         ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
+    }
+
+    /// Serves a request whose turn it is, and what follows it on its connection.
+    fn resume(&mut self, call: Call) {
+        let _holding = self.engine.ready().holding(call.connection.key());
+        let connection = admission::run(self.engine, self.seat, &mut self.scratch, call);
+        self.serve(connection);
     }
 
     /// Serves what has arrived until nothing more is there. In a frame of its own: a worker that waits touches

@@ -15,6 +15,7 @@ use rustix::time::{
 use std::io;
 use std::time::Duration;
 
+// Tokens that no key has: a set would need four thousand million connections for the last of them.
 const LISTENER: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
 const TIMER: u64 = u64::MAX - 2;
