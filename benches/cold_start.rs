@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use rustix::fs::{Advice, fadvise, fsync};
 
-use harness::chart::{self, Bar};
 use harness::client::{Client, GET, INITIALIZE, INVOKE};
 use harness::cores::Cores;
 use harness::machine;
@@ -48,7 +47,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rounds = options.scale.pick(3, 30, 200);
     let series = measure(&catalogue.present, rounds, |_| Ok(()))?;
     show(&mut report, &catalogue.present, &series, rounds);
-    draw(&catalogue.present, &series)?;
 
     let rounds = options.scale.pick(2, 5, 40);
     let few: Vec<Server> = catalogue.present.iter().filter(|server| is_compiled(server)).cloned().collect();
@@ -207,21 +205,6 @@ fn show_evicted(report: &mut Report, servers: &[Server], all: &[Series]) {
     report.table(&table);
     report
         .note("only the program's own file is dropped; libraries, directories and the disk's own cache stay");
-}
-
-fn draw(servers: &[Server], all: &[Series]) -> Result<(), Box<dyn Error>> {
-    let mut bars: Vec<Bar> = servers
-        .iter()
-        .zip(all)
-        .map(|(server, series)| Bar {
-            label: server.label(),
-            value: series.first_200.median(),
-            role: server.role,
-        })
-        .collect();
-    bars.sort_by(|a, b| a.value.total_cmp(&b.value));
-    let path = report::directory()?.join("cold_start.svg");
-    chart::bars(&path, "Cold start: µs from the spawn to the first 200 (median)", 0, &bars)
 }
 
 /// System calls, in a pass of their own: to the first response, and per request on a keep-alive connection.

@@ -7,20 +7,19 @@ use std::error::Error;
 use std::io;
 use std::time::Instant;
 
-use harness::chart::{self, Line};
 use harness::client::{Client, GET};
 use harness::cores::Cores;
 use harness::options::{Options, Scale};
 use harness::process::Running;
-use harness::report::{self, Report};
+use harness::report::Report;
 use harness::servers::{Build, Catalogue, Role, Server};
 use harness::stats::Sample;
 use harness::table::{Table, column, number};
 
-/// The peers that stand for the others here; all of them in one picture would hide what it is for.
+/// The peers that stand for the others here; all of them would take an hour, and hide what it is for.
 const SHOWN: [&str; 5] = ["C epoll", "fc-runtime", "hyper-current", "actix-web", "may_minihttp"];
 
-/// One chart: what grows, and how one point of it is measured.
+/// One table: what grows, and how one point of it is measured.
 struct Question {
     key: &'static str,
     title: &'static str,
@@ -90,19 +89,14 @@ fn chosen(options: &Options, example: &str, report: &mut Report) -> Vec<Server> 
     catalogue.present.into_iter().filter(wanted).collect()
 }
 
-/// Measures one chart, a process per server, and says in a sentence where each line bends.
-fn answer(
-    report: &mut Report,
-    servers: &[Server],
-    question: &Question,
-    scale: Scale,
-) -> Result<(), Box<dyn Error>> {
+/// Measures one table, a process per server, and says in a sentence where each row bends.
+fn answer(report: &mut Report, servers: &[Server], question: &Question, scale: Scale) -> io::Result<()> {
     let columns =
         question.points.iter().map(|point| column(key(*point), &number(*point as f64, 0), 1)).collect();
     let title = format!("{}: median µs per number of {}", question.title, question.unit);
     let mut table = Table::new(question.key, &title, columns);
     let cores = Cores::of_this_process()?;
-    let (mut lines, mut sentences) = (Vec::new(), Vec::new());
+    let mut sentences = Vec::new();
     for server in servers {
         cores.release(None)?;
         let running = Running::start(server)?;
@@ -119,13 +113,11 @@ fn answer(
         }
         table.row(server, points.iter().map(|point| point.1).collect());
         sentences.push(format!("{}: {}", server.name, bend(&points, question.unit)));
-        lines.push(Line { name: server.label(), points });
     }
     cores.release(None)?;
     report.table(&table);
     report.notes(sentences);
-    let path = report::directory()?.join(format!("growth_{}.svg", question.key));
-    chart::lines(&path, question.title, question.unit, "µs (median)", &lines)
+    Ok(())
 }
 
 /// Column keys are the points themselves.
@@ -133,7 +125,7 @@ fn key(point: usize) -> &'static str {
     Box::leak(point.to_string().into_boxed_str()) // a handful per run
 }
 
-/// Where a line stops being flat: the first point that costs half as much again as the cheapest one before it. How it
+/// Where a row stops being flat: the first point that costs half as much again as the cheapest one before it. How it
 /// goes on from there is the slope between the last two points on the two logarithmic axes: 1 is linear.
 fn bend(points: &[(f64, f64)], unit: &str) -> String {
     let mut cheapest = f64::INFINITY;

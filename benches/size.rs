@@ -7,11 +7,10 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use harness::chart::{self, Bar};
 use harness::client::{Client, GET};
 use harness::options::{Options, Scale};
 use harness::process::Running;
-use harness::report::{self, Report};
+use harness::report::Report;
 use harness::servers::{Catalogue, Role, Server};
 use harness::stats::Sample;
 use harness::table::{Table, column};
@@ -45,7 +44,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     report.notes(catalogue.missing.iter().cloned());
     let all = measure(&mut report, &catalogue.present, options.scale)?;
     show(&mut report, &catalogue.present, &all)?;
-    draw(&catalogue.present, &all)?;
     report.finish()?;
     Ok(())
 }
@@ -116,23 +114,4 @@ fn weigh(server: &Server) -> io::Result<(f64, f64)> {
     encoder.write_all(&binary)?;
     let zip = encoder.finish()?.len() + ZIP_FRAME;
     Ok((binary.len() as f64 / 1024.0, zip as f64 / 1024.0))
-}
-
-fn draw(servers: &[Server], all: &[Memory]) -> Result<(), Box<dyn Error>> {
-    let mut bars: Vec<Bar> = servers
-        .iter()
-        .zip(all)
-        .map(|(server, memory)| Bar {
-            label: server.label(),
-            value: memory.started.median(),
-            role: server.role,
-        })
-        .collect();
-    bars.sort_by(|a, b| a.value.total_cmp(&b.value));
-    chart::bars(
-        &report::directory()?.join("memory.svg"),
-        "Resident memory after the first request, KB",
-        0,
-        &bars,
-    )
 }

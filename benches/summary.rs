@@ -1,6 +1,6 @@
-//! Puts the benchmarks' results together and holds them against what this library claims.
+//! Holds the benchmarks' results against what this library claims.
 //!
-//! `--commit` also makes them the published ones: benches/results.json with its chart, and the README's figures.
+//! `--commit` also publishes them: benches/results.json, its chart, and the README's figures.
 
 use std::env;
 use std::error::Error;
@@ -8,137 +8,104 @@ use std::fs;
 
 use serde_json::{Map, Value};
 
+use harness::chart;
 use harness::report;
-use harness::results::{Results, replace_between_markers};
-use harness::servers::checkout;
+use harness::results::{Results, Rows, replace_between_markers};
+use harness::servers::{Role, checkout};
 
-const RUST_PEERS: [&str; 7] =
-    ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
+const OURS: &str = "fc-runtime";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = report::directory()?;
     let mut all = Map::new();
-    for bench in ["cold_start", "throughput", "size", "growth"] {
+    for bench in ["cold_start", "throughput", "size"] {
         match fs::read_to_string(directory.join(format!("{bench}.json"))) {
-            Ok(text) => all.insert(bench.into(), serde_json::from_str(&text)?),
-            Err(_) => {
-                println!("{bench}: not measured yet");
-                None
-            }
-        };
+            Ok(text) => drop(all.insert(bench.into(), serde_json::from_str(&text)?)),
+            Err(_) => println!("{bench}: not measured yet"),
+        }
     }
-    let value = Value::Object(all);
-    let text = serde_json::to_string_pretty(&value)? + "\n";
-    let results = Results::of(value);
+    let results = Results::of(Value::Object(all));
     println!("What is claimed, and what was measured");
-    claims(&results).iter().for_each(Claim::show);
+    judge_starts_and_memory(&results);
+    [1, 8, 64, 200].into_iter().for_each(|connections| judge_load(&results, connections));
     if env::args().any(|argument| argument == "--commit") {
-        fs::write(checkout().join("benches/results.json"), text)?;
-        fs::copy(directory.join("cold_start.svg"), checkout().join("benches/cold_start.svg"))?;
         publish(&results)?;
     }
     Ok(())
 }
 
-/// Writes the README's figures, or prints them when it has no place for them.
 fn publish(results: &Results) -> Result<(), Box<dyn Error>> {
-    let path = checkout().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap_or_default();
-    match replace_between_markers(&readme, &results.readme()) {
-        Some(text) => fs::write(&path, text)?,
-        None => println!("\nREADME.md has no place for the figures, which are:\n\n{}", results.readme()),
-    }
+    let readme = fs::read_to_string(checkout().join("README.md"))?;
+    let readme = replace_between_markers(&readme, &results.readme())
+        .ok_or("README.md has no place for the figures")?;
+    fs::write(checkout().join("README.md"), readme)?;
+    fs::write(checkout().join("benches/results.json"), results.published())?;
+    fs::write(checkout().join("benches/cold_start.svg"), chart::cold_starts(results))?;
     Ok(())
 }
 
-/// A ratio, and what it must not exceed.
-struct Claim {
-    text: String,
-    ratio: Option<f64>,
-    bound: f64,
+/// Every claim is a quotient that must be small: our time or memory over another's, or another's throughput over ours.
+fn judge(claim: &str, quotient: Option<f64>, bound: f64) {
+    let (verdict, shown) = match quotient {
+        None => ("not measured", String::new()),
+        Some(quotient) if quotient <= bound => ("holds", format!("{quotient:.2}")),
+        Some(quotient) => ("FALLS SHORT", format!("{quotient:.2}")),
+    };
+    println!("  {verdict:<12} {shown:>6} <= {bound:<5.2} {claim}");
 }
 
-impl Claim {
-    fn show(&self) {
-        let (verdict, shown) = match self.ratio {
-            None => ("not measured", String::new()),
-            Some(ratio) if ratio <= self.bound => ("holds", format!("{ratio:.2}")),
-            Some(ratio) => ("FALLS SHORT", format!("{ratio:.2}")),
-        };
-        println!("  {verdict:<12} {shown:>6} <= {:<5.2} {}", self.bound, self.text);
+fn judge_starts_and_memory(results: &Results) {
+    let starts = results.table("cold_start", "cold_start");
+    for (build, bound) in [("glibc", 0.85), ("musl", 0.6)] {
+        judge(&format!("cold start ({build}) to the C limit"), starts.figure(OURS, build, "ratio"), 1.2);
+        let (peer, best) =
+            named(ranked(starts, "first_200", |role, other| role == Role::Peer && other == build).first());
+        let claim = format!("cold start ({build}) to the fastest peer built the same way, {peer}");
+        judge(&claim, quotient(starts.figure(OURS, build, "first_200"), best), bound);
     }
-}
-
-/// Everything as a quotient that must be small: time over time, or the others' throughput over ours.
-fn claims(results: &Results) -> Vec<Claim> {
-    let mut claims = Vec::new();
-    for (build, against_peer) in [("glibc", 0.85), ("musl", 0.6)] {
-        let start = |server| results.figure("cold_start", "cold_start", (server, build), "first_200");
-        let to_limit = results.figure("cold_start", "cold_start", ("fc-runtime", build), "ratio");
-        claims.push(Claim {
-            text: format!("cold start ({build}) to the C limit"),
-            ratio: to_limit,
-            bound: 1.2,
-        });
-        let (peer, best) = least(RUST_PEERS.iter().filter_map(|peer| Some((*peer, start(peer)?))));
-        let ratio = start("fc-runtime").map(|ours| ours / best);
-        claims.push(Claim {
-            text: format!("cold start ({build}) to the fastest peer built the same way, {peer}"),
-            ratio,
-            bound: against_peer,
-        });
-    }
-    for connections in [1, 8, 64, 200] {
-        claims.extend(load_claims(results, connections));
-    }
-    let memory = |server| results.figure("size", "size", (server, "glibc"), "started");
-    let (peer, best) = least(RUST_PEERS.iter().filter_map(|peer| Some((*peer, memory(peer)?))));
-    let ratio = memory("fc-runtime").map(|ours| ours / best);
-    claims.push(Claim { text: format!("resident memory to the smallest peer's, {peer}"), ratio, bound: 1.0 });
-    claims
+    let sizes = results.table("size", "size");
+    let (peer, best) =
+        named(ranked(sizes, "started", |role, build| role == Role::Peer && build == "glibc").first());
+    let claim = format!("resident memory to the smallest peer's, {peer}");
+    judge(&claim, quotient(sizes.figure(OURS, "glibc", "started"), best), 1.0);
 }
 
 /// Throughput is compared by its ratios to one C epoll loop, which were taken round by round.
-fn load_claims(results: &Results, connections: usize) -> Vec<Claim> {
-    let table = format!("keep_alive_{connections}");
-    let figure = |server, column| results.figure("throughput", &table, (server, "glibc"), column);
-    let others = || results.column("throughput", &table, "ratio").into_iter();
-    let peers =
-        others().filter(|(server, ..)| !server.starts_with("fc-runtime") && !server.starts_with("C epoll"));
-    let (peer, slowest) = least(peers.map(|(server, _, ratio)| (server, 1.0 / ratio)));
-    let limit = others().filter(|(server, ..)| server.starts_with("C epoll"));
-    let (limit, least_time) = least(limit.map(|(server, _, ratio)| (server, 1.0 / ratio)));
-    let ours = figure("fc-runtime", "ratio");
-    let at = format!("at {connections} connections");
-    let mut claims = vec![
-        Claim {
-            text: format!("{peer}'s throughput to ours {at}"),
-            ratio: ours.map(|ours| 1.0 / slowest / ours),
-            bound: 1.0,
-        },
-        Claim {
-            text: format!("{limit}'s throughput to ours {at}"),
-            ratio: ours.map(|ours| 1.0 / least_time / ours),
-            bound: 1.0 / 0.95,
-        },
-        Claim {
-            text: format!("one C epoll loop's throughput to ours {at}"),
-            ratio: ours.and_then(|ours| Some(figure("C epoll", "ratio")? / ours)),
-            bound: 1.0 / 0.95,
-        },
-    ];
-    if connections == 64 {
-        let p99 = results.column("throughput", &table, "p99").into_iter();
-        let peers =
-            p99.filter(|(server, ..)| !server.starts_with("fc-runtime") && !server.starts_with("C epoll"));
-        let (peer, best) = least(peers.map(|(server, _, p99)| (server, p99)));
-        let ratio = figure("fc-runtime", "p99").map(|ours| ours / best);
-        claims.push(Claim { text: format!("p99 to the best peer's, {peer}, {at}"), ratio, bound: 1.0 });
+fn judge_load(results: &Results, connections: usize) {
+    let rows = results.table("throughput", &format!("keep_alive_{connections}"));
+    let ours = rows.figure(OURS, "glibc", "ratio");
+    let is_peer = |role, _: &str| matches!(role, Role::Peer | Role::Foreign);
+    let (peer, best) = named(ranked(rows, "ratio", is_peer).last());
+    judge(&format!("{peer}'s throughput to ours at {connections} connections"), quotient(best, ours), 1.0);
+    let (limit, best) = named(ranked(rows, "ratio", |role, _| role == Role::Limit).last());
+    for (limit, best) in [(limit, best), ("one C epoll loop", rows.figure("C epoll", "glibc", "ratio"))] {
+        let claim = format!("{limit}'s throughput to ours at {connections} connections");
+        judge(&claim, quotient(best, ours), 1.0 / 0.95);
     }
-    claims
+    if connections == 64 {
+        let (peer, best) = named(ranked(rows, "p99", is_peer).first());
+        let ours = rows.figure(OURS, "glibc", "p99");
+        judge(
+            &format!("p99 to the best peer's, {peer}, at {connections} connections"),
+            quotient(ours, best),
+            1.0,
+        );
+    }
 }
 
-/// The name with the smallest figure.
-fn least<'a>(figures: impl Iterator<Item = (&'a str, f64)>) -> (&'a str, f64) {
-    figures.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(("nobody", f64::NAN))
+fn quotient(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some(one? / other?)
+}
+
+/// The servers that are `wanted` with their figures, the smallest first.
+fn ranked<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(Role, &str) -> bool) -> Vec<(&'a str, f64)> {
+    let all = rows.column(column).filter(|(server, build, _)| wanted(Role::of(server, build), build));
+    let mut ranked: Vec<_> = all.map(|(server, _, figure)| (server, figure)).collect();
+    ranked.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    ranked
+}
+
+/// A server of that list and its figure, or a name for a list without any.
+fn named<'a>(entry: Option<&(&'a str, f64)>) -> (&'a str, Option<f64>) {
+    entry.map_or(("nobody", None), |(server, figure)| (server, Some(*figure)))
 }

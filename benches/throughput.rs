@@ -8,12 +8,11 @@ use std::error::Error;
 use std::io;
 use std::time::Instant;
 
-use harness::chart::{self, Line};
 use harness::client::{Client, GET};
 use harness::cores::Cores;
 use harness::options::{Options, Scale};
 use harness::process::Running;
-use harness::report::{self, Report};
+use harness::report::Report;
 use harness::servers::{Build, Catalogue, Role, Server};
 use harness::stats::Sample;
 use harness::table::{Table, column};
@@ -106,26 +105,16 @@ fn catalogue(options: &Options, example: &str, report: &mut Report) -> Vec<Serve
     found.present.into_iter().filter(chosen).collect()
 }
 
-fn keep_alive(report: &mut Report, servers: &[Server], scale: Scale) -> Result<(), Box<dyn Error>> {
+fn keep_alive(report: &mut Report, servers: &[Server], scale: Scale) -> io::Result<()> {
     let (rounds, counts) = (scale.pick(1, 1, 5), scale.pick(&CONNECTIONS[2..3], &CONNECTIONS, &CONNECTIONS));
     let servers = servers.iter().filter(|server| scale != Scale::Quick || server.role != Role::Foreign);
     let mut subjects = servers.cloned().map(Subject::start).collect::<io::Result<Vec<_>>>()?;
-    let mut lines: Vec<Line> =
-        subjects.iter().map(|subject| Line { name: subject.server.label(), points: Vec::new() }).collect();
     for &connections in counts {
         let load = Load { connections, seconds: 1, target: "/", body: None };
         run_rounds(report, &mut subjects, &load, rounds)?;
         let title = format!("Keep-alive, {connections} connections, {rounds} rounds of a second");
         show_load(report, &format!("keep_alive_{connections}"), &title, &subjects, "C epoll");
-        for subject in &subjects {
-            let Some(line) = lines.iter_mut().find(|line| line.name == subject.server.label()) else {
-                continue;
-            };
-            line.points.push((connections as f64, subject.per_second.median()));
-        }
     }
-    let path = report::directory()?.join("keep_alive.svg");
-    chart::lines(&path, "Keep-alive requests per second", "connections", "requests/s", &lines)?;
     report.note("wrk takes part of the cores: one thread for one connection, two for more; ratios are to one epoll loop");
     report.note("at one connection wrk and the server share one core, so that it is work and not the waking of a core");
     Ok(())

@@ -6,10 +6,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::machine::{self, Activity};
 use crate::options::{Options, Scale};
+use crate::results;
 use crate::servers::{self, Role, Server};
 use crate::table::Table;
 
@@ -19,7 +20,7 @@ pub struct Report {
     scale: Scale,
     start: Instant,
     activity: Activity,
-    tables: Vec<Value>,
+    tables: Map<String, Value>,
     notes: Vec<String>,
     doubted: BTreeMap<&'static str, Vec<String>>,
 }
@@ -32,7 +33,7 @@ impl Report {
             scale: options.scale,
             start: Instant::now(),
             activity: Activity::start(),
-            tables: Vec::new(),
+            tables: Map::new(),
             notes: Vec::new(),
             doubted: BTreeMap::new(),
         }
@@ -41,7 +42,7 @@ impl Report {
     /// Shows a table and keeps it.
     pub fn table(&mut self, table: &Table) {
         println!("{}", table.to_text());
-        self.tables.push(table.to_json());
+        self.tables.extend([table.to_json()]);
     }
 
     /// Something a reader must know: a method, a thing that is missing.
@@ -89,10 +90,10 @@ impl Report {
         let path = directory()?.join(format!("{}.json", self.name));
         let seconds = self.start.elapsed().as_secs();
         let value = json!({
-            "bench": self.name, "scale": self.scale.name(), "date": machine::today(), "seconds": seconds,
-            "machine": machine::describe(), "tables": self.tables, "notes": self.notes, "doubts": doubts,
+            "scale": self.scale.name(), "date": machine::today(), "seconds": seconds, "machine": machine::describe(),
+            "tables": self.tables, "notes": self.notes, "doubts": doubts,
         });
-        fs::write(&path, serde_json::to_string_pretty(&value)? + "\n")?;
+        fs::write(&path, results::to_text(&value))?;
         println!("  {seconds} s; {}\n", path.display());
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The committed results, benches/results.json, and the part of the README that is made from them.
+//! What the benchmarks have found, in files: how it is written, how a figure is found again, and the part of the README
+//! that is made from it.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,10 +11,14 @@ use serde_json::Value;
 use crate::table::number;
 
 /// What the README's figures stand between.
-pub const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
-
-/// The peers in the README's table; the whole list is in the results.
-const SHOWN: [&str; 12] = [
+const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
+/// The tables that the README, its chart and the claims are made from. The others are for whoever measures, and stay in
+/// target/bench.
+const PUBLISHED: [&str; 6] =
+    ["cold_start", "size", "keep_alive_1", "keep_alive_8", "keep_alive_64", "keep_alive_200"];
+/// The rows of the README's table, of which the first is two programs: one for the start, one for the load.
+const SHOWN: [&str; 13] = [
+    "C",
     "fc-runtime",
     "hyper-current",
     "hyper-multi",
@@ -31,138 +36,145 @@ const SHOWN: [&str; 12] = [
 /// What all benchmarks have found, each under its name.
 pub struct Results(Value);
 
-impl Results {
-    pub fn read(path: &Path) -> io::Result<Results> {
-        Ok(Results(serde_json::from_str(&fs::read_to_string(path)?)?))
-    }
+/// One table of a benchmark, without rows when it was not measured.
+#[derive(Clone, Copy)]
+pub struct Rows<'a>(&'a Value);
 
+impl Results {
     pub fn of(value: Value) -> Results {
         Results(value)
     }
 
-    /// One figure, if it was measured.
-    pub fn figure(&self, bench: &str, table: &str, server: (&str, &str), column: &str) -> Option<f64> {
-        let tables = self.0[bench]["tables"].as_array()?;
-        let table = tables.iter().find(|candidate| candidate["key"] == table)?;
-        let rows = table["rows"].as_array()?;
-        let row = rows.iter().find(|row| row["server"] == server.0 && row["build"] == server.1)?;
-        row[column].as_f64()
+    pub fn read(path: &Path) -> io::Result<Results> {
+        Ok(Results(serde_json::from_str(&fs::read_to_string(path)?)?))
     }
 
-    /// All rows of a table, as server, build and one column's figure.
-    pub fn column(&self, bench: &str, table: &str, column: &str) -> Vec<(&str, &str, f64)> {
-        let tables = self.0[bench]["tables"].as_array().into_iter().flatten();
-        let rows = tables
-            .filter(|candidate| candidate["key"] == table)
-            .filter_map(|table| table["rows"].as_array())
-            .flatten();
-        rows.filter_map(|row| Some((row["server"].as_str()?, row["build"].as_str()?, row[column].as_f64()?)))
-            .collect()
+    pub fn table(&self, bench: &str, table: &str) -> Rows<'_> {
+        Rows(&self.0[bench]["tables"][table])
+    }
+
+    /// The part that is committed, as the text of its file.
+    pub fn published(&self) -> String {
+        let mut value = self.0.clone();
+        for bench in value.as_object_mut().into_iter().flat_map(|benches| benches.values_mut()) {
+            if let Some(tables) = bench["tables"].as_object_mut() {
+                tables.retain(|key, _| PUBLISHED.contains(&key.as_str()));
+            }
+        }
+        to_text(&value)
     }
 
     /// The README's table and what must be known to read it, in Markdown.
     pub fn readme(&self) -> String {
+        let (starts, sizes) = (self.table("cold_start", "cold_start"), self.table("size", "size"));
+        let loads = [1, 8, 64, 200].map(|count| self.table("throughput", &format!("keep_alive_{count}")));
         let mut text = String::from(
             "| | cold start, µs: musl / glibc | resident KB | binary KB | requests/s at 1 / 8 / 64 / 200 connections | p99 at 64, µs |\n\
              |---|---:|---:|---:|---:|---:|\n",
         );
-        let limit = ("cold_start", "cold_start", "C accept");
-        let starts =
-            ["musl", "glibc"].map(|build| self.figure(limit.0, limit.1, (limit.2, build), "first_200"));
-        let _ = writeln!(
-            text,
-            "| *C, bare calls: the limit* | {} |  |  | {} | {} |",
-            pair(starts),
-            self.load("C epoll"),
-            self.p99("C epoll")
-        );
-        for server in SHOWN.into_iter().filter(|server| self.is_measured(server)) {
-            let name = if server == "fc-runtime" { "**fc-runtime**" } else { server };
-            let two = |bench, table, column| {
-                pair(["musl", "glibc"].map(|build| self.any_build(bench, table, (server, build), column)))
+        for row in SHOWN {
+            let (title, started, loaded) = match row {
+                "C" => ("*C, bare calls: the limit*", "C accept", "C epoll"),
+                "fc-runtime" => ("**fc-runtime**", row, row),
+                peer => (peer, peer, peer),
             };
-            let (start, memory, binary) = (
-                two("cold_start", "cold_start", "first_200"),
-                two("size", "size", "started"),
-                two("size", "size", "binary"),
-            );
-            let _ = writeln!(
-                text,
-                "| {name} | {start} | {memory} | {binary} | {} | {} |",
-                self.load(server),
-                self.p99(server)
-            );
+            if starts.figure(started, "glibc", "first_200").is_none() {
+                continue; // its tool is not installed
+            }
+            let [start, memory, binary] =
+                [(starts, "first_200"), (sizes, "started"), (sizes, "binary")].map(|(rows, column)| {
+                    pair(["musl", "glibc"].map(|build| rows.figure(started, build, column)))
+                });
+            let per_second =
+                loads.map(|rows| thousands(rows.figure(loaded, "glibc", "per_second"))).join(" / ");
+            let p99 = shown(loads[2].figure(loaded, "glibc", "p99"));
+            let _ = writeln!(text, "| {title} | {start} | {memory} | {binary} | {per_second} | {p99} |"); // a String takes everything
         }
+        text + &self.method()
+    }
+
+    /// When, on what and how it was measured, and what the machine did meanwhile, as the benchmarks noticed it.
+    fn method(&self) -> String {
         let machine = &self.0["cold_start"]["machine"];
-        let word = |key: &str| machine[key].as_str().unwrap_or("unknown").to_string();
-        let _ = write!(
-            text,
+        let word = |value: &Value| value.as_str().unwrap_or("unknown").to_string();
+        let mut text = format!(
             "\nMeasured {} with `make bench` on {} cores ({}{}), Linux {}, {}, the load's client on the same cores. Cold start is from \
              the spawn to the first 200 with the page cache warm. All servers answer the same bytes, are built with the same \
              profile and take turns; figures are medians. Compare within the table only: absolute values differ from machine to machine.\n",
-            self.0["cold_start"]["date"].as_str().unwrap_or("never"),
+            word(&self.0["cold_start"]["date"]),
             machine["cores"],
-            word("cpu"),
+            word(&machine["cpu"]),
             if machine["virtual"] == true { ", virtual" } else { "" },
-            word("kernel"),
-            word("rustc"),
+            word(&machine["kernel"]),
+            word(&machine["rustc"]),
         );
         for bench in ["cold_start", "throughput"] {
-            for disturbance in self.disturbances(bench) {
-                let _ = writeln!(text, "In the run of {bench}, {disturbance}."); // a String takes everything
+            let doubts = self.0[bench]["doubts"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            for doubt in doubts.filter(|doubt| is_of_the_machine(doubt)) {
+                let _ = writeln!(text, "In the run of {bench}, {doubt}."); // a String takes everything
             }
         }
         text
     }
+}
 
-    /// What the machine did beside a benchmark, as the benchmark itself noticed it.
-    fn disturbances(&self, bench: &str) -> impl Iterator<Item = &str> {
-        let doubts = self.0[bench]["doubts"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        doubts.filter(|doubt| doubt.starts_with("other processes") || doubt.starts_with("the hypervisor"))
+impl<'a> Rows<'a> {
+    /// One figure, if it was measured. A server that has a build of its own is found under each of the others.
+    pub fn figure(self, server: &str, build: &str, column: &str) -> Option<f64> {
+        let own = || self.0[format!("{server} own")][column].as_f64();
+        self.0[format!("{server} {build}")][column].as_f64().or_else(own)
     }
 
-    fn is_measured(&self, server: &str) -> bool {
-        ["glibc", "own"]
-            .iter()
-            .any(|build| self.figure("cold_start", "cold_start", (server, build), "first_200").is_some())
+    /// One column's figures with their servers and builds.
+    pub fn column(self, column: &str) -> impl Iterator<Item = (&'a str, &'a str, f64)> {
+        self.0.as_object().into_iter().flatten().filter_map(move |(label, row)| {
+            let (server, build) = label.rsplit_once(' ')?;
+            Some((server, build, row[column].as_f64()?))
+        })
     }
+}
 
-    /// A server with a build of its own is found under each of the two.
-    fn any_build(
-        &self,
-        bench: &str,
-        table: &str,
-        (server, build): (&str, &str),
-        column: &str,
-    ) -> Option<f64> {
-        let own = || self.figure(bench, table, (server, "own"), column);
-        self.figure(bench, table, (server, build), column).or_else(own)
-    }
-
-    fn load(&self, server: &str) -> String {
-        let cells = [1, 8, 64, 200].map(|connections| {
-            let table = format!("keep_alive_{connections}");
-            thousands(self.any_build("throughput", &table, (server, "glibc"), "per_second"))
-        });
-        cells.join(" / ")
-    }
-
-    fn p99(&self, server: &str) -> String {
-        let p99 = self.any_build("throughput", "keep_alive_64", (server, "glibc"), "p99");
-        number(p99.unwrap_or(f64::NAN), 0)
-    }
+/// Other people's work, unlike what speaks against one series.
+fn is_of_the_machine(doubt: &str) -> bool {
+    doubt.starts_with("other processes") || doubt.starts_with("the hypervisor")
 }
 
 /// Two figures, or one when they are the same one.
 fn pair([first, second]: [Option<f64>; 2]) -> String {
-    let shown = |figure: Option<f64>| number(figure.unwrap_or(f64::NAN), 0);
     if first == second { shown(first) } else { format!("{} / {}", shown(first), shown(second)) }
+}
+
+fn shown(figure: Option<f64>) -> String {
+    number(figure.unwrap_or(f64::NAN), 0)
 }
 
 fn thousands(figure: Option<f64>) -> String {
     figure.map_or("–".into(), |figure| {
         if figure < 9_500.0 { format!("{:.1}k", figure / 1e3) } else { format!("{:.0}k", figure / 1e3) }
     })
+}
+
+/// JSON in which a table's row is a line, as is every other value that holds no list or object.
+pub fn to_text(value: &Value) -> String {
+    indented(value, "\n") + "\n"
+}
+
+fn indented(value: &Value, line: &str) -> String {
+    let inner = format!("{line}  ");
+    let holds_others = |value: &Value| value.is_object() || value.is_array();
+    let (open, parts, close): (char, Vec<String>, char) = match value {
+        Value::Object(fields) if fields.values().any(holds_others) => {
+            let field = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(name.as_str()), indented(value, &inner))
+            };
+            ('{', fields.iter().map(field).collect(), '}')
+        }
+        Value::Array(items) if !items.is_empty() => {
+            ('[', items.iter().map(|item| indented(item, &inner)).collect(), ']')
+        }
+        _ => return value.to_string(),
+    };
+    format!("{open}{inner}{}{line}{close}", parts.join(&format!(",{inner}")))
 }
 
 /// The text between the markers, if both are there.

@@ -22,6 +22,18 @@ pub enum Role {
     Limit,
 }
 
+impl Role {
+    /// By the name and the build, which is what results that were written down say of a server.
+    pub fn of(server: &str, build: &str) -> Role {
+        match server {
+            _ if build == Build::Own.name() => Role::Foreign,
+            _ if server.starts_with("C ") => Role::Limit,
+            _ if server.starts_with("fc-runtime") => Role::Ours,
+            _ => Role::Peer,
+        }
+    }
+}
+
 /// How a program is linked, which decides much of its start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Build {

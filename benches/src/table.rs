@@ -1,6 +1,6 @@
 //! Figures in rows and columns, for people and for programs from the same source.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::servers::Server;
 
@@ -77,27 +77,18 @@ impl Table {
         text
     }
 
-    /// The table for programs: `{"key", "title", "rows": [{"server", "build", column: number or null …}]}`.
-    pub fn to_json(&self) -> Value {
-        let rows: Vec<Value> = self
-            .rows
-            .iter()
-            .map(|row| {
-                let mut object = Map::new();
-                object.insert("server".into(), row.server.clone().into());
-                object.insert("build".into(), row.build.clone().into());
-                for (column, value) in self.columns.iter().zip(&row.values) {
-                    // Four decimals are more than anything here is good for, and keep the files readable.
-                    let rounded = (value * 1e4).round() / 1e4;
-                    object.insert(
-                        column.key.into(),
-                        if value.is_finite() { rounded.into() } else { Value::Null },
-                    );
-                }
-                Value::Object(object)
-            })
-            .collect();
-        json!({ "key": self.key, "title": self.title, "rows": rows })
+    /// The table's key, and its rows for programs: `{"SERVER BUILD": {"COLUMN": number or null …} …}`.
+    pub fn to_json(&self) -> (String, Value) {
+        let cell = |(column, value): (&Column, &f64)| {
+            // Four decimals are more than anything here is good for, and keep the files readable.
+            let rounded = (value * 1e4).round() / 1e4;
+            (column.key.to_string(), Value::from(rounded)) // null when it is no number
+        };
+        let row = |row: &Row| {
+            let cells = self.columns.iter().zip(&row.values).map(cell);
+            (format!("{} {}", row.server, row.build), Value::Object(cells.collect()))
+        };
+        (self.key.clone(), Value::Object(self.rows.iter().map(row).collect()))
     }
 }
 

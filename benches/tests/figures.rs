@@ -1,5 +1,6 @@
 //! The README's figures are those of benches/results.json, and the benchmarks' arithmetic says what it seems to say.
 
+use harness::chart;
 use harness::results::{Results, between_markers, replace_between_markers};
 use harness::servers::checkout;
 use harness::stats::Sample;
@@ -25,14 +26,30 @@ fn only_what_stands_between_the_markers_is_replaced() {
 }
 
 #[test]
+fn the_chart_and_the_form_of_the_committed_results_are_what_is_written_today() {
+    let folder = checkout().join("benches");
+    let results = Results::read(&folder.join("results.json")).expect("benches/results.json");
+    for (file, text) in
+        [("results.json", results.published()), ("cold_start.svg", chart::cold_starts(&results))]
+    {
+        let committed = std::fs::read_to_string(folder.join(file)).expect("a committed file");
+        assert!(committed == text, "{file} is not what `make bench-readme` writes");
+    }
+}
+
+#[test]
 fn a_figure_is_found_by_bench_table_server_and_build() {
-    let results = Results::of(serde_json::json!({ "size": { "tables": [
-        { "key": "other", "rows": [{ "server": "a", "build": "musl", "binary": 1.0 }] },
-        { "key": "size", "rows": [{ "server": "a", "build": "glibc", "binary": 2.0 }, { "server": "a", "build": "musl", "binary": 3.0 }] },
-    ]}}));
-    assert_eq!(results.figure("size", "size", ("a", "musl"), "binary"), Some(3.0));
-    assert_eq!(results.figure("size", "size", ("b", "musl"), "binary"), None);
-    assert_eq!(results.column("size", "size", "binary"), [("a", "glibc", 2.0), ("a", "musl", 3.0)]);
+    let results = Results::of(serde_json::json!({ "size": { "tables": {
+        "other": { "a musl": { "binary": 1.0 } },
+        "size": { "a glibc": { "binary": 2.0 }, "a musl": { "binary": 3.0 }, "b own": { "binary": 4.0 } },
+    }}}));
+    let size = results.table("size", "size");
+    assert_eq!(size.figure("a", "musl", "binary"), Some(3.0));
+    assert_eq!(size.figure("b", "musl", "binary"), Some(4.0), "the only build that there is");
+    assert_eq!(size.figure("c", "musl", "binary"), None);
+    let all: Vec<_> = size.column("binary").collect();
+    assert_eq!(all, [("a", "glibc", 2.0), ("a", "musl", 3.0), ("b", "own", 4.0)]);
+    assert_eq!(results.table("growth", "size").column("binary").count(), 0);
 }
 
 #[test]
