@@ -9,14 +9,14 @@ use std::fs;
 use serde_json::{Map, Value};
 
 use harness::chart;
-use harness::report;
+use harness::folders::{checkout, output};
 use harness::results::{Results, Rows, replace_between_markers};
-use harness::servers::{Role, checkout};
+use harness::servers::Role;
 
 const OURS: &str = "fc-runtime";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = report::directory()?;
+    let directory = output()?;
     let mut all = Map::new();
     for bench in ["cold_start", "throughput", "size"] {
         match fs::read_to_string(directory.join(format!("{bench}.json"))) {

@@ -24,6 +24,8 @@ pub const INVOKE: &[u8] = b"POST /invoke HTTP/1.1\r\nHost: localhost\r\nx-fc-con
 pub struct Client {
     stream: TcpStream,
     received: Vec<u8>,
+    /// Whether the last answer said that no other follows.
+    pub is_ending: bool,
 }
 
 /// What came back, as it was on the wire.
@@ -52,11 +54,16 @@ impl Client {
         Client::over(TcpStream::connect(SocketAddr::from((address, port)))?)
     }
 
+    /// So many connections.
+    pub fn connect_all(port: u16, count: usize) -> io::Result<Vec<Client>> {
+        (0..count).map(|nth| Client::connect(port, nth)).collect()
+    }
+
     fn over(stream: TcpStream) -> io::Result<Client> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
-        Ok(Client { stream, received: Vec::new() })
+        Ok(Client { stream, received: Vec::new(), is_ending: false })
     }
 
     /// Asks for the connection until it is there, and never sleeps: a wake-up would cost more than what is measured.
@@ -112,29 +119,38 @@ impl Client {
         })
     }
 
+    /// How many microseconds an exchange takes; an answer other than 200 is an error.
+    pub fn timed(&mut self, request: &[u8]) -> io::Result<f64> {
+        let start = Instant::now();
+        let answer = self.exchange(request)?;
+        let elapsed = start.elapsed().as_secs_f64() * 1e6;
+        match answer.status {
+            200 => Ok(elapsed),
+            status => Err(io::Error::other(format!("status {status}"))),
+        }
+    }
+
     /// Waits for one whole answer.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let deadline = Instant::now() + ANSWER_LIMIT;
-        let mut framing = None;
-        loop {
-            if framing.is_none() {
-                framing = head(&self.received)?;
-            }
-            if let Some((head_length, length, answer)) = &mut framing {
-                let end = match length {
-                    Some(length) => Some(*head_length + *length),
-                    None => self.received.ends_with(b"0\r\n\r\n").then_some(self.received.len()),
-                };
-                if let Some(end) = end.filter(|end| self.received.len() >= *end) {
-                    answer.body = self.received[*head_length..end].to_vec();
-                    answer.size = end;
-                    self.received.drain(..end);
-                    break;
-                }
+        let (head, length, mut answer) = loop {
+            if let Some(head) = head(&self.received)? {
+                break head;
             }
             self.receive(deadline)?;
+        };
+        let is_whole = |received: &[u8]| match length {
+            Some(length) => received.len() >= head + length,
+            None => received.ends_with(b"0\r\n\r\n"),
+        };
+        while !is_whole(&self.received) {
+            self.receive(deadline)?;
         }
-        framing.map(|(_, _, answer)| answer).ok_or_else(|| io::Error::other("no head"))
+        answer.size = length.map_or(self.received.len(), |length| head + length);
+        answer.body = self.received[head..answer.size].to_vec();
+        self.received.drain(..answer.size);
+        self.is_ending = answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        Ok(answer)
     }
 
     fn receive(&mut self, deadline: Instant) -> io::Result<()> {

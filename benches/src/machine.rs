@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 use std::thread;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -19,25 +19,6 @@ pub fn describe() -> Value {
     })
 }
 
-/// Today in UTC, as `2026-01-31`.
-pub fn today() -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut day = now.as_secs() / 86_400;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut year = 1970;
-    while day >= 365 + u64::from(leap(year)) {
-        day -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 0;
-    while day >= lengths[month] {
-        day -= lengths[month];
-        month += 1;
-    }
-    format!("{year}-{:02}-{:02}", month + 1, day + 1)
-}
-
 /// The finest difference two readings of the clock have shown, in microseconds.
 pub fn clock_step() -> f64 {
     let mut finest = f64::INFINITY;
@@ -50,6 +31,11 @@ pub fn clock_step() -> f64 {
         finest = finest.min((next - start).as_secs_f64() * 1e6);
     }
     finest
+}
+
+/// Today in UTC, as `2026-01-31`.
+pub fn today() -> String {
+    output("date", &["-u", "+%F"])
 }
 
 /// What the cores did between two moments.

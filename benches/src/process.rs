@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::report;
+use crate::folders;
 use crate::servers::Server;
 
 /// How long a server may take to listen, before a benchmark gives up on it.
@@ -40,7 +40,7 @@ pub struct Usage {
 impl Running {
     /// Starts the program and returns at once; a process group of its own, so that all of it can be ended.
     pub fn spawn(mut command: Command, port: u16) -> io::Result<Running> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn()?;
+        let child = command.stdin(Stdio::null()).process_group(0).spawn()?;
         Ok(Running { child, port })
     }
 
@@ -68,10 +68,8 @@ impl Running {
         let deadline = Instant::now() + START_LIMIT;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             if Instant::now() > deadline {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("nothing listens on port {}", self.port),
-                ));
+                let text = format!("nothing listens on port {}", self.port);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             thread::yield_now();
         }
@@ -148,7 +146,7 @@ impl Usage {
 
 /// Where servers complain, all in one file.
 fn log() -> io::Result<File> {
-    let path = report::directory()?.join("servers.log");
+    let path = folders::output()?.join("servers.log");
     File::options().create(true).append(true).open(path)
 }
 

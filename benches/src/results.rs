@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::table::number;
+use crate::table::{number, to_lines};
 
 /// What the README's figures stand between.
 const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
@@ -61,7 +61,7 @@ impl Results {
                 tables.retain(|key, _| PUBLISHED.contains(&key.as_str()));
             }
         }
-        to_text(&value)
+        to_lines(&value)
     }
 
     /// The README's table and what must be known to read it, in Markdown.
@@ -152,29 +152,6 @@ fn thousands(figure: Option<f64>) -> String {
     figure.map_or("–".into(), |figure| {
         if figure < 9_500.0 { format!("{:.1}k", figure / 1e3) } else { format!("{:.0}k", figure / 1e3) }
     })
-}
-
-/// JSON in which a table's row is a line, as is every other value that holds no list or object.
-pub fn to_text(value: &Value) -> String {
-    indented(value, "\n") + "\n"
-}
-
-fn indented(value: &Value, line: &str) -> String {
-    let inner = format!("{line}  ");
-    let holds_others = |value: &Value| value.is_object() || value.is_array();
-    let (open, parts, close): (char, Vec<String>, char) = match value {
-        Value::Object(fields) if fields.values().any(holds_others) => {
-            let field = |(name, value): (&String, &Value)| {
-                format!("{}: {}", Value::from(name.as_str()), indented(value, &inner))
-            };
-            ('{', fields.iter().map(field).collect(), '}')
-        }
-        Value::Array(items) if !items.is_empty() => {
-            ('[', items.iter().map(|item| indented(item, &inner)).collect(), ']')
-        }
-        _ => return value.to_string(),
-    };
-    format!("{open}{inner}{}{line}{close}", parts.join(&format!(",{inner}")))
 }
 
 /// The text between the markers, if both are there.

@@ -2,11 +2,11 @@
 //!
 //! Nothing is built here (`make bench-build` does that); what is not there is said to be missing and left out.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crate::folders::{checkout, target};
 use crate::options::Options;
 
 /// What a server is to the comparison.
@@ -25,11 +25,14 @@ pub enum Role {
 impl Role {
     /// By the name and the build, which is what results that were written down say of a server.
     pub fn of(server: &str, build: &str) -> Role {
-        match server {
-            _ if build == Build::Own.name() => Role::Foreign,
-            _ if server.starts_with("C ") => Role::Limit,
-            _ if server.starts_with("fc-runtime") => Role::Ours,
-            _ => Role::Peer,
+        if build == Build::Own.name() {
+            Role::Foreign
+        } else if server.starts_with("C ") {
+            Role::Limit
+        } else if server.starts_with("fc-runtime") {
+            Role::Ours
+        } else {
+            Role::Peer
         }
     }
 }
@@ -59,7 +62,6 @@ impl Build {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub name: &'static str,
-    pub role: Role,
     pub build: Build,
     pub program: PathBuf,
     pub arguments: Vec<String>,
@@ -67,11 +69,12 @@ pub struct Server {
 }
 
 impl Server {
-    fn new(name: &'static str, role: Role, build: Build, program: PathBuf) -> Server {
-        Server { name, role, build, program, arguments: Vec::new(), environment: Vec::new() }
+    pub fn new(name: &'static str, build: Build, program: PathBuf) -> Server {
+        Server { name, build, program, arguments: Vec::new(), environment: Vec::new() }
     }
 
-    fn with_arguments(mut self, arguments: &[&str]) -> Server {
+    /// `{PORT}` in an argument stands for the port to listen on.
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Server {
         self.arguments = arguments.iter().map(ToString::to_string).collect();
         self
     }
@@ -81,9 +84,29 @@ impl Server {
         self
     }
 
-    /// Name and build, as one word for messages and `--only`.
+    /// Name and build, as one word for messages, results and `--only`.
     pub fn label(&self) -> String {
         format!("{} {}", self.name, self.build.name())
+    }
+
+    pub fn role(&self) -> Role {
+        Role::of(self.name, self.build.name())
+    }
+
+    /// Whether its binary is the whole program, and not an interpreter.
+    pub fn is_compiled(&self) -> bool {
+        self.role() != Role::Foreign || self.name.starts_with("Go")
+    }
+
+    /// Whether it is among those that are measured where one build of each is enough: static with glibc, ours with musl
+    /// too, and dynamic when nothing static is built, as in a smoke run.
+    pub fn is_usual(&self) -> bool {
+        let is_static = release(&target(), Build::Glibc).join("examples/hello").exists();
+        match self.build {
+            Build::Musl => self.name == "fc-runtime",
+            Build::Glibc | Build::Own => true,
+            Build::Dynamic => !is_static,
+        }
     }
 
     /// The command that starts it, with `port` to listen on.
@@ -92,173 +115,118 @@ impl Server {
         command.args(self.arguments.iter().map(|argument| argument.replace("{PORT}", &port.to_string())));
         command
             .env("PORT", port.to_string())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdout(Stdio::null());
         command
     }
 }
 
-/// The servers that are there, and a line for each that is not.
-pub struct Catalogue {
-    pub present: Vec<Server>,
-    pub missing: Vec<String>,
+/// The servers that are there among those that are wanted: limits first, then ours, then the peers; and a line for each
+/// that is not there. `limit` names the program in C, `example` ours.
+pub fn find(
+    options: &Options,
+    limit: &str,
+    example: &str,
+    wanted: impl Fn(&Server) -> bool,
+) -> (Vec<Server>, Vec<String>) {
+    let all = [limits(limit), ours(example), peers(), foreign()].concat().into_iter();
+    let chosen = |server: &Server| server.role() == Role::Limit || options.wants(&server.label());
+    let (present, missing): (Vec<_>, Vec<_>) =
+        all.filter(|server| wanted(server) && chosen(server)).partition(|server| server.program.exists());
+    (
+        present,
+        missing.iter().map(|server| format!("{}: not built or not installed", server.label())).collect(),
+    )
 }
 
-impl Catalogue {
-    /// Limits first, then ours, then the peers.
-    pub fn find(options: &Options, limit: &'static str, example: &str) -> Catalogue {
-        let mut all = limits(limit);
+/// Where cargo puts the programs of a build; musl may have been built by cargo itself or into a directory of its own.
+fn release(target: &Path, build: Build) -> PathBuf {
+    let own = target.join("musl/x86_64-unknown-linux-musl");
+    let directory = match build {
+        Build::Musl if own.exists() => own,
+        Build::Musl => target.join("x86_64-unknown-linux-musl"),
+        Build::Glibc => target.join("x86_64-unknown-linux-gnu"),
+        Build::Dynamic | Build::Own => target.to_path_buf(),
+    };
+    directory.join("release")
+}
+
+fn limits(limit: &str) -> Vec<Server> {
+    let program = |build: Build| in_peers(&format!("target/c/{limit}-{}", build.name()));
+    if limit == "accept" {
         let builds = [Build::Musl, Build::Glibc, Build::Dynamic];
-        let quiet = builds.map(|build| {
-            Server::new("fc-runtime", Role::Ours, build, ours(example, build))
-                .with_environment("LIFECYCLE_MARKS", "off")
-        });
-        all.extend(quiet.iter().cloned().map(Ok));
-        let loud =
-            |quiet: &Server| Server { name: "fc-runtime, marks", environment: Vec::new(), ..quiet.clone() };
-        // Not next to the same binary without marks, which would leave it in the processor's caches.
-        all.extend(quiet[..2].iter().map(|quiet| Ok(loud(quiet))));
-        for name in ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"]
-        {
-            all.extend(
-                [Build::Musl, Build::Glibc]
-                    .map(|build| Ok(Server::new(name, Role::Peer, build, peer(name, build)))),
-            );
-        }
-        all.extend(foreign());
-        Catalogue::of(options, all)
+        return builds.map(|build| Server::new("C accept", build, program(build))).into();
     }
-
-    fn of(options: &Options, all: Vec<Result<Server, String>>) -> Catalogue {
-        let mut catalogue = Catalogue { present: Vec::new(), missing: Vec::new() };
-        for server in all {
-            match server {
-                Ok(server) if server.role != Role::Limit && !options.wants(&server.label()) => {}
-                Ok(server) if server.program.exists() => catalogue.present.push(server),
-                Ok(server) => catalogue.missing.push(format!("{}: not built", server.label())),
-                Err(why) => catalogue.missing.push(why),
-            }
-        }
-        catalogue
-    }
-
-    /// Ends the process when there is nothing to measure: a comparison of the limits with themselves would say nothing.
-    pub fn require_servers(&self) {
-        if self.present.iter().all(|server| server.role == Role::Limit) {
-            eprintln!("no server was found below {}: run `make bench-build` first", target().display());
-            std::process::exit(1);
-        }
-    }
+    let one = Server::new("C epoll", Build::Glibc, program(Build::Glibc));
+    let loops = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = Server { name: "C epoll per core", ..one.clone() }.with_environment("LOOPS", loops);
+    vec![one, each]
 }
 
-/// Where cargo puts what it builds.
-pub fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| checkout().join("target"), PathBuf::from)
+fn ours(example: &str) -> Vec<Server> {
+    let mut servers: Vec<Server> = [Build::Musl, Build::Glibc, Build::Dynamic]
+        .map(|build| {
+            Server::new("fc-runtime", build, named(example, build)).with_environment("LIFECYCLE_MARKS", "off")
+        })
+        .into();
+    // Not next to the same binary without marks, which would leave it in the processor's caches.
+    for quiet in 0..2 {
+        servers.push(Server { name: "fc-runtime, marks", environment: Vec::new(), ..servers[quiet].clone() });
+    }
+    servers
 }
 
-/// The checkout: the directory of the library, which is this one's parent.
-pub fn checkout() -> PathBuf {
-    let mut directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    directory.pop();
-    directory
-}
-
-/// An example of ours in the given build, under a name that tells the builds apart in `ps` and `perf`: a second name for
-/// the same file, so that it is in the page cache or not as the first is.
-fn ours(example: &str, build: Build) -> PathBuf {
-    let original = built(example, build);
-    let name = if example == "hello" { "fc-runtime".into() } else { format!("fc-runtime-{example}") };
-    let named = target().join("bench/bin").join(format!("{name}-{}", build.name()));
+/// An example of ours under a name that tells the builds apart in `ps` and `perf`: a second name for the same file, so
+/// that it is in the page cache or not as the first is.
+fn named(example: &str, build: Build) -> PathBuf {
+    let original = release(&target(), build).join("examples").join(example);
+    let named = target().join(format!("bench/bin/fc-runtime-{example}-{}", build.name()));
     let _ = fs::create_dir_all(target().join("bench/bin")); // then there is no second name, and the first one does
     let _ = fs::remove_file(&named); // an earlier build's, if there is one
     if fs::hard_link(&original, &named).is_ok() { named } else { original }
 }
 
-/// Where cargo puts an example; musl may have been built by cargo itself or into a target directory of its own.
-fn built(example: &str, build: Build) -> PathBuf {
-    let file = Path::new("release/examples").join(example);
-    match build {
-        Build::Musl => musl(&target()).join(file),
-        Build::Glibc => target().join("x86_64-unknown-linux-gnu").join(file),
-        Build::Dynamic | Build::Own => target().join(file),
-    }
+fn peers() -> Vec<Server> {
+    let names = ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
+    let builds = |name| [Build::Musl, Build::Glibc].map(|build| (name, build));
+    let server = |(name, build)| Server::new(name, build, release(&in_peers("target"), build).join(name));
+    names.into_iter().flat_map(builds).map(server).collect()
 }
 
-fn peer(name: &str, build: Build) -> PathBuf {
-    let target = checkout().join("benches/peers/target");
-    let file = Path::new("release").join(name);
-    match build {
-        Build::Musl => musl(&target).join(file),
-        _ => target.join("x86_64-unknown-linux-gnu").join(file),
-    }
-}
-
-fn musl(target: &Path) -> PathBuf {
-    let own = target.join("musl/x86_64-unknown-linux-musl");
-    if own.exists() { own } else { target.join("x86_64-unknown-linux-musl") }
-}
-
-fn limits(limit: &'static str) -> Vec<Result<Server, String>> {
-    let directory = checkout().join("benches/peers/target/c");
-    let path = |file: &str, build: Build| directory.join(format!("{file}-{}", build.name()));
-    if limit == "accept" {
-        let builds = [Build::Musl, Build::Glibc, Build::Dynamic];
-        return builds
-            .map(|build| Ok(Server::new("C accept", Role::Limit, build, path("accept", build))))
-            .into();
-    }
-    let one = Server::new("C epoll", Role::Limit, Build::Glibc, path("epoll", Build::Glibc));
-    let loops = std::thread::available_parallelism().map_or(1, usize::from);
-    let each = Server { name: "C epoll per core", ..one.clone() }.with_environment("LOOPS", loops);
-    vec![Ok(one), Ok(each)]
-}
-
-/// Servers whose tool must be installed; one that is not has its reason instead.
-fn foreign() -> Vec<Result<Server, String>> {
-    let source = |file: &str| checkout().join("benches/peers/other").join(file).display().to_string();
-    let tool = |name, program: Result<PathBuf, String>, arguments: &[&str]| {
-        program.map(|program| Server::new(name, Role::Foreign, Build::Own, program).with_arguments(arguments))
+/// Servers in other languages; the program of one whose tool is not installed is a path to nothing.
+fn foreign() -> Vec<Server> {
+    let source = |file: &str| in_peers("other").join(file).display().to_string();
+    // What `PATH` finds first may be a version manager's script, which would be measured with it.
+    let resolve = |tool: &str, arguments: &[&str]| {
+        let output =
+            Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());
+        let path = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().into());
+        path.unwrap_or_default()
     };
-    let flask = python().and_then(|python| {
-        let check = Command::new(&python).args(["-c", "import flask, gunicorn"]).output();
-        let found = check.is_ok_and(|output| output.status.success());
-        found.then_some(python).ok_or_else(|| "Flask with gunicorn: not installed".to_string())
-    });
-    let flask_arguments = [
-        "-m",
-        "gunicorn",
-        "--workers=1",
-        "--threads=200",
-        "--keep-alive=900",
-        "--log-level=critical",
-        "--bind=0.0.0.0:{PORT}",
-        "--chdir",
-        &source(""),
-        "flask_hello:app",
-    ];
+    // The system's, which is where a distribution's packages of Flask and gunicorn are.
+    let python = if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" };
+    let node = resolve("node", &["-p", "process.execPath"]);
+    let plain = resolve(python, &["-c", "import sys; print(sys.executable)"]);
+    let flask = resolve(python, &["-c", "import flask, gunicorn, sys; print(sys.executable)"]);
     vec![
-        Ok(Server::new(
-            "Go net/http",
-            Role::Foreign,
-            Build::Own,
-            checkout().join("benches/peers/target/other/go_hello"),
-        )),
-        tool("Node http", resolve("node", "node", &["-p", "process.execPath"]), &[&source("node_hello.js")]),
-        tool("Python http.server", python(), &[&source("python_hello.py")]),
-        tool("Flask, gunicorn", flask, &flask_arguments),
+        Server::new("Go net/http", Build::Own, in_peers("target/other/go_hello")),
+        Server::new("Node http", Build::Own, node).with_arguments(&[&source("node_hello.js")]),
+        Server::new("Python http.server", Build::Own, plain).with_arguments(&[&source("python_hello.py")]),
+        Server::new("Flask, gunicorn", Build::Own, flask).with_arguments(&[
+            "-m",
+            "gunicorn",
+            "--workers=1",
+            "--threads=200",
+            "--keep-alive=900",
+            "--log-level=critical",
+            "--bind=0.0.0.0:{PORT}",
+            "--chdir",
+            &source(""),
+            "flask_hello:app",
+        ]),
     ]
 }
 
-/// Prefers the system's interpreter, which is where a distribution's packages of Flask and gunicorn are.
-fn python() -> Result<PathBuf, String> {
-    let system = Path::new("/usr/bin/python3");
-    let name = if system.exists() { "/usr/bin/python3" } else { "python3" };
-    resolve("python3", name, &["-c", "import sys; print(sys.executable)"])
-}
-
-/// An interpreter's own path: what `PATH` finds first may be a version manager's script that would be measured with it.
-fn resolve(name: &str, program: &str, arguments: &[&str]) -> Result<PathBuf, String> {
-    let output =
-        Command::new(program).args(arguments).output().map_err(|_| format!("{name}: not installed"))?;
-    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    if path.exists() { Ok(path) } else { Err(format!("{name}: not installed")) }
+fn in_peers(path: &str) -> PathBuf {
+    checkout().join("benches/peers").join(path)
 }

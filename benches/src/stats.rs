@@ -22,12 +22,8 @@ impl Sample {
         self.in_order.push(value);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.in_order.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.in_order.len()
+    pub fn in_order(&self) -> &[f64] {
+        &self.in_order
     }
 
     /// The value below which the share `q` of the measurements lies (nearest rank, so always one that was measured);
@@ -55,18 +51,17 @@ impl Sample {
     /// How much the second half differs from the first, as a share.
     pub fn drift(&self) -> f64 {
         let (first, second) = self.in_order.split_at(self.in_order.len() / 2);
-        Sample::from(second).median() / Sample::from(first).median() - 1.0
+        let median = |half: &[f64]| half.iter().copied().collect::<Sample>().median();
+        median(second) / median(first) - 1.0
     }
 
-    /// The median of the ratios round by round: what disturbs one round disturbs both of its measurements, so this holds
-    /// still where the quotient of the medians does not. The quotient all the same when the series differ in length.
-    pub fn ratio_to(&self, other: &Sample) -> f64 {
-        if self.len() != other.len() {
-            return self.median() / other.median();
+    /// The ratios round by round, whose median is what counts: what disturbs one round disturbs both of its measurements,
+    /// so it holds still where the quotient of the medians does not. That quotient all the same when one series is longer.
+    pub fn ratios_to(&self, other: &Sample) -> Sample {
+        if self.in_order.len() != other.in_order.len() {
+            return Sample { in_order: vec![self.median() / other.median()] };
         }
-        let ratios: Vec<f64> =
-            self.in_order.iter().zip(&other.in_order).map(|(ours, theirs)| ours / theirs).collect();
-        Sample::from(ratios.as_slice()).median()
+        self.in_order.iter().zip(&other.in_order).map(|(ours, theirs)| ours / theirs).collect()
     }
 
     /// Why this series may mislead, if anything says so, as reason and extent; `step` is how far apart two looks at what
@@ -77,7 +72,7 @@ impl Sample {
             doubts
                 .push(("quartiles over 15 % of the median apart", format!("{:.0} %", 100.0 * self.spread())));
         }
-        if self.len() >= 20 && self.drift().abs() > DRIFTED {
+        if self.in_order.len() >= 20 && self.drift().abs() > DRIFTED {
             doubts.push(("second half over 5 % off the first", format!("{:+.0} %", 100.0 * self.drift())));
         }
         if step > self.median() * COARSE {
@@ -87,8 +82,8 @@ impl Sample {
     }
 }
 
-impl From<&[f64]> for Sample {
-    fn from(values: &[f64]) -> Sample {
-        Sample { in_order: values.to_vec() }
+impl FromIterator<f64> for Sample {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Sample {
+        Sample { in_order: values.into_iter().collect() }
     }
 }

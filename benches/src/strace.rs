@@ -29,7 +29,7 @@ pub fn available() -> Result<(), String> {
 /// Runs a server below strace and sends it `requests` requests on one connection.
 pub fn record(server: &Command, port: u16, requests: usize, log: &Path) -> io::Result<Trace> {
     let mut command = Command::new("strace");
-    command.stderr(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command.args(["-f", "-qq", "-s", "32", "-o"]).arg(log).arg(server.get_program()).args(server.get_args());
     for (name, value) in server.get_envs() {
         value.map(|value| command.env(name, value));

@@ -1,95 +1,78 @@
 //! Figures in rows and columns, for people and for programs from the same source.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::servers::Server;
+use crate::series::Series;
 
-/// A column: its key in JSON, its title on the screen, and how many decimals are shown there.
+/// A column of a table: which measurement of which quantity it shows.
 pub struct Column {
-    key: &'static str,
+    quantity: String,
+    quantile: f64,
     title: String,
     decimals: usize,
 }
 
-/// Shorthand for a column.
-pub fn column(key: &'static str, title: &str, decimals: usize) -> Column {
-    Column { key, title: title.into(), decimals }
+/// A column that shows medians.
+pub fn median(quantity: &str, title: &str, decimals: usize) -> Column {
+    quantile(quantity, 0.5, title, decimals)
 }
 
-struct Row {
-    server: String,
-    build: String,
-    values: Vec<f64>,
+/// A column that shows another quantile: 0 is the least that was measured, 1 the most.
+pub fn quantile(quantity: &str, quantile: f64, title: &str, decimals: usize) -> Column {
+    Column { quantity: quantity.into(), quantile, title: title.into(), decimals }
 }
 
-/// A table of one quantity or more per server.
-pub struct Table {
-    key: String,
-    title: String,
-    columns: Vec<Column>,
-    rows: Vec<Row>,
-}
-
-impl Table {
-    pub fn new(key: &str, title: &str, columns: Vec<Column>) -> Table {
-        Table { key: key.into(), title: title.into(), columns, rows: Vec::new() }
-    }
-
-    /// Adds a row; what is not a number is shown as absent.
-    pub fn row(&mut self, server: &Server, values: Vec<f64>) {
-        self.named_row(server.name, server.build.name(), values);
-    }
-
-    pub fn named_row(&mut self, server: &str, build: &str, values: Vec<f64>) {
-        self.rows.push(Row { server: server.into(), build: build.into(), values });
-    }
-
-    /// The table as text, columns aligned.
-    pub fn to_text(&self) -> String {
-        let mut lines = vec![vec![String::new(), String::new()]];
-        lines[0].extend(self.columns.iter().map(|column| column.title.clone()));
-        for row in &self.rows {
-            let mut line = vec![row.server.clone(), row.build.clone()];
-            line.extend(
-                row.values.iter().zip(&self.columns).map(|(value, column)| number(*value, column.decimals)),
-            );
-            lines.push(line);
+impl Column {
+    /// Its name in JSON.
+    fn key(&self) -> String {
+        match self.quantile {
+            0.0 => format!("{}_min", self.quantity),
+            0.5 => self.quantity.clone(),
+            1.0 => format!("{}_max", self.quantity),
+            share => format!("{}_p{:.0}", self.quantity, 100.0 * share),
         }
-        let width = |index: usize| {
-            lines
-                .iter()
-                .filter_map(|line| line.get(index))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.columns.len() + 2).map(width).collect();
-        let mut text = format!("\n{}\n", self.title);
-        for line in &lines {
-            let cells = line.iter().zip(&widths).enumerate().map(|(index, (cell, width))| match index {
-                0 | 1 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-            text.push_str("  ");
-            text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-            text.push('\n');
-        }
-        text
     }
 
-    /// The table's key, and its rows for programs: `{"SERVER BUILD": {"COLUMN": number or null …} …}`.
-    pub fn to_json(&self) -> (String, Value) {
-        let cell = |(column, value): (&Column, &f64)| {
-            // Four decimals are more than anything here is good for, and keep the files readable.
-            let rounded = (value * 1e4).round() / 1e4;
-            (column.key.to_string(), Value::from(rounded)) // null when it is no number
-        };
-        let row = |row: &Row| {
-            let cells = self.columns.iter().zip(&row.values).map(cell);
-            (format!("{} {}", row.server, row.build), Value::Object(cells.collect()))
-        };
-        (self.key.clone(), Value::Object(self.rows.iter().map(row).collect()))
+    fn figure(&self, series: &Series) -> f64 {
+        series.sample(&self.quantity).quantile(self.quantile)
     }
+}
+
+/// A table as text: a row for each server, below the columns' titles.
+pub fn text(columns: &[Column], rows: &[&Series]) -> String {
+    let mut lines = vec![vec![String::new(), String::new()]];
+    lines[0].extend(columns.iter().map(|column| column.title.clone()));
+    for series in rows {
+        let names = [series.server.name, series.server.build.name()].map(String::from);
+        let figures = columns.iter().map(|column| number(column.figure(series), column.decimals));
+        lines.push(names.into_iter().chain(figures).collect());
+    }
+    let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(index, (cell, width))| match index {
+            0 | 1 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        text.push_str(format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The same for programs: `{"SERVER BUILD": {"COLUMN": number or null …} …}`.
+pub fn json(columns: &[Column], rows: &[&Series]) -> Value {
+    let field = |column: &Column, series: &Series| {
+        // Four decimals are more than anything here is good for, and keep the files readable.
+        let rounded = (column.figure(series) * 1e4).round() / 1e4;
+        (column.key(), Value::from(rounded))
+    };
+    let row = |series: &&Series| {
+        let fields: Map<_, _> = columns.iter().map(|column| field(column, series)).collect();
+        (series.server.label(), Value::Object(fields))
+    };
+    Value::Object(rows.iter().map(row).collect())
 }
 
 /// A number as people read it: `12,345.6`, and `–` for none.
@@ -98,16 +81,37 @@ pub fn number(value: f64, decimals: usize) -> String {
         return "–".into();
     }
     let text = format!("{value:.decimals$}");
-    let (whole, rest) = text
-        .split_once('.')
-        .map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
-    let digits = whole.trim_start_matches('-');
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+    let whole = text.split('.').next().unwrap_or_default();
+    let digits = whole.trim_start_matches('-').len();
+    let mut grouped = text[..whole.len() - digits].to_string();
+    for (index, digit) in whole[whole.len() - digits..].char_indices() {
+        if index > 0 && (digits - index) % 3 == 0 {
             grouped.push(',');
         }
         grouped.push(digit);
     }
-    format!("{}{grouped}{rest}", if whole.starts_with('-') { "-" } else { "" })
+    grouped + &text[whole.len()..]
+}
+
+/// JSON in which a table's row is a line, as is every other value that holds no list or object.
+pub fn to_lines(value: &Value) -> String {
+    indented(value, "\n") + "\n"
+}
+
+fn indented(value: &Value, line: &str) -> String {
+    let inner = format!("{line}  ");
+    let holds_others = |value: &Value| value.is_object() || value.is_array();
+    let (open, parts, close): (char, Vec<String>, char) = match value {
+        Value::Object(fields) if fields.values().any(holds_others) => {
+            let field = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::from(name.as_str()), indented(value, &inner))
+            };
+            ('{', fields.iter().map(field).collect(), '}')
+        }
+        Value::Array(items) if !items.is_empty() => {
+            ('[', items.iter().map(|item| indented(item, &inner)).collect(), ']')
+        }
+        _ => return value.to_string(),
+    };
+    format!("{open}{inner}{}{line}{close}", parts.join(&format!(",{inner}")))
 }

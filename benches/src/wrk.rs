@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::report;
+use crate::folders;
 
 /// One run of wrk.
 pub struct Load {
@@ -64,7 +64,7 @@ pub fn parse(text: &str) -> Option<Outcome> {
 }
 
 fn script() -> io::Result<PathBuf> {
-    let path = report::directory()?.join("wrk.lua");
+    let path = folders::output()?.join("wrk.lua");
     fs::write(&path, include_str!("wrk.lua"))?;
     Ok(path)
 }

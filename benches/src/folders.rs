@@ -1,0 +1,25 @@
+//! Where things are: the checkout, what cargo builds, what the benchmarks write.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// The directory of the library, which is this package's parent.
+pub fn checkout() -> PathBuf {
+    let mut directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    directory.pop();
+    directory
+}
+
+/// Where cargo puts what it builds.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| checkout().join("target"), PathBuf::from)
+}
+
+/// target/bench, where results and logs go; made when it is not there.
+pub fn output() -> io::Result<PathBuf> {
+    let path = target().join("bench");
+    fs::create_dir_all(&path)?;
+    Ok(path)
+}

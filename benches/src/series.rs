@@ -1,0 +1,55 @@
+//! What one server has shown: a sample for each quantity, and its ratio to what another has shown.
+
+use std::collections::BTreeMap;
+
+use crate::servers::Server;
+use crate::stats::Sample;
+
+/// One server with a sample for each quantity that was measured of it.
+pub struct Series {
+    pub server: Server,
+    samples: BTreeMap<String, Sample>,
+    /// Whether it is left out of the rounds to come.
+    pub has_failed: bool,
+}
+
+impl Series {
+    pub fn of(server: &Server) -> Series {
+        Series { server: server.clone(), samples: BTreeMap::new(), has_failed: false }
+    }
+
+    pub fn push(&mut self, quantity: &str, value: f64) {
+        self.samples.entry(quantity.into()).or_default().push(value);
+    }
+
+    pub fn set(&mut self, quantity: &str, sample: Sample) {
+        self.samples.insert(quantity.into(), sample);
+    }
+
+    /// What was measured of a quantity, in order; nothing is a sample too.
+    pub fn sample(&self, quantity: &str) -> &Sample {
+        static NOTHING: Sample = Sample::new();
+        self.samples.get(quantity).unwrap_or(&NOTHING)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// Makes room for another question to the same server.
+    pub fn clear(&mut self) {
+        self.samples.clear();
+    }
+}
+
+/// Adds the quantity `ratio`: another one, round by round, to that of the server's base.
+pub fn add_ratios(all: &mut [Series], quantity: &str, is_base_of: impl Fn(&Server, &Server) -> bool) {
+    let ratios = |series: &Series| {
+        let base = all.iter().find(|base| is_base_of(&base.server, &series.server));
+        base.map(|base| series.sample(quantity).ratios_to(base.sample(quantity)))
+    };
+    let ratios: Vec<_> = all.iter().map(ratios).collect();
+    for (series, ratios) in all.iter_mut().zip(ratios) {
+        series.samples.extend(ratios.map(|ratios| ("ratio".to_string(), ratios)));
+    }
+}
