@@ -7,100 +7,66 @@
 use std::error::Error;
 use std::io;
 
-use harness::client::{Client, GET};
-use harness::cores::Cores;
-use harness::options::Scale;
-use harness::process::Running;
-use harness::report::Report;
-use harness::series::Series;
-use harness::servers::{Build, Role, Server};
-use harness::stats::Sample;
-use harness::table::{median, number, quantile};
+use harness::{
+    Build, Client, Cores, GET, Report, Role, Running, Sample, Scale, Series, Server, median, number, quantile,
+};
 
 /// The peers that stand for the others where a server is asked for minutes.
 const SHOWN: [&str; 5] = ["C epoll", "fc-runtime", "hyper-current", "actix-web", "may_minihttp"];
 
-/// One table: what grows, and how one point of it is measured.
-struct Question {
-    key: &'static str,
-    title: &'static str,
-    unit: &'static str,
-    points: Vec<usize>,
-    measure: fn(&Running, usize, Scale) -> io::Result<Sample>,
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let mut report = Report::start("growth");
     let scale = report.scale;
+    let stands_for_others =
+        |server: &Server| SHOWN.contains(&server.name) && server.is_usual() && server.build != Build::Musl;
     let hello = report.servers("epoll", "hello", |server| server.is_usual() && server.is_compiled())?;
-    // The limit in C reads no bodies.
-    let echo = report
-        .servers("epoll", "echo", |server| stands_for_others(server) && server.role() != Role::Limit)?;
     let few: Vec<Server> = hello.iter().filter(|server| stands_for_others(server)).cloned().collect();
-    let connections = Question {
-        key: "connections",
-        title: "Response time with that many connections open, asked in turn",
-        unit: "connections",
-        points: scale.pick(vec![1, 100], vec![1, 100, 2_000], vec![1, 10, 100, 1_000, 3_000, 10_000]),
-        measure: with_connections,
-    };
-    let body = Question {
-        key: "body",
-        title: "Response time of an echo",
-        unit: "body bytes",
-        points: scale.pick(
-            vec![0, 1 << 16],
-            vec![0, 1 << 10, 1 << 20],
-            vec![0, 1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 23, 32 << 20],
-        ),
-        measure: with_body,
-    };
-    let headers = Question {
-        key: "headers",
-        title: "Response time with that many header lines",
-        unit: "header lines",
-        points: scale.pick(vec![1, 16], vec![1, 16, 60], vec![1, 2, 4, 8, 16, 32, 60]),
-        measure: with_headers,
-    };
-    for (question, servers) in [(connections, &few), (body, &echo), (headers, &few)] {
-        answer(&mut report, servers, &question)?;
-    }
+    // The limit in C reads no bodies.
+    let echo = |server: &Server| stands_for_others(server) && server.role() != Role::Limit;
+    let echo = report.servers("epoll", "echo", echo)?;
+
+    let points = scale.pick(&[1, 100][..], &[1, 100, 2_000], &[1, 10, 100, 1_000, 3_000, 10_000]);
+    answer(&mut report, &few, "connections", "open connections, asked in turn", points, with_connections)?;
+    let full = &[0, 1 << 10, 1 << 14, 1 << 17, 1 << 20, 1 << 23, 32 << 20];
+    let points = scale.pick(&[0, 1 << 16][..], &[0, 1 << 10, 1 << 20], full);
+    answer(&mut report, &echo, "body", "bytes of a body that is echoed", points, with_body)?;
+    let points = scale.pick(&[1, 16][..], &[1, 16, 60], &[1, 2, 4, 8, 16, 32, 60]);
+    answer(&mut report, &few, "headers", "header lines", points, with_headers)?;
     beside_idle(&mut report, &hello)?;
     report.note("client and server share one core, so that the time is work and not the waking of a core");
-    report.finish()?;
-    Ok(())
+    report.finish()
 }
 
-fn stands_for_others(server: &Server) -> bool {
-    SHOWN.contains(&server.name) && server.is_usual() && server.build != Build::Musl
-}
-
-/// Measures one table, a process per server, and says in a sentence where each row bends.
-fn answer(report: &mut Report, servers: &[Server], question: &Question) -> io::Result<()> {
+/// Measures each server at each point, in a process of its own, and says in a sentence where its time bends.
+fn answer(
+    report: &mut Report,
+    servers: &[Server],
+    key: &str,
+    what_grows: &str,
+    points: &[usize],
+    measure: fn(&Running, usize, Scale) -> io::Result<Sample>,
+) -> io::Result<()> {
     let scale = report.scale;
     let mut all: Vec<Series> = servers.iter().map(Series::of).collect();
     on_one_core(report, &mut all, |running, series| {
-        for point in &question.points {
-            series.set(&point.to_string(), (question.measure)(running, *point, scale)?);
+        for point in points {
+            series.set(&point.to_string(), measure(running, *point, scale)?);
         }
         Ok(())
     })?;
-    let columns: Vec<_> = question
-        .points
-        .iter()
-        .map(|point| median(&point.to_string(), &number(*point as f64, 0), 1))
-        .collect();
-    let title = format!("{}: median µs per number of {}", question.title, question.unit);
-    report.table(question.key, &title, &columns, &all);
+    let column = |point: &usize| median(&point.to_string(), &number(*point as f64, 0), 1);
+    let columns: Vec<_> = points.iter().map(column).collect();
+    report.table(key, &format!("Response time, median µs, by the number of {what_grows}"), &columns, &all);
     for series in &all {
-        let mut points = Vec::new();
-        for point in &question.points {
+        let label = series.server.label();
+        let mut times = Vec::new();
+        for point in points {
             let sample = series.sample(&point.to_string());
-            report.doubt(&format!("{} {} {point}", series.server.label(), question.key), sample.doubts(0.0));
-            points.push((*point as f64, sample.median()));
+            report.doubt(&format!("{label} {key} {point}"), sample.doubts(0.0));
+            times.push((*point as f64, sample.median()));
         }
-        points.retain(|(_, time)| time.is_finite());
-        report.note(format!("{}: {}", series.server.name, bend(&points, question.unit)));
+        times.retain(|(_, time)| time.is_finite());
+        report.note(format!("{label}, {key}: {}", bend(&times)));
     }
     Ok(())
 }
@@ -111,41 +77,36 @@ fn on_one_core(
     all: &mut [Series],
     measure: impl Fn(&Running, &mut Series) -> io::Result<()>,
 ) -> io::Result<()> {
-    let cores = Cores::of_this_process()?;
     report.take_turns(all, 1, |series, _| {
-        cores.release(None)?;
         let running = Running::start(&series.server)?;
+        let cores = Cores::of_this_process()?;
         cores.share_one(&running)?;
         measure(&running, series)
-    })?;
-    cores.release(None)
+    })
 }
 
 /// Where a row stops being flat: the first point that costs half as much again as the cheapest one before it. How it
 /// goes on from there is the slope between the last two points on two logarithmic axes: 1 is linear.
-fn bend(points: &[(f64, f64)], unit: &str) -> String {
+fn bend(points: &[(f64, f64)]) -> String {
     let mut cheapest = f64::INFINITY;
     for pair in points.windows(2) {
-        let [(flat, before), (x, y)] = [pair[0], pair[1]];
+        let [(flat, before), (x, time)] = [pair[0], pair[1]];
         cheapest = cheapest.min(before);
-        if y > 1.5 * cheapest {
-            let [(x1, y1), (x2, y2)] = [points[points.len() - 2], points[points.len() - 1]];
-            let (slope, times) = ((y2 / y1).ln() / (x2 / x1.max(1.0)).ln(), y2 / cheapest);
+        if time > 1.5 * cheapest {
+            let [(x1, time1), (x2, time2)] = [points[points.len() - 2], points[points.len() - 1]];
+            let (slope, times) = ((time2 / time1).ln() / (x2 / x1.max(1.0)).ln(), time2 / cheapest);
             let [flat, x, end] = [flat, x, x2].map(|point| number(point, 0));
             return format!(
-                "bends between {flat} and {x} {unit}; {end} cost {times:.1} times the least, with slope {slope:.1}"
+                "bends between {flat} and {x}; {end} cost {times:.1} times the least, with slope {slope:.1}"
             );
         }
     }
-    format!("flat over the whole range of {unit}")
+    "flat over the whole range".into()
 }
 
 /// Opens the connections, then asks over each in turn.
 fn with_connections(running: &Running, connections: usize, scale: Scale) -> io::Result<Sample> {
-    let mut clients = Client::connect_all(running.port, connections)?;
-    for client in &mut clients {
-        client.ask(GET)?; // a connection's first request is also its accept
-    }
+    let mut clients = Client::connect_used(running.port, connections)?; // the first request is also the accept
     let requests = scale.pick(50, 500, 3_000).max(connections);
     let sample: io::Result<Sample> =
         (0..requests).map(|request| clients[request % connections].timed(GET)).collect();
@@ -194,12 +155,7 @@ fn beside_idle(report: &mut Report, servers: &[Server]) -> io::Result<()> {
         let mut busy = Client::connect(running.port, 0)?;
         series.set("alone", (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
         let before = running.usage().resident;
-        let mut idle = Vec::with_capacity(connections);
-        for nth in 0..connections {
-            let mut client = Client::connect(running.port, nth)?;
-            client.ask(GET)?;
-            idle.push(client);
-        }
+        let idle = Client::connect_used(running.port, connections)?;
         series.set("beside", (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
         let resident = running.usage().resident;
         series.push("resident", resident);

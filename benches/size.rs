@@ -7,11 +7,7 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use harness::client::{Client, GET};
-use harness::process::Running;
-use harness::report::Report;
-use harness::series::Series;
-use harness::table::median;
+use harness::{Client, GET, Report, Running, Series, ask_all, median};
 
 /// A zip of one file named `bootstrap` around its compressed bytes: local header, directory entry, end of directory.
 const ZIP_FRAME: usize = 30 + 9 + 46 + 9 + 22;
@@ -36,8 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     report.table("size", "Size and resident memory, KB", &columns, &all);
     report.note("a zip is the binary deflated at level 9; an interpreter's own size is not the function's, so it has none");
-    report.finish()?;
-    Ok(())
+    report.finish()
 }
 
 /// The binary and its zip in KB.
@@ -46,8 +41,7 @@ fn weigh(series: &mut Series) -> io::Result<()> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&binary)?;
     let zip = encoder.finish()?.len() + ZIP_FRAME;
-    series.push("binary", binary.len() as f64 / 1024.0);
-    series.push("zip", zip as f64 / 1024.0);
+    series.record([("binary", binary.len() as f64 / 1024.0), ("zip", zip as f64 / 1024.0)]);
     Ok(())
 }
 
@@ -62,13 +56,9 @@ fn hold(series: &mut Series) -> io::Result<()> {
     }
     series.push("served", running.usage().resident);
     let mut clients = Client::connect_all(running.port, 200)?;
-    clients.iter_mut().try_for_each(|client| client.send(GET))?;
-    for client in &mut clients {
-        client.answer()?;
-    }
+    ask_all(&mut clients, GET)?;
     let usage = running.usage();
-    series.push("connected", usage.resident);
-    series.push("threads", usage.threads);
+    series.record([("connected", usage.resident), ("threads", usage.threads)]);
     clients.into_iter().for_each(Client::reset);
     Ok(())
 }

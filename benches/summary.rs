@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 
 use harness::chart;
 use harness::folders::{checkout, output};
-use harness::results::{Results, Rows, replace_between_markers};
-use harness::servers::Role;
+use harness::{Results, Role, Rows, replace_between_markers};
 
 const OURS: &str = "fc-runtime";
 
@@ -24,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Err(_) => println!("{bench}: not measured yet"),
         }
     }
-    let results = Results::of(Value::Object(all));
+    let results = Results(Value::Object(all));
     println!("What is claimed, and what was measured");
     judge_starts_and_memory(&results);
     [1, 8, 64, 200].into_iter().for_each(|connections| judge_load(&results, connections));
@@ -45,7 +44,8 @@ fn publish(results: &Results) -> Result<(), Box<dyn Error>> {
 }
 
 /// Every claim is a quotient that must be small: our time or memory over another's, or another's throughput over ours.
-fn judge(claim: &str, quotient: Option<f64>, bound: f64) {
+fn judge(claim: &str, above: Option<f64>, below: Option<f64>, bound: f64) {
+    let quotient = above.and_then(|above| Some(above / below?));
     let (verdict, shown) = match quotient {
         None => ("not measured", String::new()),
         Some(quotient) if quotient <= bound => ("holds", format!("{quotient:.2}")),
@@ -55,57 +55,56 @@ fn judge(claim: &str, quotient: Option<f64>, bound: f64) {
 }
 
 fn judge_starts_and_memory(results: &Results) {
-    let starts = results.table("cold_start", "cold_start");
+    let starts = results.table("cold_start");
     for (build, bound) in [("glibc", 0.85), ("musl", 0.6)] {
-        judge(&format!("cold start ({build}) to the C limit"), starts.figure(OURS, build, "ratio"), 1.2);
-        let (peer, best) =
-            named(ranked(starts, "first_200", |role, other| role == Role::Peer && other == build).first());
+        judge(
+            &format!("cold start ({build}) to the C limit"),
+            starts.figure(OURS, build, "ratio"),
+            Some(1.0),
+            1.2,
+        );
+        let (peer, best) = least(starts, "first_200", |label| is_peer_of(build, label));
         let claim = format!("cold start ({build}) to the fastest peer built the same way, {peer}");
-        judge(&claim, quotient(starts.figure(OURS, build, "first_200"), best), bound);
+        judge(&claim, starts.figure(OURS, build, "first_200"), best, bound);
     }
-    let sizes = results.table("size", "size");
-    let (peer, best) =
-        named(ranked(sizes, "started", |role, build| role == Role::Peer && build == "glibc").first());
+    let sizes = results.table("size");
+    let (peer, best) = least(sizes, "started", |label| is_peer_of("glibc", label));
     let claim = format!("resident memory to the smallest peer's, {peer}");
-    judge(&claim, quotient(sizes.figure(OURS, "glibc", "started"), best), 1.0);
+    judge(&claim, sizes.figure(OURS, "glibc", "started"), best, 1.0);
 }
 
 /// Throughput is compared by its ratios to one C epoll loop, which were taken round by round.
 fn judge_load(results: &Results, connections: usize) {
-    let rows = results.table("throughput", &format!("keep_alive_{connections}"));
+    let rows = results.table(&format!("keep_alive_{connections}"));
     let ours = rows.figure(OURS, "glibc", "ratio");
-    let is_peer = |role, _: &str| matches!(role, Role::Peer | Role::Foreign);
-    let (peer, best) = named(ranked(rows, "ratio", is_peer).last());
-    judge(&format!("{peer}'s throughput to ours at {connections} connections"), quotient(best, ours), 1.0);
-    let (limit, best) = named(ranked(rows, "ratio", |role, _| role == Role::Limit).last());
-    for (limit, best) in [(limit, best), ("one C epoll loop", rows.figure("C epoll", "glibc", "ratio"))] {
-        let claim = format!("{limit}'s throughput to ours at {connections} connections");
-        judge(&claim, quotient(best, ours), 1.0 / 0.95);
+    let is_other = |label: &str| matches!(Role::of(label), Role::Peer | Role::Foreign);
+    let is_limit = |label: &str| Role::of(label) == Role::Limit;
+    let one_loop = ("one C epoll loop", rows.figure("C epoll", "glibc", "ratio"));
+    let (peer, limit) = (most(rows, "ratio", is_other), most(rows, "ratio", is_limit));
+    for ((server, theirs), bound) in [(peer, 1.0), (limit, 1.0 / 0.95), (one_loop, 1.0 / 0.95)] {
+        judge(&format!("{server}'s throughput to ours at {connections} connections"), theirs, ours, bound);
     }
     if connections == 64 {
-        let (peer, best) = named(ranked(rows, "p99", is_peer).first());
-        let ours = rows.figure(OURS, "glibc", "p99");
-        judge(
-            &format!("p99 to the best peer's, {peer}, at {connections} connections"),
-            quotient(ours, best),
-            1.0,
-        );
+        let (peer, best) = least(rows, "p99", is_other);
+        let claim = format!("p99 to the best peer's, {peer}, at {connections} connections");
+        judge(&claim, rows.figure(OURS, "glibc", "p99"), best, 1.0);
     }
 }
 
-fn quotient(one: Option<f64>, other: Option<f64>) -> Option<f64> {
-    Some(one? / other?)
+fn is_peer_of(build: &str, label: &str) -> bool {
+    Role::of(label) == Role::Peer && label.ends_with(build)
 }
 
-/// The servers that are `wanted` with their figures, the smallest first.
-fn ranked<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(Role, &str) -> bool) -> Vec<(&'a str, f64)> {
-    let all = rows.column(column).filter(|(server, build, _)| wanted(Role::of(server, build), build));
-    let mut ranked: Vec<_> = all.map(|(server, _, figure)| (server, figure)).collect();
-    ranked.sort_by(|(_, one), (_, other)| one.total_cmp(other));
-    ranked
+/// The server that is `wanted` with the smallest figure, and the figure.
+fn least<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(&str) -> bool) -> (&'a str, Option<f64>) {
+    let all = rows.column(column).filter(|(label, _)| wanted(label));
+    let least = all.min_by(|(_, one), (_, other)| one.total_cmp(other));
+    least.map_or(("nobody", None), |(label, figure)| (label, Some(figure)))
 }
 
-/// A server of that list and its figure, or a name for a list without any.
-fn named<'a>(entry: Option<&(&'a str, f64)>) -> (&'a str, Option<f64>) {
-    entry.map_or(("nobody", None), |(server, figure)| (server, Some(*figure)))
+/// The one with the largest.
+fn most<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(&str) -> bool) -> (&'a str, Option<f64>) {
+    let all = rows.column(column).filter(|(label, _)| wanted(label));
+    let most = all.max_by(|(_, one), (_, other)| one.total_cmp(other));
+    most.map_or(("nobody", None), |(label, figure)| (label, Some(figure)))
 }

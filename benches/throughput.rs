@@ -3,22 +3,16 @@
 //!
 //! All servers run from the start to the end, and take turns in rounds of a second; those that wait use no processor.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::client::Client;
-use harness::cores::Cores;
-use harness::options::Scale;
-use harness::process::Running;
-use harness::report::Report;
-use harness::series::{Series, add_ratios};
-use harness::servers::{Build, Role, Server};
-use harness::table::{median, quantile};
 use harness::wrk::{self, Load};
+use harness::{
+    Build, Client, Cores, Report, Role, Running, Scale, Series, Server, add_ratios, ask_all, median, quantile,
+};
 
 /// The argument that makes this program a server of ours that blocks, instead of the benchmark.
 const SERVE_BLOCKING: &str = "--serve-blocking";
@@ -41,8 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(why) => report.note(why),
     }
     blocking(&mut report, &hello)?;
-    report.finish()?;
-    Ok(())
+    report.finish()
 }
 
 fn keep_alive(report: &mut Report, servers: &[Server]) -> io::Result<()> {
@@ -50,12 +43,11 @@ fn keep_alive(report: &mut Report, servers: &[Server]) -> io::Result<()> {
     let counts = scale.pick(&CONNECTIONS[2..3], &CONNECTIONS, &CONNECTIONS);
     let rounds = scale.pick(1, 1, 5);
     let quick = servers.iter().filter(|server| scale != Scale::Quick || server.role() != Role::Foreign);
-    let mut standing = Standing::start(report, quick)?;
+    let mut all = start(report, quick)?;
     for &connections in counts {
-        let load = Load { connections, seconds: 1, target: "/", body: None };
+        let load = Load { connections, target: "/", body: None };
         let title = format!("Keep-alive, {connections} connections, {rounds} rounds of a second");
-        standing.bear(report, &load, rounds)?;
-        standing.show(report, &format!("keep_alive_{connections}"), &title, "C epoll");
+        compare(report, &format!("keep_alive_{connections}"), &title, &mut all, &load, rounds, "C epoll")?;
     }
     report.note("wrk takes part of the cores: one thread for one connection, two for more; ratios are to one epoll loop");
     report.note("at one connection wrk and the server share one core, so that it is work and not the waking of a core");
@@ -67,108 +59,99 @@ fn echoes(report: &mut Report) -> io::Result<()> {
     let echoes = |server: &Server| server.is_compiled() && server.role() != Role::Limit && server.is_usual();
     let servers = report.servers("epoll", "echo", echoes)?;
     let rounds = report.scale.pick(1, 1, 3);
-    let mut standing = Standing::start(report, servers.iter())?;
+    let mut all = start(report, servers.iter())?;
     for (name, body) in [("1 KB", 1 << 10), ("1 MB", 1 << 20)] {
-        let load = Load { connections: 8, seconds: 1, target: "/echo", body: Some(body) };
+        let load = Load { connections: 8, target: "/echo", body: Some(body) };
         let title = format!("Echo of {name}, 8 connections, {rounds} rounds of a second");
-        standing.bear(report, &load, rounds)?;
-        standing.show(report, &format!("echo_{body}"), &title, "hyper-current");
+        compare(report, &format!("echo_{body}"), &title, &mut all, &load, rounds, "hyper-current")?;
     }
     Ok(())
 }
 
-/// Servers that run until this is dropped, and what each has shown under one kind of load.
-struct Standing {
-    all: Vec<Series>,
-    running: BTreeMap<String, Running>,
+/// Starts all servers, which run until what is returned is dropped.
+fn start<'a>(report: &mut Report, servers: impl Iterator<Item = &'a Server>) -> io::Result<Vec<Series>> {
+    let mut all: Vec<Series> = servers.map(Series::of).collect();
+    report.take_turns(&mut all, 1, |series, _| {
+        series.running = Some(Running::start(&series.server)?);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
-impl Standing {
-    fn start<'a>(report: &mut Report, servers: impl Iterator<Item = &'a Server>) -> io::Result<Standing> {
-        let mut all: Vec<Series> = servers.map(Series::of).collect();
-        let mut running = BTreeMap::new();
-        report.take_turns(&mut all, 1, |series, _| {
-            running.insert(series.server.label(), Running::start(&series.server)?);
-            Ok(())
+/// Puts all servers under load in every round, and shows what they did.
+fn compare(
+    report: &mut Report,
+    key: &str,
+    title: &str,
+    all: &mut [Series],
+    load: &Load,
+    rounds: usize,
+    base: &str,
+) -> io::Result<()> {
+    let cores = Cores::of_this_process()?;
+    all.iter_mut().for_each(Series::clear);
+    report.take_turns(all, rounds, |series, round| {
+        let is_foreign = series.server.role() == Role::Foreign;
+        let running = series.running.as_mut().filter(|_| !is_foreign || round < FOREIGN_ROUNDS);
+        let Some(running) = running else { return Ok(()) };
+        let outcome = bear(running, load, &cores).map_err(|error| match running.end() {
+            Some(status) => io::Error::other(format!("the server has ended ({status}); {error}")),
+            None => error,
         })?;
-        Ok(Standing { all, running })
+        series.record(outcome);
+        Ok(())
+    })?;
+    add_ratios(all, "per_second", |other, _| other.name == base);
+    let columns = [
+        median("per_second", "requests/s", 0),
+        median("ratio", &format!("to {base}"), 2),
+        median("p50", "p50 µs", 0),
+        median("p99", "p99 µs", 0),
+        median("cpu", "CPU µs/request", 1),
+        quantile("errors", 1.0, "most errors", 0),
+    ];
+    report.table(key, title, &columns, all);
+    for series in all {
+        report.doubt(&format!("{} {key}", series.server.label()), series.sample("per_second").doubts(0.0));
     }
-
-    fn bear(&mut self, report: &mut Report, load: &Load, rounds: usize) -> io::Result<()> {
-        let cores = Cores::of_this_process()?;
-        self.all.iter_mut().for_each(Series::clear);
-        report.take_turns(&mut self.all, rounds, |series, round| {
-            if round >= FOREIGN_ROUNDS && series.server.role() == Role::Foreign {
-                return Ok(());
-            }
-            let Some(running) = self.running.get_mut(&series.server.label()) else {
-                return Ok(()); // it has not started, which is noted
-            };
-            bear_once(running, load, series, &cores).map_err(|error| match running.end() {
-                Some(status) => io::Error::other(format!("the server has ended ({status}); {error}")),
-                None => error,
-            })
-        })?;
-        cores.release(None)
-    }
-
-    fn show(&mut self, report: &mut Report, key: &str, title: &str, base: &str) {
-        add_ratios(&mut self.all, "per_second", |other, _| other.name == base);
-        let columns = [
-            median("per_second", "requests/s", 0),
-            median("ratio", &format!("to {base}"), 2),
-            median("p50", "p50 µs", 0),
-            median("p99", "p99 µs", 0),
-            median("cpu", "CPU µs/request", 1),
-            quantile("errors", 1.0, "most errors", 0),
-        ];
-        report.table(key, title, &columns, &self.all);
-        for series in &self.all {
-            let doubts = series.sample("per_second").doubts(0.0);
-            report.doubt(&format!("{} {key}", series.server.label()), doubts);
-        }
-    }
+    Ok(())
 }
 
-fn bear_once(running: &Running, load: &Load, series: &mut Series, cores: &Cores) -> io::Result<()> {
+/// A second of load on one server.
+fn bear(running: &Running, load: &Load, cores: &Cores) -> io::Result<[(&'static str, f64); 5]> {
     if load.connections == 1 {
         cores.share_one(running)?;
     } else {
-        cores.release(Some(running))?;
+        cores.share_all(running)?;
     }
     let before = running.usage();
     let outcome = load.run(running.port)?;
     let after = running.usage();
-    series.push("per_second", outcome.per_second);
-    series.push("p50", outcome.p50);
-    series.push("p99", outcome.p99);
-    // Processor time per request, which the load of others hardly moves.
-    series.push("cpu", (after.cpu - before.cpu) / outcome.requests.max(1.0));
-    series.push("errors", outcome.errors);
-    Ok(())
+    Ok([
+        ("per_second", outcome.per_second),
+        ("p50", outcome.p50),
+        ("p99", outcome.p99),
+        // Processor time per request, which the load of others hardly moves.
+        ("cpu", (after.cpu - before.cpu) / outcome.requests.max(1.0)),
+        ("errors", outcome.errors),
+    ])
 }
 
 /// Two hundred calls at once that each block for 100 ms: how long until the last is answered.
 fn blocking(report: &mut Report, servers: &[Server]) -> io::Result<()> {
+    let ours = Server::new("fc-runtime", Build::Dynamic, env::current_exe()?)
+        .with_arguments(vec![SERVE_BLOCKING.into()])
+        .with_environment("LIFECYCLE_MARKS", "off");
+    let others = servers.iter().filter(|server| matches!(server.role(), Role::Peer | Role::Foreign));
+    let mut all: Vec<Series> = [&ours].into_iter().chain(others).map(Series::of).collect();
     let rounds = report.scale.pick(1, 2, 5);
-    let able = |server: &&Server| {
-        server.role() != Role::Limit && server.build != Build::Musl && !server.name.contains("marks")
-    };
-    let mut all: Vec<Series> = servers.iter().filter(able).map(Series::of).collect();
-    for server in all.iter_mut().map(|series| &mut series.server).filter(|server| server.role() == Role::Ours)
-    {
-        server.build = Build::Dynamic;
-        server.program = env::current_exe()?;
-        server.arguments = vec![SERVE_BLOCKING.into()];
-    }
     report.take_turns(&mut all, 1, |series, _| {
         let running = Running::start(&series.server)?;
         for _ in 0..rounds {
             series.push("last", all_at_once(running.port)?);
         }
         let usage = running.usage();
-        series.push("threads", usage.threads);
-        series.push("resident", usage.resident);
+        series.record([("threads", usage.threads), ("resident", usage.resident)]);
         Ok(())
     })?;
     let columns = [
@@ -184,12 +167,7 @@ fn blocking(report: &mut Report, servers: &[Server]) -> io::Result<()> {
 fn all_at_once(port: u16) -> io::Result<f64> {
     let mut clients = Client::connect_all(port, 200)?;
     let start = Instant::now();
-    for client in &mut clients {
-        client.send(b"GET /sleep HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-    }
-    for client in &mut clients {
-        client.answer()?;
-    }
+    ask_all(&mut clients, b"GET /sleep HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
     clients.into_iter().for_each(Client::reset);
     Ok(elapsed)

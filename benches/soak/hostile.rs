@@ -1,21 +1,23 @@
 //! Peers that mean harm, and a system that has nothing left to give.
 
-use crate::client::{Waits, connect, request, timed, timed_connection};
-use crate::report::Report;
-use crate::server::ServerProcess;
-use rustix::net::sockopt::set_socket_recv_buffer_size;
+use std::fs;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-const MS: Duration = Duration::from_millis(1);
-const ATTACKERS: usize = 1000;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-const UPLOAD: &str = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+use harness::{Client, GET, Sample, folders};
+
+use crate::report::Report;
+use crate::server;
+
+const ATTACKERS: usize = 1000;
+const UPLOAD: &[u8] = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
 
 /// Heads that come a byte at a time.
 pub fn slow_heads(report: &mut Report) -> io::Result<()> {
-    attack(report, "GET / HTTP/1.1\r\nHost: h\r\nX: ", |stream| drop(stream.write(b"x")))
+    attack(report, b"GET / HTTP/1.1\r\nHost: h\r\nX: ", |stream| drop(stream.write(b"x")))
 }
 
 /// Uploads that come a byte at a time, to a function that streams them back.
@@ -25,93 +27,82 @@ pub fn slow_uploads(report: &mut Report) -> io::Result<()> {
 
 /// Large responses that are taken a few bytes at a time.
 pub fn slow_readers(report: &mut Report) -> io::Result<()> {
-    attack(report, &request("/large"), |stream| drop(stream.read(&mut [0; 64])))
+    attack(report, b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |stream| drop(stream.read(&mut [0; 64])))
 }
 
 /// So many peers begin as told and go on as told, in turn, while an ordinary client is served.
-fn attack(report: &mut Report, begin: &str, go_on: impl Fn(&mut TcpStream)) -> io::Result<()> {
-    let mut server = ServerProcess::start()?;
-    let mut ordinary = connect(server.address)?;
-    timed(&mut ordinary, "/")?;
-    let (mut coming, mut waits) = (Vec::new(), Vec::new());
+fn attack(report: &mut Report, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> io::Result<()> {
+    let mut server = server::start()?;
+    let mut ordinary = Client::connect(server.port, 0)?;
+    ordinary.timed(GET)?;
+    let mut serve_ordinary = |waits: &mut Sample| {
+        waits.push(ordinary.timed(GET)?);
+        waits.push(server::newcomers(server.port, 1)?.median());
+        io::Result::Ok(())
+    };
+    let (mut coming, mut staying) = (Sample::new(), Sample::new());
     let mut attackers = Vec::new();
     for number in 0..ATTACKERS {
-        let mut stream = connect(server.address)?;
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))?;
         // As such tools do; a large one would be filled by the system at the machine's full speed.
         set_socket_recv_buffer_size(&stream, 4096)?;
-        stream.write_all(begin.as_bytes())?;
+        stream.write_all(begin)?;
         stream.set_nonblocking(true)?;
         attackers.push(stream);
         if number % 5 == 0 {
-            coming.push(timed(&mut ordinary, "/")?);
-            coming.push(timed_connection(server.address, "/")?);
+            serve_ordinary(&mut coming)?;
         }
     }
     let (began, time) = (Instant::now(), Duration::from_secs(report.amount(10, 3) as u64));
-    let (mut most_threads, mut most_resident) = (0, 0);
+    let (mut threads, mut resident) = (Sample::new(), Sample::new());
     while began.elapsed() < time {
         for attackers in attackers.chunks_mut(50) {
             attackers.iter_mut().for_each(&go_on); // some are cut, and that is as it should be
-            waits.push(timed(&mut ordinary, "/")?);
-            waits.push(timed_connection(server.address, "/")?);
+            serve_ordinary(&mut staying)?;
         }
-        let usage = server.usage()?;
-        most_threads = most_threads.max(usage.threads);
-        most_resident = most_resident.max(usage.resident_kib);
+        let usage = server.usage();
+        threads.push(usage.threads);
+        resident.push(usage.resident / 1024.0);
     }
-    for (when, waits) in [("come", coming), ("stay", waits)] {
-        let waits = Waits::new(waits);
-        report.tell(&format!("an ordinary client's requests while they {when}"), waits.count());
-        report.tell("their median", format!("{:.1?}", waits.permille(500)));
-        report.time_at_most("the longest of them", waits.permille(1000), 100 * MS);
+    for (when, waits) in [("come", coming), ("stay", staying)] {
+        let count = waits.in_order().len() as f64;
+        report.tell(&format!("an ordinary client's requests while they {when}"), count, "");
+        report.tell("their median", waits.median(), "µs");
+        report.at_most("the longest of them", waits.max() / 1e3, 100.0, "ms");
     }
-    report.count_at_most("threads", most_threads, 1000);
-    report.mib_at_most("resident", most_resident, 64 * 1024);
+    report.at_most("threads", threads.max(), 1000.0, "");
+    report.at_most("resident", resident.max(), 64.0, "MiB");
     drop(attackers);
-    server.wait_until("the attackers' connections are gone", |server| {
-        server.usage().is_ok_and(|usage| usage.descriptors < 16)
-    });
-    report.holds("the server lives", server.is_alive());
+    server::wait_until(&mut server, "the attackers' connections are gone", |usage| usage.descriptors < 16.0)?;
+    report.lives(&mut server);
     Ok(())
 }
 
 /// More connections than descriptors: idle ones make room, busy ones make newcomers wait, and with
 /// the first that ends all goes on.
 pub fn descriptor_exhaustion(report: &mut Report) -> io::Result<()> {
-    let mut server = ServerProcess::start_with("ulimit -n 64; exec \"$0\" serve", &[])?;
+    let log = folders::output()?.join("soak.log");
+    let mut server = server::start_by(&format!("ulimit -n 64; exec \"$0\" serve >'{}'", log.display()))?;
     let began = Instant::now();
-    let mut idle = Vec::new();
-    for _ in 0..200 {
-        let mut stream = connect(server.address)?;
-        timed(&mut stream, "/")?;
-        idle.push(stream);
-    }
-    report.tell("connections one after the other, with 64 descriptors", idle.len());
+    let idle = Client::connect_used(server.port, 200)?;
+    report.tell("connections one after the other, with 64 descriptors", idle.len() as f64, "");
     drop(idle);
 
-    let mut busy = Vec::new();
-    for _ in 0..100 {
-        let mut stream = connect(server.address)?;
-        stream.write_all(UPLOAD.as_bytes())?; // some wait in the queue
-        busy.push(stream);
-    }
-    server.wait_until("no descriptor is left", |server| {
-        server.usage().is_ok_and(|usage| usage.descriptors >= 63)
-    });
-    let mut queued = connect(server.address)?;
-    queued.write_all(request("/").as_bytes())?;
-    queued.set_read_timeout(Some(1500 * MS))?;
-    let early = queued.read(&mut [0; 1]);
+    let mut busy = Client::connect_all(server.port, 100)?;
+    busy.iter_mut().try_for_each(|client| client.send(UPLOAD))?; // some wait in the queue
+    server::wait_until(&mut server, "no descriptor is left", |usage| usage.descriptors >= 63.0)?;
+    let mut queued = Client::connect(server.port, 0)?;
+    queued.send(GET)?;
+    queued.stream.set_read_timeout(Some(Duration::from_millis(1500)))?;
+    let early = queued.stream.read(&mut [0; 1]);
     report.holds("a newcomer waits while all descriptors are busy", early.is_err());
     drop(busy);
     let freed = Instant::now();
-    queued.set_read_timeout(Some(crate::client::WATCHDOG))?;
-    let answered = crate::client::read_response(&mut queued);
-    report.holds("it is answered when they are free", matches!(answered, Ok(200)));
-    report.time_at_most("how long that takes", freed.elapsed(), 1000 * MS);
-    let log = server.log()?;
-    let lines = log.lines().filter(|line| line.contains("accept:")).count() as u64;
-    report.count_at_most("log lines about it", lines, began.elapsed().as_secs() + 2);
-    report.holds("the server lives", server.is_alive());
+    let answered = queued.answer();
+    report.holds("it is answered when they are free", answered.is_ok_and(|answer| answer.status == 200));
+    report.at_most("how long that takes", freed.elapsed().as_secs_f64() * 1e3, 1000.0, "ms");
+    let lines = fs::read_to_string(log)?.lines().filter(|line| line.contains("accept:")).count();
+    report.at_most("log lines about it", lines as f64, began.elapsed().as_secs_f64() + 2.0, "");
+    report.lives(&mut server);
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! What is printed and asserted.
 
+use std::error::Error;
 use std::io;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use harness::{Running, number};
 
 pub struct Report {
     is_short: bool,
@@ -30,26 +32,16 @@ impl Report {
     }
 
     /// A figure without a limit.
-    pub fn tell(&self, what: &str, value: impl std::fmt::Display) {
-        println!("  {what:<58} {value:>12}");
+    pub fn tell(&self, what: &str, value: f64, unit: &str) {
+        println!("  {what:<58} {:>12}", shown(value, unit));
     }
 
-    pub fn time_at_most(&mut self, what: &str, value: Duration, limit: Duration) {
-        let show = |time: Duration| format!("{:.3} ms", time.as_secs_f64() * 1e3);
-        self.judge(what, value <= limit, &show(value), &show(limit));
+    pub fn at_most(&mut self, what: &str, value: f64, limit: f64, unit: &str) {
+        self.judge(what, value <= limit, &shown(value, unit), &shown(limit, unit));
     }
 
-    pub fn count_at_most(&mut self, what: &str, value: u64, limit: u64) {
-        self.judge(what, value <= limit, &value.to_string(), &limit.to_string());
-    }
-
-    pub fn mib_at_most(&mut self, what: &str, kib: u64, limit_kib: u64) {
-        let show = |kib: u64| format!("{:.2} MiB", kib as f64 / 1024.0);
-        self.judge(what, kib <= limit_kib, &show(kib), &show(limit_kib));
-    }
-
-    pub fn ratio_at_most(&mut self, what: &str, value: f64, limit: f64) {
-        self.judge(what, value <= limit, &format!("{value:.2}"), &format!("{limit:.2}"));
+    pub fn lives(&mut self, server: &mut Running) {
+        self.holds("the server lives", server.end().is_none());
     }
 
     pub fn holds(&mut self, what: &str, holds: bool) {
@@ -63,15 +55,19 @@ impl Report {
         }
     }
 
-    pub fn outcome(&self) -> ExitCode {
+    /// The end: an error when something did not hold.
+    pub fn outcome(self) -> Result<(), Box<dyn Error>> {
         if self.failures.is_empty() {
             println!("everything holds");
-            return ExitCode::SUCCESS;
+            return Ok(());
         }
         println!("{} of the figures do not hold:", self.failures.len());
-        for failure in &self.failures {
-            println!("  {failure}");
-        }
-        ExitCode::FAILURE
+        self.failures.iter().for_each(|failure| println!("  {failure}"));
+        Err("not within the limits".into())
     }
+}
+
+fn shown(value: f64, unit: &str) -> String {
+    let decimals = if value.fract() == 0.0 { 0 } else { 2 };
+    format!("{} {unit}", number(value, decimals)).trim_end().to_string()
 }

@@ -1,21 +1,20 @@
-//! The served half: the same program again as a process of its own, with everything a function can
-//! be asked for here, and what the system knows of that process.
+//! The served half: the same program again as a process of its own, with everything a function can be asked for here.
 
-use fc_runtime::{Context, Error, Function, Request, Response};
 use std::io::{self, Read};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
-use support::reserved_port;
+use std::{env, thread};
+
+use fc_runtime::{Context, Error, Function, Request, Response};
+
+use harness::{Build, Client, GET, Running, Sample, Server, Usage};
 
 /// Tells the program that it is the server.
 pub const SERVE: &str = "serve";
-
+/// Longer than anything takes that is not broken.
+const WATCHDOG: Duration = Duration::from_secs(60);
 /// How long the call takes that is slow once in a thousand.
-pub const SLOW: Duration = Duration::from_millis(30);
-
+const SLOW: Duration = Duration::from_millis(30);
 /// Larger than what all buffers on the way take.
 const LARGE: u64 = 64 * 1024 * 1024;
 
@@ -53,86 +52,39 @@ impl Function for Subject {
     }
 }
 
-/// What the system says of a process.
-#[derive(Clone, Copy, Debug)]
-pub struct Usage {
-    pub threads: u64,
-    pub resident_kib: u64,
-    pub descriptors: u64,
+pub fn start() -> io::Result<Running> {
+    start_by("exec \"$0\" serve")
 }
 
-pub struct ServerProcess {
-    child: Child,
-    pub address: SocketAddr,
-    log: fs::File,
+/// Starts the server by a line of shell, in which `$0` is this program.
+pub fn start_by(shell: &str) -> io::Result<Running> {
+    let program = env::current_exe()?.display().to_string();
+    let server = Server::new("soak", Build::Own, "/bin/sh".into())
+        .with_arguments(vec!["-c".into(), shell.into(), program])
+        .with_environment("LIFECYCLE_MARKS", "off")
+        .with_environment("RUST_LOG", "warn");
+    Running::start(&server)
 }
 
-impl ServerProcess {
-    pub fn start() -> io::Result<ServerProcess> {
-        ServerProcess::start_with("exec \"$0\" serve", &[])
-    }
-
-    /// Starts the server through a line of shell, in which `$0` is this program.
-    pub fn start_with(shell: &str, variables: &[(&str, &str)]) -> io::Result<ServerProcess> {
-        let port = reserved_port();
-        let path = env::temp_dir().join(format!("fc-runtime-soak-{port}.log"));
-        let log = fs::File::options().create(true).truncate(true).read(true).write(true).open(&path)?;
-        fs::remove_file(&path)?; // it lives as long as it is open
-        let child = Command::new("sh")
-            .args(["-c", shell])
-            .arg(env::current_exe()?)
-            .env("PORT", port.to_string())
-            .env("LIFECYCLE_MARKS", "off")
-            .env("RUST_LOG", "warn")
-            .envs(variables.iter().copied())
-            .stdout(log.try_clone()?)
-            .spawn()?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut server = ServerProcess { child, address, log };
-        server.wait_until("listening", |server| {
-            assert!(server.is_alive(), "the server has ended");
-            TcpStream::connect(address).is_ok()
-        });
-        Ok(server)
-    }
-
-    pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&mut ServerProcess) -> bool) {
+/// How many microseconds it takes to connect and be answered, again and again.
+pub fn newcomers(port: u16, count: usize) -> io::Result<Sample> {
+    let newcomer = |_| {
         let began = Instant::now();
-        while !condition(self) {
-            assert!(began.elapsed() < crate::client::WATCHDOG, "not in time: {what}");
-            thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-
-    pub fn usage(&self) -> io::Result<Usage> {
-        let folder = format!("/proc/{}", self.child.id());
-        let status = fs::read_to_string(format!("{folder}/status"))?;
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-        };
-        let descriptors = fs::read_dir(format!("{folder}/fd"))?.count() as u64;
-        Ok(Usage { threads: number("Threads:"), resident_kib: number("VmRSS:"), descriptors })
-    }
-
-    /// Everything the server has logged.
-    pub fn log(&mut self) -> io::Result<String> {
-        use std::io::Seek;
-        let mut text = String::new();
-        let mut log = self.log.try_clone()?;
-        log.rewind()?;
-        log.read_to_string(&mut text)?;
-        Ok(text)
-    }
+        Client::connect(port, 0)?.timed(GET)?;
+        Ok(began.elapsed().as_secs_f64() * 1e6)
+    };
+    (0..count).map(newcomer).collect()
 }
 
-impl Drop for ServerProcess {
-    fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have ended
-        let _ = self.child.wait();
+/// Returns what the server used when the condition came true.
+pub fn wait_until(server: &mut Running, what: &str, condition: impl Fn(&Usage) -> bool) -> io::Result<Usage> {
+    let began = Instant::now();
+    while server.end().is_none() && began.elapsed() < WATCHDOG {
+        let usage = server.usage();
+        if condition(&usage) {
+            return Ok(usage);
+        }
+        thread::park_timeout(Duration::from_millis(5));
     }
+    Err(io::Error::other(format!("not in time, or the server has ended: {what}")))
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::results::Results;
-use crate::servers::Role;
-use crate::table::number;
+use crate::{Results, Role, Sample, number};
 
 const WIDTH: f64 = 900.0;
+/// From one bar to the next, of which twice the gap is free.
 const BAR: f64 = 24.0;
+const GAP: f64 = 3.0;
 /// Above the bars: the title, and what the colours mean.
 const TOP: f64 = 60.0;
 /// Left of the bars: the longest server name with its build.
@@ -20,41 +20,29 @@ const INK: &str = "#777";
 /// Horizontal bars from zero. One that is several times the usual does not set the scale: it is cut, drawn faint, and its
 /// figure says what it is.
 pub fn cold_starts(results: &Results) -> String {
-    let mut starts: Vec<_> = results.table("cold_start", "cold_start").column("first_200").collect();
-    starts.sort_by(|(.., one), (.., other)| one.total_cmp(other));
-    let longest = scale_of(starts.iter().map(|(.., start)| *start));
+    let mut starts: Vec<_> = results.table("cold_start").column("first_200").collect();
+    starts.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    let usual = 4.0 * starts.iter().map(|(_, start)| *start).collect::<Sample>().median();
+    let longest = starts.iter().map(|(_, start)| *start).filter(|start| *start <= usual).fold(1.0, f64::max);
     let height = TOP + BAR * starts.len() as f64 + 8.0;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"{INK}\">\n\
-         <text x=\"16\" y=\"24\" font-size=\"16\">Cold start: µs from the spawn to the first 200 (median)</text>\n\
-         <text x=\"16\" y=\"44\">orange: this library; grey: bare calls in C; blue: other servers in Rust; green: other languages; faint: cut</text>\n"
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13" fill="{INK}">
+<text x="16" y="24" font-size="16">Cold start: µs from the spawn to the first 200 (median)</text>
+<text x="16" y="44">orange: this library; grey: bare calls in C; blue: other servers in Rust; green: other languages; faint: cut</text>
+"#
     );
-    for (index, (server, build, start)) in starts.into_iter().enumerate() {
-        let (top, middle) = (TOP + BAR * index as f64, TOP + BAR * (index as f64 + 0.5));
+    for (index, (label, start)) in starts.into_iter().enumerate() {
+        let (middle, top) = (TOP + BAR * (index as f64 + 0.5), TOP + BAR * index as f64 + GAP);
         let length = ((WIDTH - LABELS - FIGURES) * (start / longest).min(1.0)).round();
-        let (faintness, ellipsis) = if start > longest { (" opacity=\"0.4\"", "… ") } else { ("", "") };
+        let (opacity, ellipsis) = if start > longest { (0.4, "… ") } else { (1.0, "") };
+        let (color, thickness, figure) = (color(Role::of(label)), BAR - 2.0 * GAP, number(start, 0));
+        let (before, after) = (LABELS - 8.0, LABELS + length + 8.0);
         let _ = writeln!(
             svg,
-            "<text x=\"{}\" y=\"{middle}\" dy=\"0.35em\" text-anchor=\"end\">{server} {build}</text>\
-             <rect x=\"{LABELS}\" y=\"{}\" width=\"{length}\" height=\"{}\" fill=\"{}\"{faintness}/>\
-             <text x=\"{}\" y=\"{middle}\" dy=\"0.35em\">{ellipsis}{}</text>",
-            LABELS - 8.0,
-            top + 3.0,
-            BAR - 6.0,
-            color(Role::of(server, build)),
-            LABELS + length + 8.0,
-            number(start, 0),
+            r#"<text x="{before}" y="{middle}" dy="0.35em" text-anchor="end">{label}</text><rect x="{LABELS}" y="{top}" width="{length}" height="{thickness}" fill="{color}" opacity="{opacity}"/><text x="{after}" y="{middle}" dy="0.35em">{ellipsis}{figure}</text>"#
         ); // a String takes everything
     }
     svg + "</svg>\n"
-}
-
-/// The longest bar that is at most four times the median one.
-fn scale_of(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let usual = values.get(values.len() / 2).map_or(1.0, |median| 4.0 * median);
-    values.into_iter().filter(|value| *value <= usual).fold(f64::MIN_POSITIVE, f64::max)
 }
 
 fn color(role: Role) -> &'static str {

@@ -1,14 +1,16 @@
 //! The least HTTP/1.1 client that can be trusted with a measurement: whole requests out, whole answers in.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
-/// How long an answer may take before the benchmark gives up.
+/// How long a server may take to listen, before a benchmark gives up on it.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// The same for an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// A request below this fits into the socket buffers of both sides.
 const FITS: usize = 64 * 1024;
@@ -22,27 +24,26 @@ pub const INVOKE: &[u8] = b"POST /invoke HTTP/1.1\r\nHost: localhost\r\nx-fc-con
 
 /// One keep-alive connection.
 pub struct Client {
-    stream: TcpStream,
+    pub stream: TcpStream,
     received: Vec<u8>,
     /// Whether the last answer said that no other follows.
     pub is_ending: bool,
 }
 
-/// What came back, as it was on the wire.
+/// What came back, as it was on the wire: a chunked body with its chunks.
 pub struct Answer {
     pub status: u16,
-    pub headers: Vec<(String, String)>,
+    pub head: String,
     pub body: Vec<u8>,
-    /// Its length on the wire, head and body.
-    pub size: usize,
 }
 
 impl Answer {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(':'))
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
@@ -50,13 +51,21 @@ impl Client {
     /// Connects over loopback; `nth` picks another address of 127.0.0.0/8 every 20,000 connections, so that client ports
     /// never run out.
     pub fn connect(port: u16, nth: usize) -> io::Result<Client> {
-        let address = Ipv4Addr::new(127, 0, 0, 1 + (nth / 20_000) as u8);
-        Client::over(TcpStream::connect(SocketAddr::from((address, port)))?)
+        Client::over(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 1 + (nth / 20_000) as u8), port))?)
     }
 
     /// So many connections.
     pub fn connect_all(port: u16, count: usize) -> io::Result<Vec<Client>> {
         (0..count).map(|nth| Client::connect(port, nth)).collect()
+    }
+
+    /// So many connections, each asked once before the next one comes.
+    pub fn connect_used(port: u16, count: usize) -> io::Result<Vec<Client>> {
+        let used = |nth| {
+            let mut client = Client::connect(port, nth)?;
+            client.ask(GET).map(|_| client)
+        };
+        (0..count).map(used).collect()
     }
 
     fn over(stream: TcpStream) -> io::Result<Client> {
@@ -69,12 +78,12 @@ impl Client {
     /// Asks for the connection until it is there, and never sleeps: a wake-up would cost more than what is measured.
     /// One socket asks again and again, which Linux allows and takes half as long as a new one each time. The processor
     /// is offered to others between two attempts. Returns how many attempts it took.
-    pub fn poll_connect(port: u16, limit: Duration) -> io::Result<(Client, u32)> {
+    pub fn poll_connect(port: u16) -> io::Result<(Client, u32)> {
         let (start, mut attempts) = (Instant::now(), 1);
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         while let Err(error) = rustix::net::connect(&socket, &address) {
-            if error != Errno::CONNREFUSED || start.elapsed() > limit {
+            if error != Errno::CONNREFUSED || start.elapsed() > START_LIMIT {
                 return Err(error.into());
             }
             thread::yield_now();
@@ -99,16 +108,12 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a request and waits for its answer.
+    /// Sends a request and waits for its answer. A large one is sent by a second thread while the answer comes in, so
+    /// that neither side waits for the other's buffer.
     pub fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
-        self.send(request)?;
-        self.answer()
-    }
-
-    /// Sends a request from a second thread while the answer comes in, so that neither side waits for the other's buffer.
-    pub fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
         if request.len() < FITS {
-            return self.ask(request);
+            self.send(request)?;
+            return self.answer();
         }
         let mut sender = Client::over(self.stream.try_clone()?)?;
         thread::scope(|scope| {
@@ -119,10 +124,10 @@ impl Client {
         })
     }
 
-    /// How many microseconds an exchange takes; an answer other than 200 is an error.
+    /// How many microseconds a request and its answer take; an answer other than 200 is an error.
     pub fn timed(&mut self, request: &[u8]) -> io::Result<f64> {
         let start = Instant::now();
-        let answer = self.exchange(request)?;
+        let answer = self.ask(request)?;
         let elapsed = start.elapsed().as_secs_f64() * 1e6;
         match answer.status {
             200 => Ok(elapsed),
@@ -133,22 +138,28 @@ impl Client {
     /// Waits for one whole answer.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let deadline = Instant::now() + ANSWER_LIMIT;
-        let (head, length, mut answer) = loop {
-            if let Some(head) = head(&self.received)? {
-                break head;
+        let end_of_head = |bytes: &[u8]| bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
+        let start = loop {
+            match end_of_head(&self.received) {
+                Some(end) => break end,
+                None => self.receive(deadline)?,
             }
-            self.receive(deadline)?;
         };
-        let is_whole = |received: &[u8]| match length {
-            Some(length) => received.len() >= head + length,
-            None => received.ends_with(b"0\r\n\r\n"),
+        let head = String::from_utf8_lossy(&self.received[..start]).into_owned();
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        let mut answer = Answer { status, head, body: Vec::new() };
+        let length = answer.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+        let is_chunked = answer.header("transfer-encoding").is_some();
+        let end = loop {
+            let is_last = is_chunked && self.received.ends_with(b"0\r\n\r\n");
+            let end = if is_chunked { is_last.then_some(self.received.len()) } else { Some(start + length) };
+            match end.filter(|end| self.received.len() >= *end) {
+                Some(end) => break end,
+                None => self.receive(deadline)?,
+            }
         };
-        while !is_whole(&self.received) {
-            self.receive(deadline)?;
-        }
-        answer.size = length.map_or(self.received.len(), |length| head + length);
-        answer.body = self.received[head..answer.size].to_vec();
-        self.received.drain(..answer.size);
+        answer.body = self.received[start..end].to_vec();
+        self.received.drain(..end);
         self.is_ending = answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         Ok(answer)
     }
@@ -171,6 +182,12 @@ impl Client {
     }
 }
 
+/// Asks over all connections at once, and waits for all answers.
+pub fn ask_all(clients: &mut [Client], request: &[u8]) -> io::Result<()> {
+    clients.iter_mut().try_for_each(|client| client.send(request))?;
+    clients.iter_mut().try_for_each(|client| client.answer().map(drop))
+}
+
 /// A read or write that would block is tried again at once, until the time is up.
 fn wait(error: io::Error, deadline: Instant) -> io::Result<()> {
     if error.kind() != io::ErrorKind::WouldBlock {
@@ -182,23 +199,4 @@ fn wait(error: io::Error, deadline: Instant) -> io::Result<()> {
     }
     thread::yield_now();
     Ok(())
-}
-
-/// The head at the start of `bytes` once it is whole: its length, the body's length (None: chunked), and the answer so far.
-fn head(bytes: &[u8]) -> io::Result<Option<(usize, Option<usize>, Answer)>> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut response = httparse::Response::new(&mut headers);
-    let parsed = response.parse(bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    let httparse::Status::Complete(length) = parsed else {
-        return Ok(None);
-    };
-    let headers = response
-        .headers
-        .iter()
-        .map(|header| (header.name.to_string(), String::from_utf8_lossy(header.value).into_owned()));
-    let answer =
-        Answer { status: response.code.unwrap_or(0), headers: headers.collect(), body: Vec::new(), size: 0 };
-    let chunked = answer.header("transfer-encoding").is_some();
-    let body = answer.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-    Ok(Some((length, (!chunked).then_some(body), answer)))
 }

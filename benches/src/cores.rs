@@ -5,9 +5,9 @@ use std::process::Command;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::process::Running;
+use crate::Running;
 
-/// The cores this process may use, and two of them.
+/// The cores this process may use, all of them again when this is dropped, and two of them.
 pub struct Cores {
     all: CpuSet,
     first: CpuSet,
@@ -32,7 +32,7 @@ impl Cores {
     /// far apart as the time slices of the server.
     pub fn spawn_apart(&self, command: Command, port: u16) -> io::Result<Running> {
         let running = Running::spawn(command, port)?;
-        sched_setaffinity(Some(running.pid()?), &self.all)?;
+        sched_setaffinity(Some(running.pid()), &self.all)?;
         sched_setaffinity(None, &self.first)?;
         Ok(running)
     }
@@ -46,17 +46,22 @@ impl Cores {
     /// what they cost, and not the waking of a core that sleeps, which takes longer and happens or not. The server has
     /// made its threads before, so it has as many as for all cores.
     pub fn share_one(&self, server: &Running) -> io::Result<()> {
-        for task in server.tasks() {
-            sched_setaffinity(Some(task), &self.first)?;
-        }
-        Ok(sched_setaffinity(None, &self.first)?)
+        self.hold(server, &self.first)
     }
 
-    /// This process, and the server if there is one, may use all cores again.
-    pub fn release(&self, server: Option<&Running>) -> io::Result<()> {
-        for task in server.map(Running::tasks).unwrap_or_default() {
-            sched_setaffinity(Some(task), &self.all)?;
-        }
-        Ok(sched_setaffinity(None, &self.all)?)
+    /// From here on both may use all cores.
+    pub fn share_all(&self, server: &Running) -> io::Result<()> {
+        self.hold(server, &self.all)
+    }
+
+    fn hold(&self, server: &Running, cores: &CpuSet) -> io::Result<()> {
+        server.tasks().into_iter().try_for_each(|task| sched_setaffinity(Some(task), cores))?;
+        Ok(sched_setaffinity(None, cores)?)
+    }
+}
+
+impl Drop for Cores {
+    fn drop(&mut self) {
+        let _ = sched_setaffinity(None, &self.all); // it was permitted before
     }
 }

@@ -1,26 +1,31 @@
 //! What the benchmarks share: which servers there are, how one is started and asked, what its samples say, and how that
 //! is shown. No benchmark's own question belongs here.
 
-// What is measured, and where.
+mod client;
+mod cores;
+mod options;
+mod process;
+mod report;
+mod results;
+mod series;
+mod servers;
+mod stats;
+mod table;
+mod verify;
+
+pub mod chart;
 pub mod folders;
 pub mod machine;
-pub mod options;
-pub mod servers;
-
-// How a server is started and asked.
-pub mod client;
-pub mod cores;
-pub mod process;
 pub mod strace;
-pub mod verify;
 pub mod wrk;
 
-// What it has shown.
-pub mod series;
-pub mod stats;
-pub mod table;
-
-// How that is kept and published.
-pub mod chart;
-pub mod report;
-pub mod results;
+pub use client::{Client, GET, INITIALIZE, INVOKE, ask_all};
+pub use cores::Cores;
+pub use options::Scale;
+pub use process::{Running, Usage, free_port};
+pub use report::Report;
+pub use results::{Results, Rows, replace_between_markers};
+pub use series::{Series, add_ratios};
+pub use servers::{Build, Role, Server};
+pub use stats::Sample;
+pub use table::{median, number, quantile};

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 
 /// The machine as a reader needs it to judge the figures.
 pub fn describe() -> Value {
+    let processor = read("/proc/cpuinfo");
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     json!({
-        "cpu": cpu_model(),
+        "cpu": model.unwrap_or("unknown"),
         "cores": thread::available_parallelism().map_or(0, usize::from),
         "kernel": read("/proc/sys/kernel/osrelease"),
-        "virtual": fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" hypervisor")),
+        "virtual": processor.contains(" hypervisor"),
         "rustc": output("rustc", &["--version"]),
         "cc": output("cc", &["--version"]),
     })
@@ -49,56 +51,48 @@ impl Activity {
         Activity { start: processor_times(), own: own_time() }
     }
 
-    /// Says when the hypervisor took the cores away; a guest cannot see more of its neighbours than that.
-    pub fn doubts(&self) -> Vec<String> {
-        let now = processor_times();
+    /// What other people's work took meanwhile; of those beside it, a guest sees only what the hypervisor tells.
+    pub fn disturbances(&self) -> Vec<String> {
+        let (now, own) = (processor_times(), own_time() - self.own);
         let spent: Vec<u64> =
             now.iter().zip(&self.start).map(|(now, then)| now.saturating_sub(*then)).collect();
-        let total = spent.iter().sum::<u64>().max(1) as f64;
-        let stolen = 100.0 * spent.get(7).copied().unwrap_or(0) as f64 / total;
+        let share = |time: u64| 100.0 * time as f64 / spent.iter().sum::<u64>().max(1) as f64;
+        // The fields 3, 4 and 7 are idle, waiting for a disk, and stolen.
+        let busy = spent.iter().enumerate().filter(|(field, _)| !matches!(field, 3 | 4 | 7));
+        let busy: u64 = busy.map(|(_, time)| time).sum();
         // Children that have been waited for count as ours, so what remains is other people's work.
-        let busy = spent
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| !matches!(i, 3 | 4 | 7))
-            .map(|(_, time)| *time)
-            .sum::<u64>();
-        let others = 100.0 * busy.saturating_sub(own_time() - self.own) as f64 / total;
-        let mut doubts = Vec::new();
+        let (stolen, others) = (share(spent.get(7).copied().unwrap_or(0)), share(busy.saturating_sub(own)));
+        let mut disturbances = Vec::new();
         if stolen > 1.0 {
-            doubts.push(format!("the hypervisor gave {stolen:.1} % of the processor time to others"));
+            disturbances.push(format!("the hypervisor gave {stolen:.1} % of the processor time to others"));
         }
         if others > 5.0 {
-            doubts.push(format!("other processes on this machine took {others:.0} % of its processor time"));
+            disturbances
+                .push(format!("other processes on this machine took {others:.0} % of its processor time"));
         }
-        doubts
+        disturbances
     }
 }
 
 /// The fields of the first line of /proc/stat without the two that are counted twice (guest).
 fn processor_times() -> Vec<u64> {
-    let text = read("/proc/stat");
-    let line = text.lines().next().unwrap_or_default();
-    line.split_whitespace().skip(1).take(8).filter_map(|field| field.parse().ok()).collect()
+    numbers(read("/proc/stat").lines().next().unwrap_or_default(), 1, 8)
 }
 
 /// Processor time of this process and its finished children, in the same ticks.
 fn own_time() -> u64 {
-    let text = read("/proc/self/stat");
-    let after_name = text.rsplit(") ").next().unwrap_or_default();
-    after_name.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum()
+    numbers(read("/proc/self/stat").rsplit(") ").next().unwrap_or_default(), 11, 4).iter().sum()
 }
 
-fn cpu_model() -> String {
-    let text = read("/proc/cpuinfo");
-    let line = text.lines().find(|line| line.starts_with("model name")).unwrap_or_default();
-    line.split(": ").nth(1).unwrap_or("unknown").to_string()
+fn numbers(line: &str, skip: usize, take: usize) -> Vec<u64> {
+    line.split_whitespace().skip(skip).take(take).filter_map(|field| field.parse().ok()).collect()
 }
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default().trim().to_string()
 }
 
+/// The first line of what a program says.
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

@@ -57,7 +57,7 @@ impl Options {
                 "--quick" => options.scale = Scale::Quick,
                 "--smoke" => options.scale = Scale::Smoke,
                 "--only" => {
-                    options.only = arguments.next().unwrap_or_default().split(',').map(String::from).collect()
+                    options.only.extend(arguments.next().unwrap_or_default().split(',').map(String::from))
                 }
                 "--help" | "-h" => stop(HELP, 0),
                 other => stop(&format!("unknown argument {other}\n{HELP}"), 2),

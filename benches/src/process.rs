@@ -2,20 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use crate::folders;
-use crate::servers::Server;
+use crate::{Client, Server, folders};
 
-/// How long a server may take to listen, before a benchmark gives up on it.
-pub const START_LIMIT: Duration = Duration::from_secs(30);
 /// Ports below the kernel's ephemeral range (32768 and up): a client that polls one of those could connect to itself.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 12_000;
@@ -26,7 +21,7 @@ pub struct Running {
     pub port: u16,
 }
 
-/// What a process and its children have used since they began.
+/// What a process and its children have used since they began, or hold now.
 #[derive(Clone, Copy, Default)]
 pub struct Usage {
     /// Microseconds on a processor.
@@ -35,6 +30,8 @@ pub struct Usage {
     /// Resident memory in KB.
     pub resident: f64,
     pub threads: f64,
+    /// Open file descriptors.
+    pub descriptors: f64,
 }
 
 impl Running {
@@ -44,13 +41,14 @@ impl Running {
         Ok(Running { child, port })
     }
 
-    /// Starts a server and waits until it accepts connections.
+    /// Starts a server and waits until it accepts connections; all servers complain into one file.
     pub fn start(server: &Server) -> io::Result<Running> {
         let port = free_port();
         let mut command = server.command(port);
-        command.stderr(log()?);
+        let log = folders::output()?.join("servers.log");
+        command.stderr(File::options().create(true).append(true).open(log)?);
         let running = Running::spawn(command, port)?;
-        running.wait_until_listening()?;
+        Client::poll_connect(port)?;
         Ok(running)
     }
 
@@ -59,21 +57,8 @@ impl Running {
         self.child.try_wait().ok().flatten()
     }
 
-    pub fn pid(&self) -> io::Result<Pid> {
-        Pid::from_raw(self.child.id().cast_signed())
-            .ok_or_else(|| io::Error::other("a child without a process id"))
-    }
-
-    pub fn wait_until_listening(&self) -> io::Result<()> {
-        let deadline = Instant::now() + START_LIMIT;
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            if Instant::now() > deadline {
-                let text = format!("nothing listens on port {}", self.port);
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
-            }
-            thread::yield_now();
-        }
-        Ok(())
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// What it has used by now, with everything it started.
@@ -88,7 +73,7 @@ impl Running {
         for pid in self.family().into_iter().skip(1).filter_map(|pid| Pid::from_raw(pid.cast_signed())) {
             let _ = kill_process(pid, Signal::KILL); // gone already
         }
-        self.child.wait().map(|_| ())
+        self.child.wait().map(drop)
     }
 
     /// All threads of all its processes.
@@ -112,42 +97,31 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(group) = self.pid() {
-            let _ = kill_process_group(group, Signal::KILL); // gone already
-        }
+        let _ = kill_process_group(self.pid(), Signal::KILL); // gone already
         let _ = self.child.wait();
     }
 }
 
 impl Usage {
-    /// Adds one process. The scheduler's own account is in nanoseconds, unlike the ticks of /proc/PID/stat.
+    /// Adds one process; one that has ended by now adds nothing.
     fn add(&mut self, pid: u32) {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        for task in tasks {
+        let list = |name: &str| fs::read_dir(format!("/proc/{pid}/{name}")).into_iter().flatten().flatten();
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        for task in list("task") {
+            // The scheduler's own account is in nanoseconds, unlike the ticks of `stat`.
             let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            let nanoseconds: f64 = text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0.0);
-            self.cpu += nanoseconds / 1000.0;
+            self.cpu += text.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0.0) / 1000.0;
             self.threads += 1.0;
         }
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields: Vec<f64> = text
-            .rsplit(") ")
-            .next()
-            .unwrap_or_default()
-            .split(' ')
-            .map(|field| field.parse().unwrap_or(0.0))
-            .collect();
+        self.descriptors += list("fd").count() as f64;
+        let stat = read("stat");
+        let after_name = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let fields: Vec<f64> = after_name.map(|field| field.parse().unwrap_or(0.0)).collect();
         self.page_faults += fields.get(7).unwrap_or(&0.0) + fields.get(9).unwrap_or(&0.0);
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let status = read("status");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         self.resident += resident.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0);
     }
-}
-
-/// Where servers complain, all in one file.
-fn log() -> io::Result<File> {
-    let path = folders::output()?.join("servers.log");
-    File::options().create(true).append(true).open(path)
 }
 
 /// A port nobody listens on, another one each time, so that no round meets what an earlier one left behind.

@@ -1,19 +1,17 @@
 //! A benchmark's result: its tables, what is missing, what to doubt, on the screen and as JSON in target/bench.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use crate::folders;
 use crate::machine::{self, Activity};
 use crate::options::{Options, Scale};
-use crate::series::Series;
-use crate::servers::{self, Role, Server};
-use crate::table::{self, Column};
-use crate::verify;
+use crate::table::{self, Column, to_lines};
+use crate::{Role, Series, Server, folders, servers, verify};
 
 /// One benchmark's result as it grows.
 pub struct Report {
@@ -51,18 +49,18 @@ impl Report {
         example: &str,
         wanted: impl Fn(&Server) -> bool,
     ) -> io::Result<Vec<Server>> {
-        let (present, missing) = servers::find(&self.options, limit, example, wanted);
-        missing.into_iter().for_each(|line| self.note(line));
+        let chosen = |server: &Server| server.role() == Role::Limit || self.options.wants(&server.label());
+        let all = servers::all(limit, example).into_iter().filter(|server| wanted(server) && chosen(server));
+        let (present, missing): (Vec<_>, Vec<_>) = all.partition(|server| server.program.exists());
+        for server in missing {
+            self.note(format!("{}: not built or not installed", server.label()));
+        }
         if present.iter().all(|server| server.role() == Role::Limit) {
             return Err(io::Error::other("no server is built: run `make bench-build` first")); // limits alone say nothing
         }
-        let mut same = Vec::new();
-        for server in present {
-            if self.tolerate(&server, verify::answers(&server, example))?.is_some() {
-                same.push(server);
-            }
-        }
-        Ok(same)
+        let mut all: Vec<Series> = present.iter().map(Series::of).collect();
+        self.take_turns(&mut all, 1, |series, _| verify::answers(&series.server, example))?;
+        Ok(all.into_iter().filter(|series| !series.has_failed).map(|series| series.server).collect())
     }
 
     /// Something a reader must know: a method, a thing that is missing. Once is enough.
@@ -74,18 +72,15 @@ impl Report {
         }
     }
 
-    /// Goes on without a server that failed, and says so; a failure of ours ends the benchmark.
-    pub fn tolerate<T>(&mut self, server: &Server, outcome: io::Result<T>) -> io::Result<Option<T>> {
-        match outcome {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if server.role() == Role::Ours => {
-                Err(io::Error::other(format!("{}: {error}", server.label())))
-            }
-            Err(error) => {
-                self.note(format!("{}: failed, {error}", server.label()));
-                Ok(None)
-            }
+    /// Says whether a server did as it should. A failure of a peer is noted, and one of ours ends the benchmark.
+    fn tolerate(&mut self, server: &Server, outcome: io::Result<()>) -> io::Result<bool> {
+        let Err(error) = outcome else { return Ok(true) };
+        let failure = format!("{}: failed, {error}", server.label());
+        if server.role() == Role::Ours {
+            return Err(io::Error::other(failure));
         }
+        self.note(failure);
+        Ok(false)
     }
 
     /// Rounds in which every server is measured once, A B C A B C …, so that what disturbs the machine for a while disturbs
@@ -99,7 +94,7 @@ impl Report {
         for round in 0..rounds {
             for series in all.iter_mut().filter(|series| !series.has_failed) {
                 let outcome = measure(series, round);
-                series.has_failed = self.tolerate(&series.server, outcome)?.is_none();
+                series.has_failed = !self.tolerate(&series.server, outcome)?;
             }
         }
         Ok(())
@@ -120,22 +115,23 @@ impl Report {
     }
 
     /// Prints the doubts and writes target/bench/NAME.json.
-    pub fn finish(self) -> io::Result<()> {
-        let mut doubts = self.activity.doubts();
-        doubts.extend(self.doubted.iter().map(|(reason, names)| format!("{reason}: {}", names.join(", "))));
-        if self.scale != Scale::Full {
-            doubts.push(format!("this was a {} run", self.scale.name()));
-        }
-        for doubt in &doubts {
+    pub fn finish(self) -> Result<(), Box<dyn Error>> {
+        let disturbances = self.activity.disturbances();
+        let doubts = self.doubted.iter().map(|(reason, names)| format!("{reason}: {}", names.join(", ")));
+        let doubts: Vec<String> = doubts.collect();
+        for doubt in disturbances.iter().chain(&doubts) {
             println!("  doubt: {doubt}");
+        }
+        if self.scale != Scale::Full {
+            println!("  doubt: this was a {} run", self.scale.name());
         }
         let path = folders::output()?.join(format!("{}.json", self.name));
         let seconds = self.start.elapsed().as_secs();
         let value = json!({
             "scale": self.scale.name(), "date": machine::today(), "seconds": seconds, "machine": machine::describe(),
-            "tables": self.tables, "notes": self.notes, "doubts": doubts,
+            "tables": self.tables, "notes": self.notes, "doubts": doubts, "disturbances": disturbances,
         });
-        fs::write(&path, table::to_lines(&value))?;
+        fs::write(&path, to_lines(&value))?;
         println!("  {seconds} s; {}\n", path.display());
         Ok(())
     }

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::table::{number, to_lines};
+use crate::number;
+use crate::servers::PEERS;
+use crate::table::to_lines;
 
 /// What the README's figures stand between.
 const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
@@ -16,41 +18,25 @@ const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
 /// target/bench.
 const PUBLISHED: [&str; 6] =
     ["cold_start", "size", "keep_alive_1", "keep_alive_8", "keep_alive_64", "keep_alive_200"];
-/// The rows of the README's table, of which the first is two programs: one for the start, one for the load.
-const SHOWN: [&str; 13] = [
-    "C",
-    "fc-runtime",
-    "hyper-current",
-    "hyper-multi",
-    "axum",
-    "actix-web",
-    "ntex",
-    "may_minihttp",
-    "tiny_http",
-    "Go net/http",
-    "Node http",
-    "Python http.server",
-    "Flask, gunicorn",
-];
+/// The servers in other languages that the README's table shows.
+const FOREIGN: [&str; 4] = ["Go net/http", "Node http", "Python http.server", "Flask, gunicorn"];
 
 /// What all benchmarks have found, each under its name.
-pub struct Results(Value);
+pub struct Results(pub Value);
 
 /// One table of a benchmark, without rows when it was not measured.
 #[derive(Clone, Copy)]
 pub struct Rows<'a>(&'a Value);
 
 impl Results {
-    pub fn of(value: Value) -> Results {
-        Results(value)
-    }
-
     pub fn read(path: &Path) -> io::Result<Results> {
         Ok(Results(serde_json::from_str(&fs::read_to_string(path)?)?))
     }
 
-    pub fn table(&self, bench: &str, table: &str) -> Rows<'_> {
-        Rows(&self.0[bench]["tables"][table])
+    /// The table of that key, whichever benchmark it is of.
+    pub fn table(&self, key: &str) -> Rows<'_> {
+        let mut tables = self.0.as_object().into_iter().flatten().map(|(_, bench)| &bench["tables"][key]);
+        Rows(tables.find(|table| table.is_object()).unwrap_or(&Value::Null))
     }
 
     /// The part that is committed, as the text of its file.
@@ -66,13 +52,13 @@ impl Results {
 
     /// The README's table and what must be known to read it, in Markdown.
     pub fn readme(&self) -> String {
-        let (starts, sizes) = (self.table("cold_start", "cold_start"), self.table("size", "size"));
-        let loads = [1, 8, 64, 200].map(|count| self.table("throughput", &format!("keep_alive_{count}")));
+        let (starts, sizes) = (self.table("cold_start"), self.table("size"));
+        let loads = [1, 8, 64, 200].map(|count| self.table(&format!("keep_alive_{count}")));
         let mut text = String::from(
             "| | cold start, µs: musl / glibc | resident KB | binary KB | requests/s at 1 / 8 / 64 / 200 connections | p99 at 64, µs |\n\
              |---|---:|---:|---:|---:|---:|\n",
         );
-        for row in SHOWN {
+        for row in ["C", "fc-runtime"].into_iter().chain(PEERS).chain(FOREIGN) {
             let (title, started, loaded) = match row {
                 "C" => ("*C, bare calls: the limit*", "C accept", "C epoll"),
                 "fc-runtime" => ("**fc-runtime**", row, row),
@@ -109,9 +95,8 @@ impl Results {
             word(&machine["rustc"]),
         );
         for bench in ["cold_start", "throughput"] {
-            let doubts = self.0[bench]["doubts"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            for doubt in doubts.filter(|doubt| is_of_the_machine(doubt)) {
-                let _ = writeln!(text, "In the run of {bench}, {doubt}."); // a String takes everything
+            for disturbance in self.0[bench]["disturbances"].as_array().into_iter().flatten() {
+                let _ = writeln!(text, "In the run of {bench}, {}.", word(disturbance)); // a String takes everything
             }
         }
         text
@@ -125,18 +110,11 @@ impl<'a> Rows<'a> {
         self.0[format!("{server} {build}")][column].as_f64().or_else(own)
     }
 
-    /// One column's figures with their servers and builds.
-    pub fn column(self, column: &str) -> impl Iterator<Item = (&'a str, &'a str, f64)> {
-        self.0.as_object().into_iter().flatten().filter_map(move |(label, row)| {
-            let (server, build) = label.rsplit_once(' ')?;
-            Some((server, build, row[column].as_f64()?))
-        })
+    /// One column's figures with the labels of their servers.
+    pub fn column(self, column: &str) -> impl Iterator<Item = (&'a str, f64)> {
+        let rows = self.0.as_object().into_iter().flatten();
+        rows.filter_map(move |(label, row)| Some((label.as_str(), row[column].as_f64()?)))
     }
-}
-
-/// Other people's work, unlike what speaks against one series.
-fn is_of_the_machine(doubt: &str) -> bool {
-    doubt.starts_with("other processes") || doubt.starts_with("the hypervisor")
 }
 
 /// Two figures, or one when they are the same one.
@@ -154,14 +132,7 @@ fn thousands(figure: Option<f64>) -> String {
     })
 }
 
-/// The text between the markers, if both are there.
-pub fn between_markers(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once(MARKERS.0)?;
-    let (inside, _) = rest.split_once(MARKERS.1)?;
-    Some(inside.trim())
-}
-
-/// The same document with other text between the markers.
+/// The same document with other text between the markers, if both are there.
 pub fn replace_between_markers(text: &str, new: &str) -> Option<String> {
     let (before, rest) = text.split_once(MARKERS.0)?;
     let (_, after) = rest.split_once(MARKERS.1)?;

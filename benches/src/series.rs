@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::servers::Server;
-use crate::stats::Sample;
+use crate::{Running, Sample, Server};
 
 /// One server with a sample for each quantity that was measured of it.
 pub struct Series {
     pub server: Server,
+    /// Its process, where one goes through all rounds.
+    pub running: Option<Running>,
     samples: BTreeMap<String, Sample>,
     /// Whether it is left out of the rounds to come.
     pub has_failed: bool,
@@ -15,7 +16,12 @@ pub struct Series {
 
 impl Series {
     pub fn of(server: &Server) -> Series {
-        Series { server: server.clone(), samples: BTreeMap::new(), has_failed: false }
+        Series { server: server.clone(), running: None, samples: BTreeMap::new(), has_failed: false }
+    }
+
+    /// Adds a measurement to each of some quantities.
+    pub fn record<const N: usize>(&mut self, figures: [(&str, f64); N]) {
+        figures.into_iter().for_each(|(quantity, figure)| self.push(quantity, figure));
     }
 
     pub fn push(&mut self, quantity: &str, value: f64) {
@@ -33,7 +39,7 @@ impl Series {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
+        self.samples.values().all(|sample| sample.in_order().is_empty())
     }
 
     /// Makes room for another question to the same server.

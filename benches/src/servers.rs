@@ -2,12 +2,18 @@
 //!
 //! Nothing is built here (`make bench-build` does that); what is not there is said to be missing and left out.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::folders::{checkout, target};
-use crate::options::Options;
+
+/// The peers in the same language, under the names of their programs.
+pub const PEERS: [&str; 7] =
+    ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
+
+/// How gunicorn is told to serve as ours does, up to the folder of its function.
+const GUNICORN: &str = "-m gunicorn --workers=1 --threads=200 --keep-alive=900 --log-level=critical \
+    --bind=0.0.0.0:{PORT} flask_hello:app --chdir";
 
 /// What a server is to the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,13 +29,13 @@ pub enum Role {
 }
 
 impl Role {
-    /// By the name and the build, which is what results that were written down say of a server.
-    pub fn of(server: &str, build: &str) -> Role {
-        if build == Build::Own.name() {
+    /// By the server's label, which is what results that were written down say of it.
+    pub fn of(label: &str) -> Role {
+        if label.ends_with(" own") {
             Role::Foreign
-        } else if server.starts_with("C ") {
+        } else if label.starts_with("C ") {
             Role::Limit
-        } else if server.starts_with("fc-runtime") {
+        } else if label.starts_with("fc-runtime") {
             Role::Ours
         } else {
             Role::Peer
@@ -48,13 +54,9 @@ pub enum Build {
 }
 
 impl Build {
-    pub fn name(self) -> &'static str {
-        match self {
-            Build::Musl => "musl",
-            Build::Glibc => "glibc",
-            Build::Dynamic => "dynamic",
-            Build::Own => "own",
-        }
+    /// As in labels and paths.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
     }
 }
 
@@ -74,9 +76,8 @@ impl Server {
     }
 
     /// `{PORT}` in an argument stands for the port to listen on.
-    pub fn with_arguments(mut self, arguments: &[&str]) -> Server {
-        self.arguments = arguments.iter().map(ToString::to_string).collect();
-        self
+    pub fn with_arguments(self, arguments: Vec<String>) -> Server {
+        Server { arguments, ..self }
     }
 
     pub fn with_environment(mut self, name: &'static str, value: impl ToString) -> Server {
@@ -90,7 +91,7 @@ impl Server {
     }
 
     pub fn role(&self) -> Role {
-        Role::of(self.name, self.build.name())
+        Role::of(&self.label())
     }
 
     /// Whether its binary is the whole program, and not an interpreter.
@@ -116,27 +117,15 @@ impl Server {
         command
             .env("PORT", port.to_string())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     }
 }
 
-/// The servers that are there among those that are wanted: limits first, then ours, then the peers; and a line for each
-/// that is not there. `limit` names the program in C, `example` ours.
-pub fn find(
-    options: &Options,
-    limit: &str,
-    example: &str,
-    wanted: impl Fn(&Server) -> bool,
-) -> (Vec<Server>, Vec<String>) {
-    let all = [limits(limit), ours(example), peers(), foreign()].concat().into_iter();
-    let chosen = |server: &Server| server.role() == Role::Limit || options.wants(&server.label());
-    let (present, missing): (Vec<_>, Vec<_>) =
-        all.filter(|server| wanted(server) && chosen(server)).partition(|server| server.program.exists());
-    (
-        present,
-        missing.iter().map(|server| format!("{}: not built or not installed", server.label())).collect(),
-    )
+/// All servers of a question, to which `limit` is the program in C and `example` ours, in the order of their turns.
+pub fn all(limit: &str, example: &str) -> Vec<Server> {
+    [limits(limit), ours(example), peers(), foreign()].concat()
 }
 
 /// Where cargo puts the programs of a build; musl may have been built by cargo itself or into a directory of its own.
@@ -164,33 +153,20 @@ fn limits(limit: &str) -> Vec<Server> {
 }
 
 fn ours(example: &str) -> Vec<Server> {
-    let mut servers: Vec<Server> = [Build::Musl, Build::Glibc, Build::Dynamic]
-        .map(|build| {
-            Server::new("fc-runtime", build, named(example, build)).with_environment("LIFECYCLE_MARKS", "off")
-        })
-        .into();
+    let quiet = [Build::Musl, Build::Glibc, Build::Dynamic].map(|build| {
+        let program = release(&target(), build).join("examples").join(example);
+        Server::new("fc-runtime", build, program).with_environment("LIFECYCLE_MARKS", "off")
+    });
     // Not next to the same binary without marks, which would leave it in the processor's caches.
-    for quiet in 0..2 {
-        servers.push(Server { name: "fc-runtime, marks", environment: Vec::new(), ..servers[quiet].clone() });
-    }
-    servers
-}
-
-/// An example of ours under a name that tells the builds apart in `ps` and `perf`: a second name for the same file, so
-/// that it is in the page cache or not as the first is.
-fn named(example: &str, build: Build) -> PathBuf {
-    let original = release(&target(), build).join("examples").join(example);
-    let named = target().join(format!("bench/bin/fc-runtime-{example}-{}", build.name()));
-    let _ = fs::create_dir_all(target().join("bench/bin")); // then there is no second name, and the first one does
-    let _ = fs::remove_file(&named); // an earlier build's, if there is one
-    if fs::hard_link(&original, &named).is_ok() { named } else { original }
+    let loud =
+        |quiet: &Server| Server { name: "fc-runtime, marks", environment: Vec::new(), ..quiet.clone() };
+    quiet.iter().cloned().chain(quiet[..2].iter().map(loud)).collect()
 }
 
 fn peers() -> Vec<Server> {
-    let names = ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
     let builds = |name| [Build::Musl, Build::Glibc].map(|build| (name, build));
     let server = |(name, build)| Server::new(name, build, release(&in_peers("target"), build).join(name));
-    names.into_iter().flat_map(builds).map(server).collect()
+    PEERS.into_iter().flat_map(builds).map(server).collect()
 }
 
 /// Servers in other languages; the program of one whose tool is not installed is a path to nothing.
@@ -208,22 +184,12 @@ fn foreign() -> Vec<Server> {
     let node = resolve("node", &["-p", "process.execPath"]);
     let plain = resolve(python, &["-c", "import sys; print(sys.executable)"]);
     let flask = resolve(python, &["-c", "import flask, gunicorn, sys; print(sys.executable)"]);
+    let gunicorn = GUNICORN.split(' ').map(String::from).chain([source("")]).collect();
     vec![
         Server::new("Go net/http", Build::Own, in_peers("target/other/go_hello")),
-        Server::new("Node http", Build::Own, node).with_arguments(&[&source("node_hello.js")]),
-        Server::new("Python http.server", Build::Own, plain).with_arguments(&[&source("python_hello.py")]),
-        Server::new("Flask, gunicorn", Build::Own, flask).with_arguments(&[
-            "-m",
-            "gunicorn",
-            "--workers=1",
-            "--threads=200",
-            "--keep-alive=900",
-            "--log-level=critical",
-            "--bind=0.0.0.0:{PORT}",
-            "--chdir",
-            &source(""),
-            "flask_hello:app",
-        ]),
+        Server::new("Node http", Build::Own, node).with_arguments(vec![source("node_hello.js")]),
+        Server::new("Python http.server", Build::Own, plain).with_arguments(vec![source("python_hello.py")]),
+        Server::new("Flask, gunicorn", Build::Own, flask).with_arguments(gunicorn),
     ]
 }
 

@@ -35,8 +35,8 @@ impl Sample {
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
-    pub fn min(&self) -> f64 {
-        self.quantile(0.0)
+    pub fn max(&self) -> f64 {
+        self.quantile(1.0)
     }
 
     pub fn median(&self) -> f64 {

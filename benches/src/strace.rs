@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::client::{Client, GET};
-use crate::process::{Running, START_LIMIT};
+use crate::{Client, GET, Running, Server, folders, free_port};
 
 /// The system calls of a server, in order, and where among them its responses are.
 pub struct Trace {
@@ -16,32 +14,31 @@ pub struct Trace {
 
 /// Says why no calls can be counted, if so: not installed, or tracing is not permitted.
 pub fn available() -> Result<(), String> {
-    let output = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    match output {
+    match Command::new("strace").args(["-o", "/dev/null", "true"]).output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => {
-            Err(format!("strace: not permitted ({})", String::from_utf8_lossy(&output.stderr).trim()))
-        }
+        Ok(output) => Err(format!("strace: {}", String::from_utf8_lossy(&output.stderr).trim())),
         Err(_) => Err("strace: not installed".into()),
     }
 }
 
 /// Runs a server below strace and sends it `requests` requests on one connection.
-pub fn record(server: &Command, port: u16, requests: usize, log: &Path) -> io::Result<Trace> {
+pub fn record(server: &Server, requests: usize) -> io::Result<Trace> {
+    let port = free_port();
+    let log = folders::output()?.join(format!("strace-{port}.log"));
+    let traced = server.command(port);
     let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-s", "32", "-o"]).arg(&log).arg(traced.get_program()).args(traced.get_args());
+    command.envs(traced.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.args(["-f", "-qq", "-s", "32", "-o"]).arg(log).arg(server.get_program()).args(server.get_args());
-    for (name, value) in server.get_envs() {
-        value.map(|value| command.env(name, value));
-    }
     let running = Running::spawn(command, port)?;
     // The first connection that succeeds is the one that is used: one more would be calls of its own.
-    let (mut client, _) = Client::poll_connect(port, START_LIMIT)?;
+    let (mut client, _) = Client::poll_connect(port)?;
     for _ in 0..requests {
         client.ask(GET)?;
     }
     running.end_children()?;
-    let text = fs::read_to_string(log)?;
+    let text = fs::read_to_string(&log)?;
+    fs::remove_file(&log)?;
     Ok(Trace::parse(&text))
 }
 
@@ -54,13 +51,12 @@ impl Trace {
             if !call.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
                 continue; // a signal, an exit, or the second half of a call that is counted already
             }
-            let sends = ["write(", "writev(", "send(", "sendto(", "sendmsg("]
-                .iter()
-                .any(|name| call.starts_with(name));
+            let name = call.split('(').next().unwrap_or(call);
+            let sends = ["write", "writev", "send", "sendto", "sendmsg"].contains(&name);
             if sends && call.contains("\"HTTP/1.1 200") {
                 trace.responses.push(trace.calls.len());
             }
-            trace.calls.push(call.split('(').next().unwrap_or(call).to_string());
+            trace.calls.push(name.to_string());
         }
         trace
     }

@@ -1,8 +1,10 @@
 //! Figures in rows and columns, for people and for programs from the same source.
 
-use serde_json::{Map, Value};
+use std::fmt::Write;
 
-use crate::series::Series;
+use serde_json::Value;
+
+use crate::Series;
 
 /// A column of a table: which measurement of which quantity it shows.
 pub struct Column {
@@ -40,22 +42,21 @@ impl Column {
 
 /// A table as text: a row for each server, below the columns' titles.
 pub fn text(columns: &[Column], rows: &[&Series]) -> String {
-    let mut lines = vec![vec![String::new(), String::new()]];
-    lines[0].extend(columns.iter().map(|column| column.title.clone()));
+    let titles = columns.iter().map(|column| column.title.clone());
+    let mut lines: Vec<Vec<String>> = vec![[String::new()].into_iter().chain(titles).collect()];
     for series in rows {
-        let names = [series.server.name, series.server.build.name()].map(String::from);
         let figures = columns.iter().map(|column| number(column.figure(series), column.decimals));
-        lines.push(names.into_iter().chain(figures).collect());
+        lines.push([series.server.label()].into_iter().chain(figures).collect());
     }
-    let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
     let mut text = String::new();
     for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(index, (cell, width))| match index {
-            0 | 1 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        text.push_str(format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end());
+        for (index, cell) in line.iter().enumerate() {
+            let width = lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
+            let _ = match index {
+                0 => write!(text, "  {cell:<width$}"),
+                _ => write!(text, "  {cell:>width$}"),
+            }; // a String takes everything
+        }
         text.push('\n');
     }
     text
@@ -63,16 +64,12 @@ pub fn text(columns: &[Column], rows: &[&Series]) -> String {
 
 /// The same for programs: `{"SERVER BUILD": {"COLUMN": number or null …} …}`.
 pub fn json(columns: &[Column], rows: &[&Series]) -> Value {
-    let field = |column: &Column, series: &Series| {
-        // Four decimals are more than anything here is good for, and keep the files readable.
-        let rounded = (column.figure(series) * 1e4).round() / 1e4;
-        (column.key(), Value::from(rounded))
-    };
-    let row = |series: &&Series| {
-        let fields: Map<_, _> = columns.iter().map(|column| field(column, series)).collect();
-        (series.server.label(), Value::Object(fields))
-    };
-    Value::Object(rows.iter().map(row).collect())
+    // Four decimals are more than anything here is good for, and keep the files readable.
+    let rounded = |figure: f64| (figure * 1e4).round() / 1e4;
+    let field =
+        |column: &Column, series: &Series| (column.key(), Value::from(rounded(column.figure(series))));
+    let row = |series: &Series| columns.iter().map(|column| field(column, series)).collect::<Value>();
+    rows.iter().map(|series| (series.server.label(), row(series))).collect()
 }
 
 /// A number as people read it: `12,345.6`, and `–` for none.
@@ -80,17 +77,12 @@ pub fn number(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "–".into();
     }
-    let text = format!("{value:.decimals$}");
-    let whole = text.split('.').next().unwrap_or_default();
-    let digits = whole.trim_start_matches('-').len();
-    let mut grouped = text[..whole.len() - digits].to_string();
-    for (index, digit) in whole[whole.len() - digits..].char_indices() {
-        if index > 0 && (digits - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+    let mut text = format!("{value:.decimals$}");
+    let (first, end) = (usize::from(value < 0.0), text.find('.').unwrap_or(text.len()));
+    for at in (first + 1..end).rev().filter(|at| (end - at) % 3 == 0) {
+        text.insert(at, ',');
     }
-    grouped + &text[whole.len()..]
+    text
 }
 
 /// JSON in which a table's row is a line, as is every other value that holds no list or object.

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use crate::client::{Answer, Client, GET, INITIALIZE, INVOKE};
-use crate::process::Running;
-use crate::servers::Server;
+use crate::client::Answer;
+use crate::{Client, GET, INITIALIZE, INVOKE, Running, Server};
 
 const HELLO: &[u8] = b"Hello, World!";
 const ECHO: &[u8] = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 13\r\n\r\nHello, World!";
@@ -16,21 +15,20 @@ pub fn answers(server: &Server, example: &str) -> io::Result<()> {
     if example == "echo" {
         let answer = client.ask(ECHO)?;
         let is_echo = answer.body.windows(HELLO.len()).any(|part| part == HELLO); // in a chunk, or alone
-        return if answer.status == 200 && is_echo { Ok(()) } else { Err(different("echo", &answer)) };
+        return all_hold(&answer, &[("status", answer.status == 200), ("echo", is_echo)]);
     }
     let first = client.ask(GET)?;
     same(&first)?;
     let initialized = client.ask(INITIALIZE)?;
-    if initialized.status != 200 {
-        return Err(io::Error::other(format!("/initialize answered {}", initialized.status)));
-    }
+    all_hold(&initialized, &[("status of /initialize", initialized.status == 200)])?;
     same(&client.ask(INVOKE)?)?;
     same(&client.ask(GET)?)?;
-    let names = first.headers.iter().map(|(name, _)| name.to_ascii_lowercase());
-    let more: Vec<String> =
-        names.filter(|name| !["content-type", "content-length", "date"].contains(&name.as_str())).collect();
+    let expected = ["content-type", "content-length", "date"];
+    let names = first.headers().map(|(name, _)| name.to_ascii_lowercase());
+    let more: Vec<String> = names.filter(|name| !expected.contains(&name.as_str())).collect();
     if !more.is_empty() {
-        println!("  {}: also sends {} ({} bytes in all)", server.label(), more.join(", "), first.size);
+        let size = first.head.len() + first.body.len();
+        println!("  {}: also sends {} ({size} bytes in all)", server.label(), more.join(", "));
     }
     Ok(())
 }
@@ -39,20 +37,20 @@ pub fn answers(server: &Server, example: &str) -> io::Result<()> {
 fn same(answer: &Answer) -> io::Result<()> {
     let media_type = answer.header("content-type").unwrap_or_default();
     let date = answer.header("date").unwrap_or_default();
-    for (what, is_same) in [
+    let conditions = [
         ("status", answer.status == 200),
         ("body", answer.body == HELLO),
         ("media type", media_type.eq_ignore_ascii_case("text/plain; charset=utf-8")),
         ("length", answer.header("content-length") == Some("13")),
         ("date", date.len() == 29 && date.ends_with(" GMT")),
-    ] {
-        if !is_same {
-            return Err(different(what, answer));
-        }
-    }
-    Ok(())
+    ];
+    all_hold(answer, &conditions)
 }
 
-fn different(what: &str, answer: &Answer) -> io::Error {
-    io::Error::other(format!("another {what} than the others: {} {:?}", answer.status, answer.headers))
+/// The first condition that does not hold, as an error.
+fn all_hold(answer: &Answer, conditions: &[(&str, bool)]) -> io::Result<()> {
+    match conditions.iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(io::Error::other(format!("another {what} than the others: {}", answer.head))),
+        None => Ok(()),
+    }
 }

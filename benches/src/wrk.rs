@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 use std::process::Command;
 
 use crate::folders;
 
-/// One run of wrk.
+/// A second of load.
 pub struct Load {
     pub connections: usize,
-    pub seconds: u64,
     /// The request target.
     pub target: &'static str,
     /// The length of the body that every request carries; without one they are GETs.
@@ -29,27 +27,25 @@ pub struct Outcome {
 
 /// Says why there can be no load, if so.
 pub fn available() -> Result<(), String> {
-    let found = Command::new("wrk").arg("--version").output().is_ok();
-    found
-        .then_some(())
-        .ok_or_else(|| "wrk: not installed, so no load is measured (Debian: apt-get install wrk)".into())
+    match Command::new("wrk").arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("wrk: not installed, so no load is measured (Debian: apt-get install wrk)".into()),
+    }
 }
 
 impl Load {
     /// Runs wrk against a port, with a thread for one connection and two for more.
     pub fn run(&self, port: u16) -> io::Result<Outcome> {
+        let script = folders::output()?.join("wrk.lua");
+        fs::write(&script, include_str!("wrk.lua"))?;
         let mut command = Command::new("wrk");
         command.arg(format!("-t{}", self.connections.min(2))).arg(format!("-c{}", self.connections));
-        command.arg(format!("-d{}s", self.seconds)).arg("-s").arg(script()?);
-        command.arg(format!("http://127.0.0.1:{port}{}", self.target));
-        if let Some(body) = self.body {
-            command.env("BODY_BYTES", body.to_string());
-        }
+        command.args(["-d1s", "-s"]).arg(script).arg(format!("http://127.0.0.1:{port}{}", self.target));
+        command.envs(self.body.map(|length| ("BODY_BYTES", length.to_string())));
         let output = command.output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        parse(&text).ok_or_else(|| {
-            io::Error::other(format!("wrk said {text}{}", String::from_utf8_lossy(&output.stderr)))
-        })
+        let (text, errors) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        parse(&text).ok_or_else(|| io::Error::other(format!("wrk said {text}{errors}")))
     }
 }
 
@@ -61,10 +57,4 @@ pub fn parse(text: &str) -> Option<Outcome> {
         return None;
     };
     Some(Outcome { requests, per_second: requests / (duration / 1e6), p50, p99, errors })
-}
-
-fn script() -> io::Result<PathBuf> {
-    let path = folders::output()?.join("wrk.lua");
-    fs::write(&path, include_str!("wrk.lua"))?;
-    Ok(path)
 }

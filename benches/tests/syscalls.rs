@@ -1,13 +1,10 @@
 //! What `hello` asks of the kernel, counted by strace: until its first response, and per request on a kept connection.
 //! The bounds are a little above what is measured, so that calls cannot creep in unseen.
 
-use std::env;
-use std::fs;
 use std::io::{self, Write};
-use std::process::Command;
 
-use harness::process::free_port;
 use harness::strace::{self, Trace};
+use harness::{Build, Server};
 use support::example_path;
 
 /// From the Rust runtime's first call; what the loader does before is not this library's. Measured: 66.
@@ -52,18 +49,9 @@ fn record(requests: usize) -> Option<Vec<Trace>> {
         let _ = writeln!(io::stderr(), "skipped, no system calls are counted: {why}"); // nobody reads it then
         return None;
     }
-    let program = example_path("hello");
-    let directory = env::temp_dir().join(format!("fc-runtime-syscalls-{}-{requests}", std::process::id()));
-    fs::create_dir_all(&directory).expect("a directory for the trace");
-    let traces = (0..RUNS).map(|_| {
-        let port = free_port();
-        let mut server = Command::new(&program);
-        server.env("PORT", port.to_string()).env("LIFECYCLE_MARKS", "off");
-        strace::record(&server, port, requests, &directory.join("calls")).expect("hello answers below strace")
-    });
-    let traces = traces.collect();
-    fs::remove_dir_all(&directory).expect("the directory is still there");
-    Some(traces)
+    let hello = Server::new("fc-runtime", Build::Dynamic, example_path("hello"));
+    let hello = hello.with_environment("LIFECYCLE_MARKS", "off");
+    Some((0..RUNS).map(|_| strace::record(&hello, requests).expect("hello answers below strace")).collect())
 }
 
 /// The calls from the Rust runtime's first on, which looks at the standard descriptors.
