@@ -13,7 +13,7 @@ use rustix::fs::{Advice, fadvise, fsync};
 
 use harness::{
     Build, Client, Cores, GET, INITIALIZE, INVOKE, Report, Role, Series, Server, add_ratios, free_port,
-    machine, median, quantile, strace,
+    median, quantile, strace,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,10 +32,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     report
         .note("only the program's own file is dropped; libraries, directories and the disk's own cache stay");
     report.note("the ratio is the median of those round by round, to the limit with the same C library (others: glibc)");
-    report.note(format!(
-        "the connection is asked for in steps; those of the clock are {:.2} µs",
-        machine::clock_step()
-    ));
 
     count_calls(&mut report, &servers)?;
     report.finish()
@@ -84,10 +80,7 @@ fn compare(
         median("page_faults", "faults", 0),
     ];
     report.table(key, title, &columns, &all);
-    for series in &all {
-        let doubts = series.sample("first_200").doubts(series.sample("step").median());
-        report.doubt(&format!("{} {key}", series.server.label()), doubts);
-    }
+    report.doubt(key, &all, "first_200");
     Ok(())
 }
 
@@ -141,7 +134,7 @@ fn count_calls(report: &mut Report, servers: &[Server]) -> io::Result<()> {
         let trace = strace::record(&series.server, requests)?;
         series.push("to_first_response", trace.to_first_response().len() as f64);
         let between = trace.between_responses().len() as f64;
-        series.push("per_request", between / (trace.responses().max(2) - 1) as f64);
+        series.push("per_request", between / (requests - 1) as f64);
         Ok(())
     })?;
     let columns = [

@@ -37,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     report.finish()
 }
 
-/// Measures each server at each point, in a process of its own, and says in a sentence where its time bends.
+/// Measures each server at each point. Beside the times it shows what the last point costs more than the cheapest one,
+/// and the slope between the last two on logarithmic axes: 1 is linear.
 fn answer(
     report: &mut Report,
     servers: &[Server],
@@ -49,24 +50,24 @@ fn answer(
     let scale = report.scale;
     let mut all: Vec<Series> = servers.iter().map(Series::of).collect();
     on_one_core(report, &mut all, |running, series| {
+        let mut times = Vec::new();
         for point in points {
-            series.set(&point.to_string(), measure(running, *point, scale)?);
+            let sample = measure(running, *point, scale)?;
+            times.push((f64::max(1.0, *point as f64), sample.median()));
+            series.set(&point.to_string(), sample);
+        }
+        if let [.., (x1, time1), (x2, time2)] = times[..] {
+            let cheapest = times.iter().map(|(_, time)| *time).fold(f64::INFINITY, f64::min);
+            series.record([("times", time2 / cheapest), ("slope", (time2 / time1).ln() / (x2 / x1).ln())]);
         }
         Ok(())
     })?;
     let column = |point: &usize| median(&point.to_string(), &number(*point as f64, 0), 1);
-    let columns: Vec<_> = points.iter().map(column).collect();
+    let ends = [median("times", "times the least", 1), median("slope", "slope", 1)];
+    let columns: Vec<_> = points.iter().map(column).chain(ends).collect();
     report.table(key, &format!("Response time, median µs, by the number of {what_grows}"), &columns, &all);
-    for series in &all {
-        let label = series.server.label();
-        let mut times = Vec::new();
-        for point in points {
-            let sample = series.sample(&point.to_string());
-            report.doubt(&format!("{label} {key} {point}"), sample.doubts(0.0));
-            times.push((*point as f64, sample.median()));
-        }
-        times.retain(|(_, time)| time.is_finite());
-        report.note(format!("{label}, {key}: {}", bend(&times)));
+    for point in points {
+        report.doubt(&format!("{key} {point}"), &all, &point.to_string());
     }
     Ok(())
 }
@@ -83,25 +84,6 @@ fn on_one_core(
         cores.share_one(&running)?;
         measure(&running, series)
     })
-}
-
-/// Where a row stops being flat: the first point that costs half as much again as the cheapest one before it. How it
-/// goes on from there is the slope between the last two points on two logarithmic axes: 1 is linear.
-fn bend(points: &[(f64, f64)]) -> String {
-    let mut cheapest = f64::INFINITY;
-    for pair in points.windows(2) {
-        let [(flat, before), (x, time)] = [pair[0], pair[1]];
-        cheapest = cheapest.min(before);
-        if time > 1.5 * cheapest {
-            let [(x1, time1), (x2, time2)] = [points[points.len() - 2], points[points.len() - 1]];
-            let (slope, times) = ((time2 / time1).ln() / (x2 / x1.max(1.0)).ln(), time2 / cheapest);
-            let [flat, x, end] = [flat, x, x2].map(|point| number(point, 0));
-            return format!(
-                "bends between {flat} and {x}; {end} cost {times:.1} times the least, with slope {slope:.1}"
-            );
-        }
-    }
-    "flat over the whole range".into()
 }
 
 /// Opens the connections, then asks over each in turn.

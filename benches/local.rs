@@ -6,11 +6,13 @@
 
 use std::error::Error;
 use std::io;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::{Build, Client, GET, Report, Running, Sample, Series, Server, folders, free_port, median};
+use harness::{
+    Build, Client, GET, Report, Running, Sample, Series, Server, folders, free_port, median, timed,
+};
 
 /// Well past the 10 ms after which an idle instance is frozen.
 const FROZEN: Duration = Duration::from_millis(25);
@@ -23,8 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let direct = Running::start(&direct.with_environment("LIFECYCLE_MARKS", "off"))?;
     let gateway = "start --listen 127.0.0.1:{PORT} --env LIFECYCLE_MARKS=off --port".split(' ');
     let function = [free_port().to_string(), "--".into(), hello.display().to_string()];
-    let gateway = Server::new("fc-local", Build::Own, built("fc-local"))
-        .with_arguments(gateway.map(String::from).chain(function).collect());
+    let arguments = gateway.map(String::from).chain(function).collect();
+    let gateway = Server { arguments, ..Server::new("fc-local", Build::Own, built("fc-local")) };
     let relay = Running::start(&gateway)?;
 
     let (mut directly, mut through) = (Client::connect(direct.port, 0)?, Client::connect(relay.port, 0)?);
@@ -38,14 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let relayed = many(&mut through)?.median();
         thread::sleep(FROZEN);
         let frozen = through.timed(GET)?;
-        let began = Instant::now();
         let port = free_port().to_string();
-        let invoke =
-            Command::new(&gateway.program).args(["invoke", "--port", &port, "--"]).arg(&hello).output()?;
-        let invoked = began.elapsed().as_secs_f64() * 1e3;
-        if !invoke.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&invoke.stderr)));
-        }
+        let mut invoke = Command::new(&gateway.program);
+        invoke.args(["invoke", "--port", &port, "--"]).arg(&hello).stdout(Stdio::null());
+        let invoked = timed(|| match invoke.status()?.success() {
+            true => Ok(()),
+            false => Err(io::Error::other("fc-local invoke failed")),
+        })? / 1e3;
         series.record([("directly", straight), ("relayed", relayed), ("ratio", relayed / straight)]);
         series.record([("thawed", frozen), ("invoked", invoked)]);
         Ok(())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use harness::chart;
 use harness::folders::{checkout, output};
-use harness::{Results, Role, Rows, replace_between_markers};
+use harness::{Results, Role, replace_between_markers};
 
 const OURS: &str = "fc-runtime";
 
@@ -38,14 +38,14 @@ fn publish(results: &Results) -> Result<(), Box<dyn Error>> {
     let readme = replace_between_markers(&readme, &results.readme())
         .ok_or("README.md has no place for the figures")?;
     fs::write(checkout().join("README.md"), readme)?;
-    fs::write(checkout().join("benches/results.json"), results.published())?;
+    fs::write(checkout().join("benches/results.json"), format!("{:#}\n", results.published()))?;
     fs::write(checkout().join("benches/cold_start.svg"), chart::cold_starts(results))?;
     Ok(())
 }
 
-/// Every claim is a quotient that must be small: our time or memory over another's, or another's throughput over ours.
-fn judge(claim: &str, above: Option<f64>, below: Option<f64>, bound: f64) {
-    let quotient = above.and_then(|above| Some(above / below?));
+/// Every claim is a quotient that must be small: our time or memory over another's.
+fn judge(claim: &str, ours: Option<f64>, theirs: Option<f64>, bound: f64) {
+    let quotient = ours.and_then(|ours| Some(ours / theirs?));
     let (verdict, shown) = match quotient {
         None => ("not measured", String::new()),
         Some(quotient) if quotient <= bound => ("holds", format!("{quotient:.2}")),
@@ -57,54 +57,43 @@ fn judge(claim: &str, above: Option<f64>, below: Option<f64>, bound: f64) {
 fn judge_starts_and_memory(results: &Results) {
     let starts = results.table("cold_start");
     for (build, bound) in [("glibc", 0.85), ("musl", 0.6)] {
-        judge(
-            &format!("cold start ({build}) to the C limit"),
-            starts.figure(OURS, build, "ratio"),
-            Some(1.0),
-            1.2,
-        );
-        let (peer, best) = least(starts, "first_200", |label| is_peer_of(build, label));
+        let to_limit = starts.figure(OURS, build, "ratio");
+        judge(&format!("cold start ({build}) to the C limit"), to_limit, Some(1.0), 1.2);
+        let (peer, best) = least(starts.column("first_200").filter(|(label, _)| is_peer(build, label)));
         let claim = format!("cold start ({build}) to the fastest peer built the same way, {peer}");
         judge(&claim, starts.figure(OURS, build, "first_200"), best, bound);
     }
     let sizes = results.table("size");
-    let (peer, best) = least(sizes, "started", |label| is_peer_of("glibc", label));
+    let (peer, best) = least(sizes.column("started").filter(|(label, _)| is_peer("glibc", label)));
     let claim = format!("resident memory to the smallest peer's, {peer}");
     judge(&claim, sizes.figure(OURS, "glibc", "started"), best, 1.0);
 }
 
-/// Throughput is compared by its ratios to one C epoll loop, which were taken round by round.
+/// Throughput is compared by its ratios to one C epoll loop, which were taken round by round; their inverses are times.
 fn judge_load(results: &Results, connections: usize) {
     let rows = results.table(&format!("keep_alive_{connections}"));
-    let ours = rows.figure(OURS, "glibc", "ratio");
+    let times = || rows.column("ratio").map(|(label, ratio)| (label, 1.0 / ratio));
+    let ours = rows.figure(OURS, "glibc", "ratio").map(|ratio| 1.0 / ratio);
     let is_other = |label: &str| matches!(Role::of(label), Role::Peer | Role::Foreign);
-    let is_limit = |label: &str| Role::of(label) == Role::Limit;
-    let one_loop = ("one C epoll loop", rows.figure("C epoll", "glibc", "ratio"));
-    let (peer, limit) = (most(rows, "ratio", is_other), most(rows, "ratio", is_limit));
+    let peer = least(times().filter(|(label, _)| is_other(label)));
+    let limit = least(times().filter(|(label, _)| Role::of(label) == Role::Limit));
+    let one_loop = ("one C epoll loop", Some(1.0));
     for ((server, theirs), bound) in [(peer, 1.0), (limit, 1.0 / 0.95), (one_loop, 1.0 / 0.95)] {
-        judge(&format!("{server}'s throughput to ours at {connections} connections"), theirs, ours, bound);
+        judge(&format!("{server}'s throughput to ours at {connections} connections"), ours, theirs, bound);
     }
     if connections == 64 {
-        let (peer, best) = least(rows, "p99", is_other);
+        let (peer, best) = least(rows.column("p99").filter(|(label, _)| is_other(label)));
         let claim = format!("p99 to the best peer's, {peer}, at {connections} connections");
         judge(&claim, rows.figure(OURS, "glibc", "p99"), best, 1.0);
     }
 }
 
-fn is_peer_of(build: &str, label: &str) -> bool {
+fn is_peer(build: &str, label: &str) -> bool {
     Role::of(label) == Role::Peer && label.ends_with(build)
 }
 
-/// The server that is `wanted` with the smallest figure, and the figure.
-fn least<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(&str) -> bool) -> (&'a str, Option<f64>) {
-    let all = rows.column(column).filter(|(label, _)| wanted(label));
-    let least = all.min_by(|(_, one), (_, other)| one.total_cmp(other));
+/// The server with the smallest figure, and the figure.
+fn least<'a>(figures: impl Iterator<Item = (&'a str, f64)>) -> (&'a str, Option<f64>) {
+    let least = figures.min_by(|(_, one), (_, other)| one.total_cmp(other));
     least.map_or(("nobody", None), |(label, figure)| (label, Some(figure)))
-}
-
-/// The one with the largest.
-fn most<'a>(rows: Rows<'a>, column: &str, wanted: impl Fn(&str) -> bool) -> (&'a str, Option<f64>) {
-    let all = rows.column(column).filter(|(label, _)| wanted(label));
-    let most = all.max_by(|(_, one), (_, other)| one.total_cmp(other));
-    most.map_or(("nobody", None), |(label, figure)| (label, Some(figure)))
 }

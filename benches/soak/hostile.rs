@@ -1,49 +1,46 @@
 //! Peers that mean harm, and a system that has nothing left to give.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 
-use harness::{Client, GET, Sample, folders};
+use harness::{Client, GET, Sample};
 
-use crate::report::Report;
-use crate::server;
+use crate::scene::Scene;
 
 const ATTACKERS: usize = 1000;
 const UPLOAD: &[u8] = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
 
 /// Heads that come a byte at a time.
-pub fn slow_heads(report: &mut Report) -> io::Result<()> {
-    attack(report, b"GET / HTTP/1.1\r\nHost: h\r\nX: ", |stream| drop(stream.write(b"x")))
+pub fn slow_heads(scene: &mut Scene) -> io::Result<()> {
+    attack(scene, b"GET / HTTP/1.1\r\nHost: h\r\nX: ", |stream| drop(stream.write(b"x")))
 }
 
 /// Uploads that come a byte at a time, to a function that streams them back.
-pub fn slow_uploads(report: &mut Report) -> io::Result<()> {
-    attack(report, UPLOAD, |stream| drop(stream.write(b"x")))
+pub fn slow_uploads(scene: &mut Scene) -> io::Result<()> {
+    attack(scene, UPLOAD, |stream| drop(stream.write(b"x")))
 }
 
 /// Large responses that are taken a few bytes at a time.
-pub fn slow_readers(report: &mut Report) -> io::Result<()> {
-    attack(report, b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |stream| drop(stream.read(&mut [0; 64])))
+pub fn slow_readers(scene: &mut Scene) -> io::Result<()> {
+    attack(scene, b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n", |stream| drop(stream.read(&mut [0; 64])))
 }
 
 /// So many peers begin as told and go on as told, in turn, while an ordinary client is served.
-fn attack(report: &mut Report, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> io::Result<()> {
-    let mut server = server::start()?;
-    let mut ordinary = Client::connect(server.port, 0)?;
+fn attack(scene: &mut Scene, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> io::Result<()> {
+    let mut ordinary = Client::connect(scene.server.port, 0)?;
     ordinary.timed(GET)?;
     let mut serve_ordinary = |waits: &mut Sample| {
         waits.push(ordinary.timed(GET)?);
-        waits.push(server::newcomers(server.port, 1)?.median());
+        waits.push(scene.newcomers(GET, 1)?.median());
         io::Result::Ok(())
     };
     let (mut coming, mut staying) = (Sample::new(), Sample::new());
     let mut attackers = Vec::new();
     for number in 0..ATTACKERS {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port))?;
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, scene.server.port))?;
         // As such tools do; a large one would be filled by the system at the machine's full speed.
         set_socket_recv_buffer_size(&stream, 4096)?;
         stream.write_all(begin)?;
@@ -53,56 +50,52 @@ fn attack(report: &mut Report, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> 
             serve_ordinary(&mut coming)?;
         }
     }
-    let (began, time) = (Instant::now(), Duration::from_secs(report.amount(10, 3) as u64));
+    let (began, time) = (Instant::now(), Duration::from_secs(scene.amount(10, 3) as u64));
     let (mut threads, mut resident) = (Sample::new(), Sample::new());
     while began.elapsed() < time {
         for attackers in attackers.chunks_mut(50) {
             attackers.iter_mut().for_each(&go_on); // some are cut, and that is as it should be
             serve_ordinary(&mut staying)?;
         }
-        let usage = server.usage();
+        let usage = scene.server.usage();
         threads.push(usage.threads);
         resident.push(usage.resident / 1024.0);
     }
     for (when, waits) in [("come", coming), ("stay", staying)] {
         let count = waits.in_order().len() as f64;
-        report.tell(&format!("an ordinary client's requests while they {when}"), count, "");
-        report.tell("their median", waits.median(), "µs");
-        report.at_most("the longest of them", waits.max() / 1e3, 100.0, "ms");
+        scene.tell(&format!("an ordinary client's requests while they {when}"), count, "");
+        scene.tell("their median", waits.median(), "µs");
+        scene.at_most("the longest of them", waits.max() / 1e3, 100.0, "ms");
     }
-    report.at_most("threads", threads.max(), 1000.0, "");
-    report.at_most("resident", resident.max(), 64.0, "MiB");
+    scene.at_most("threads", threads.max(), 1000.0, "");
+    scene.at_most("resident", resident.max(), 64.0, "MiB");
     drop(attackers);
-    server::wait_until(&mut server, "the attackers' connections are gone", |usage| usage.descriptors < 16.0)?;
-    report.lives(&mut server);
+    scene.wait_until("the attackers' connections are gone", |usage| usage.descriptors < 16.0)?;
     Ok(())
 }
 
-/// More connections than descriptors: idle ones make room, busy ones make newcomers wait, and with
+/// More connections than the 64 descriptors: idle ones make room, busy ones make newcomers wait, and with
 /// the first that ends all goes on.
-pub fn descriptor_exhaustion(report: &mut Report) -> io::Result<()> {
-    let log = folders::output()?.join("soak.log");
-    let mut server = server::start_by(&format!("ulimit -n 64; exec \"$0\" serve >'{}'", log.display()))?;
+pub fn descriptor_exhaustion(scene: &mut Scene) -> io::Result<()> {
     let began = Instant::now();
-    let idle = Client::connect_used(server.port, 200)?;
-    report.tell("connections one after the other, with 64 descriptors", idle.len() as f64, "");
+    let idle = Client::connect_used(scene.server.port, 200)?;
+    scene.tell("connections one after the other, with 64 descriptors", idle.len() as f64, "");
     drop(idle);
 
-    let mut busy = Client::connect_all(server.port, 100)?;
+    let mut busy = Client::connect_all(scene.server.port, 100)?;
     busy.iter_mut().try_for_each(|client| client.send(UPLOAD))?; // some wait in the queue
-    server::wait_until(&mut server, "no descriptor is left", |usage| usage.descriptors >= 63.0)?;
-    let mut queued = Client::connect(server.port, 0)?;
+    scene.wait_until("no descriptor is left", |usage| usage.descriptors >= 63.0)?;
+    let mut queued = Client::connect(scene.server.port, 0)?;
     queued.send(GET)?;
     queued.stream.set_read_timeout(Some(Duration::from_millis(1500)))?;
     let early = queued.stream.read(&mut [0; 1]);
-    report.holds("a newcomer waits while all descriptors are busy", early.is_err());
-    drop(busy);
+    scene.holds("a newcomer waits while all descriptors are busy", early.is_err());
     let freed = Instant::now();
+    drop(busy);
     let answered = queued.answer();
-    report.holds("it is answered when they are free", answered.is_ok_and(|answer| answer.status == 200));
-    report.at_most("how long that takes", freed.elapsed().as_secs_f64() * 1e3, 1000.0, "ms");
-    let lines = fs::read_to_string(log)?.lines().filter(|line| line.contains("accept:")).count();
-    report.at_most("log lines about it", lines as f64, began.elapsed().as_secs_f64() + 2.0, "");
-    report.lives(&mut server);
+    scene.holds("it is answered when they are free", answered.is_ok_and(|answer| answer.status == 200));
+    scene.at_most("how long that takes", freed.elapsed().as_secs_f64() * 1e3, 1000.0, "ms");
+    let lines = scene.logged("accept:")? as f64;
+    scene.at_most("log lines about it", lines, began.elapsed().as_secs_f64() + 2.0, "");
     Ok(())
 }

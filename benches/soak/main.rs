@@ -5,40 +5,58 @@
 mod busy;
 mod hostile;
 mod load;
-mod report;
-mod server;
+mod scene;
 
 use std::env;
 use std::error::Error;
 use std::io;
+use std::time::Instant;
 
-use report::Report;
+use harness::subject;
 
-type Scenario = fn(&mut Report) -> io::Result<()>;
+use scene::Scene;
 
-const SCENARIOS: [(&str, Scenario); 10] = [
-    ("idle", load::idle_connections),
-    ("fairness", load::fairness),
-    ("suddenly-slow", load::suddenly_slow),
-    ("all-slow", load::all_slow_at_once),
-    ("blocked", load::all_workers_blocked),
-    ("slow-heads", hostile::slow_heads),
-    ("slow-uploads", hostile::slow_uploads),
-    ("slow-readers", hostile::slow_readers),
-    ("descriptors", hostile::descriptor_exhaustion),
-    ("leaks", load::leaks),
+type Scenario = fn(&mut Scene) -> io::Result<()>;
+
+/// Name, what the shell does before it starts the server, and what is done to that.
+const SCENARIOS: [(&str, &str, Scenario); 10] = [
+    ("idle", ":", load::idle_connections),
+    ("fairness", ":", load::fairness),
+    ("suddenly-slow", ":", load::suddenly_slow),
+    ("all-slow", ":", load::all_slow_at_once),
+    ("blocked", ":", load::all_workers_blocked),
+    ("slow-heads", ":", hostile::slow_heads),
+    ("slow-uploads", ":", hostile::slow_uploads),
+    ("slow-readers", ":", hostile::slow_readers),
+    ("descriptors", "ulimit -n 64", hostile::descriptor_exhaustion),
+    ("leaks", ":", load::leaks),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with("--")).collect();
-    if arguments.first().is_some_and(|first| first == server::SERVE) {
-        return Ok(server::serve()?);
+    if subject::serve_if_told()? {
+        return Ok(());
     }
-    let mut report = Report::new(env::var("SOAK").is_ok_and(|it| it == "short"));
-    for (name, scenario) in SCENARIOS {
-        if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {
-            report.run(name, scenario);
+    let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with("--")).collect();
+    let is_short = env::var("SOAK").is_ok_and(|it| it == "short");
+    let mut failures = Vec::new();
+    let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|argument| argument == name);
+    for (name, first, scenario) in SCENARIOS.into_iter().filter(|(name, ..)| is_chosen(name)) {
+        println!("{name}");
+        let began = Instant::now();
+        let mut scene = Scene::start(first, is_short)?;
+        if let Err(error) = scenario(&mut scene) {
+            println!("  FAILED: {error}");
+            scene.failures.push(error.to_string());
         }
+        let is_alive = scene.server.end().is_none();
+        scene.holds("the server lives", is_alive);
+        failures.extend(scene.failures.iter().map(|failure| format!("{name}: {failure}")));
+        println!("  ({:.1} s)", began.elapsed().as_secs_f64());
     }
-    report.outcome()
+    if failures.is_empty() {
+        println!("everything holds");
+        return Ok(());
+    }
+    println!("{} of the figures do not hold:\n  {}", failures.len(), failures.join("\n  "));
+    Err("not within the limits".into())
 }

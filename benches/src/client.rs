@@ -126,37 +126,24 @@ impl Client {
 
     /// How many microseconds a request and its answer take; an answer other than 200 is an error.
     pub fn timed(&mut self, request: &[u8]) -> io::Result<f64> {
-        let start = Instant::now();
-        let answer = self.ask(request)?;
-        let elapsed = start.elapsed().as_secs_f64() * 1e6;
-        match answer.status {
-            200 => Ok(elapsed),
+        timed(|| match self.ask(request)?.status {
+            200 => Ok(()),
             status => Err(io::Error::other(format!("status {status}"))),
-        }
+        })
     }
 
     /// Waits for one whole answer.
     pub fn answer(&mut self) -> io::Result<Answer> {
-        let deadline = Instant::now() + ANSWER_LIMIT;
         let end_of_head = |bytes: &[u8]| bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
-        let start = loop {
-            match end_of_head(&self.received) {
-                Some(end) => break end,
-                None => self.receive(deadline)?,
-            }
-        };
+        let start = self.receive_until(end_of_head)?;
         let head = String::from_utf8_lossy(&self.received[..start]).into_owned();
         let status = head.get(9..12).and_then(|digits| digits.parse().ok()).unwrap_or(0);
         let mut answer = Answer { status, head, body: Vec::new() };
         let length = answer.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-        let is_chunked = answer.header("transfer-encoding").is_some();
-        let end = loop {
-            let is_last = is_chunked && self.received.ends_with(b"0\r\n\r\n");
-            let end = if is_chunked { is_last.then_some(self.received.len()) } else { Some(start + length) };
-            match end.filter(|end| self.received.len() >= *end) {
-                Some(end) => break end,
-                None => self.receive(deadline)?,
-            }
+        let end = if answer.header("transfer-encoding").is_some() {
+            self.receive_until(|bytes| bytes.ends_with(b"0\r\n\r\n").then_some(bytes.len()))?
+        } else {
+            self.receive_until(|bytes| (bytes.len() >= start + length).then_some(start + length))?
         };
         answer.body = self.received[start..end].to_vec();
         self.received.drain(..end);
@@ -164,15 +151,17 @@ impl Client {
         Ok(answer)
     }
 
-    fn receive(&mut self, deadline: Instant) -> io::Result<()> {
-        let mut part = [0; 64 * 1024];
-        match self.stream.read(&mut part) {
-            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")),
-            Ok(length) => {
-                self.received.extend_from_slice(&part[..length]);
-                Ok(())
+    fn receive_until(&mut self, end: impl Fn(&[u8]) -> Option<usize>) -> io::Result<usize> {
+        let (mut part, deadline) = ([0; 64 * 1024], Instant::now() + ANSWER_LIMIT);
+        loop {
+            if let Some(end) = end(&self.received) {
+                return Ok(end);
             }
-            Err(error) => wait(error, deadline),
+            match self.stream.read(&mut part) {
+                Ok(0) => return Err(io::Error::other("the server closed the connection")),
+                Ok(length) => self.received.extend_from_slice(&part[..length]),
+                Err(error) => wait(error, deadline)?,
+            }
         }
     }
 
@@ -188,14 +177,20 @@ pub fn ask_all(clients: &mut [Client], request: &[u8]) -> io::Result<()> {
     clients.iter_mut().try_for_each(|client| client.answer().map(drop))
 }
 
+/// How many microseconds something takes.
+pub fn timed<T>(action: impl FnOnce() -> io::Result<T>) -> io::Result<f64> {
+    let start = Instant::now();
+    action()?;
+    Ok(start.elapsed().as_secs_f64() * 1e6)
+}
+
 /// A read or write that would block is tried again at once, until the time is up.
 fn wait(error: io::Error, deadline: Instant) -> io::Result<()> {
     if error.kind() != io::ErrorKind::WouldBlock {
         return Err(error);
     }
     if Instant::now() > deadline {
-        let text = format!("no answer within {} s", ANSWER_LIMIT.as_secs());
-        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        return Err(io::Error::other(format!("no answer within {} s", ANSWER_LIMIT.as_secs())));
     }
     thread::yield_now();
     Ok(())

@@ -3,13 +3,11 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The directory of the library, which is this package's parent.
 pub fn checkout() -> PathBuf {
-    let mut directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    directory.pop();
-    directory
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("")
 }
 
 /// Where cargo puts what it builds.

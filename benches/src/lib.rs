@@ -17,14 +17,15 @@ pub mod chart;
 pub mod folders;
 pub mod machine;
 pub mod strace;
+pub mod subject;
 pub mod wrk;
 
-pub use client::{Client, GET, INITIALIZE, INVOKE, ask_all};
+pub use client::{Client, GET, INITIALIZE, INVOKE, ask_all, timed};
 pub use cores::Cores;
 pub use options::Scale;
 pub use process::{Running, Usage, free_port};
 pub use report::Report;
-pub use results::{Results, Rows, replace_between_markers};
+pub use results::{Results, replace_between_markers};
 pub use series::{Series, add_ratios};
 pub use servers::{Build, Role, Server};
 pub use stats::Sample;

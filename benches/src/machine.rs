@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::Command;
 use std::thread;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -19,20 +18,6 @@ pub fn describe() -> Value {
         "rustc": output("rustc", &["--version"]),
         "cc": output("cc", &["--version"]),
     })
-}
-
-/// The finest difference two readings of the clock have shown, in microseconds.
-pub fn clock_step() -> f64 {
-    let mut finest = f64::INFINITY;
-    for _ in 0..10_000 {
-        let start = Instant::now();
-        let mut next = Instant::now();
-        while next == start {
-            next = Instant::now();
-        }
-        finest = finest.min((next - start).as_secs_f64() * 1e6);
-    }
-    finest
 }
 
 /// Today in UTC, as `2026-01-31`.
@@ -62,15 +47,15 @@ impl Activity {
         let busy: u64 = busy.map(|(_, time)| time).sum();
         // Children that have been waited for count as ours, so what remains is other people's work.
         let (stolen, others) = (share(spent.get(7).copied().unwrap_or(0)), share(busy.saturating_sub(own)));
-        let mut disturbances = Vec::new();
-        if stolen > 1.0 {
-            disturbances.push(format!("the hypervisor gave {stolen:.1} % of the processor time to others"));
-        }
-        if others > 5.0 {
-            disturbances
-                .push(format!("other processes on this machine took {others:.0} % of its processor time"));
-        }
-        disturbances
+        let told = [
+            (stolen, 1.0, format!("the hypervisor gave {stolen:.1} % of the processor time to others")),
+            (
+                others,
+                5.0,
+                format!("other processes on this machine took {others:.0} % of its processor time"),
+            ),
+        ];
+        told.into_iter().filter(|(share, bound, _)| share > bound).map(|(.., text)| text).collect()
     }
 }
 

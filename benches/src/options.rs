@@ -41,7 +41,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads the command line, or ends the process: with help when it is asked for or wrong, and with one line when
+    /// Reads the command line, or ends the process: with help when it is something else, and with one line when
     /// `cargo test --benches` is what started it.
     pub fn from_args() -> Options {
         let mut options = Options { scale: Scale::Full, only: Vec::new() };
@@ -59,8 +59,10 @@ impl Options {
                 "--only" => {
                     options.only.extend(arguments.next().unwrap_or_default().split(',').map(String::from))
                 }
-                "--help" | "-h" => stop(HELP, 0),
-                other => stop(&format!("unknown argument {other}\n{HELP}"), 2),
+                _ => {
+                    eprintln!("{HELP}");
+                    process::exit(2);
+                }
             }
         }
         options
@@ -70,9 +72,4 @@ impl Options {
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
     }
-}
-
-fn stop(text: &str, code: i32) -> ! {
-    eprintln!("{text}");
-    process::exit(code)
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::machine::{self, Activity};
 use crate::options::{Options, Scale};
-use crate::table::{self, Column, to_lines};
+use crate::table::{self, Column};
 use crate::{Role, Series, Server, folders, servers, verify};
 
 /// One benchmark's result as it grows.
@@ -72,19 +72,8 @@ impl Report {
         }
     }
 
-    /// Says whether a server did as it should. A failure of a peer is noted, and one of ours ends the benchmark.
-    fn tolerate(&mut self, server: &Server, outcome: io::Result<()>) -> io::Result<bool> {
-        let Err(error) = outcome else { return Ok(true) };
-        let failure = format!("{}: failed, {error}", server.label());
-        if server.role() == Role::Ours {
-            return Err(io::Error::other(failure));
-        }
-        self.note(failure);
-        Ok(false)
-    }
-
     /// Rounds in which every server is measured once, A B C A B C …, so that what disturbs the machine for a while disturbs
-    /// all of them. One that fails is named and left out of what follows.
+    /// all of them. A peer that fails is named and left out of what follows; a failure of ours ends the benchmark.
     pub fn take_turns(
         &mut self,
         all: &mut [Series],
@@ -93,8 +82,13 @@ impl Report {
     ) -> io::Result<()> {
         for round in 0..rounds {
             for series in all.iter_mut().filter(|series| !series.has_failed) {
-                let outcome = measure(series, round);
-                series.has_failed = !self.tolerate(&series.server, outcome)?;
+                let Err(error) = measure(series, round) else { continue };
+                let failure = format!("{}: failed, {error}", series.server.label());
+                if series.server.role() == Role::Ours {
+                    return Err(io::Error::other(failure));
+                }
+                self.note(failure);
+                series.has_failed = true;
             }
         }
         Ok(())
@@ -107,10 +101,14 @@ impl Report {
         self.tables.insert(key.into(), table::json(columns, &rows));
     }
 
-    /// What speaks against a series; shown at the end, all that share a reason together.
-    pub fn doubt(&mut self, name: &str, doubts: Vec<(&'static str, String)>) {
-        for (reason, extent) in doubts {
-            self.doubted.entry(reason).or_default().push(format!("{name} ({extent})"));
+    /// Asks what speaks against a quantity; the one named `step`, where there is one, is how far apart two looks at it
+    /// were. Shown at the end, all servers that share a reason together.
+    pub fn doubt(&mut self, key: &str, all: &[Series], quantity: &str) {
+        for series in all {
+            for (reason, extent) in series.sample(quantity).doubts(series.sample("step").median()) {
+                let doubted = format!("{} {key} ({extent})", series.server.label());
+                self.doubted.entry(reason).or_default().push(doubted);
+            }
         }
     }
 
@@ -131,7 +129,7 @@ impl Report {
             "scale": self.scale.name(), "date": machine::today(), "seconds": seconds, "machine": machine::describe(),
             "tables": self.tables, "notes": self.notes, "doubts": doubts, "disturbances": disturbances,
         });
-        fs::write(&path, to_lines(&value))?;
+        fs::write(&path, format!("{value:#}\n"))?;
         println!("  {seconds} s; {}\n", path.display());
         Ok(())
     }

@@ -2,52 +2,55 @@
 //! that is made from it.
 
 use std::fmt::Write;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use serde_json::Value;
 
 use crate::number;
 use crate::servers::PEERS;
-use crate::table::to_lines;
 
 /// What the README's figures stand between.
 const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
-/// The tables that the README, its chart and the claims are made from. The others are for whoever measures, and stay in
+/// The tables and columns that the README and its chart are made from. The others are for whoever measures, and stay in
 /// target/bench.
-const PUBLISHED: [&str; 6] =
-    ["cold_start", "size", "keep_alive_1", "keep_alive_8", "keep_alive_64", "keep_alive_200"];
+const PUBLISHED: [(&str, &str); 8] = [
+    ("cold_start", "first_200"),
+    ("size", "started"),
+    ("size", "binary"),
+    ("keep_alive_1", "per_second"),
+    ("keep_alive_8", "per_second"),
+    ("keep_alive_64", "per_second"),
+    ("keep_alive_64", "p99"),
+    ("keep_alive_200", "per_second"),
+];
 /// The servers in other languages that the README's table shows.
 const FOREIGN: [&str; 4] = ["Go net/http", "Node http", "Python http.server", "Flask, gunicorn"];
 
 /// What all benchmarks have found, each under its name.
 pub struct Results(pub Value);
 
-/// One table of a benchmark, without rows when it was not measured.
+/// One table of a benchmark, without figures when it was not measured.
 #[derive(Clone, Copy)]
-pub struct Rows<'a>(&'a Value);
+pub struct Table<'a>(&'a Value);
 
 impl Results {
-    pub fn read(path: &Path) -> io::Result<Results> {
-        Ok(Results(serde_json::from_str(&fs::read_to_string(path)?)?))
-    }
-
     /// The table of that key, whichever benchmark it is of.
-    pub fn table(&self, key: &str) -> Rows<'_> {
+    pub fn table(&self, key: &str) -> Table<'_> {
         let mut tables = self.0.as_object().into_iter().flatten().map(|(_, bench)| &bench["tables"][key]);
-        Rows(tables.find(|table| table.is_object()).unwrap_or(&Value::Null))
+        Table(tables.find(|table| table.is_object()).unwrap_or(&Value::Null))
     }
 
-    /// The part that is committed, as the text of its file.
-    pub fn published(&self) -> String {
+    /// The part that is committed.
+    pub fn published(&self) -> Value {
         let mut value = self.0.clone();
         for bench in value.as_object_mut().into_iter().flat_map(|benches| benches.values_mut()) {
-            if let Some(tables) = bench["tables"].as_object_mut() {
-                tables.retain(|key, _| PUBLISHED.contains(&key.as_str()));
+            let Some(tables) = bench["tables"].as_object_mut() else { continue };
+            for (key, table) in tables.iter_mut() {
+                let columns = table.as_object_mut().into_iter();
+                columns.for_each(|columns| columns.retain(|column, _| PUBLISHED.contains(&(key, column))));
             }
+            tables.retain(|_, table| table.as_object().is_some_and(|columns| !columns.is_empty()));
         }
-        to_lines(&value)
+        value
     }
 
     /// The README's table and what must be known to read it, in Markdown.
@@ -68,11 +71,11 @@ impl Results {
                 continue; // its tool is not installed
             }
             let [start, memory, binary] =
-                [(starts, "first_200"), (sizes, "started"), (sizes, "binary")].map(|(rows, column)| {
-                    pair(["musl", "glibc"].map(|build| rows.figure(started, build, column)))
+                [(starts, "first_200"), (sizes, "started"), (sizes, "binary")].map(|(table, column)| {
+                    pair(["musl", "glibc"].map(|build| table.figure(started, build, column)))
                 });
             let per_second =
-                loads.map(|rows| thousands(rows.figure(loaded, "glibc", "per_second"))).join(" / ");
+                loads.map(|table| thousands(table.figure(loaded, "glibc", "per_second"))).join(" / ");
             let p99 = shown(loads[2].figure(loaded, "glibc", "p99"));
             let _ = writeln!(text, "| {title} | {start} | {memory} | {binary} | {per_second} | {p99} |"); // a String takes everything
         }
@@ -81,18 +84,16 @@ impl Results {
 
     /// When, on what and how it was measured, and what the machine did meanwhile, as the benchmarks noticed it.
     fn method(&self) -> String {
-        let machine = &self.0["cold_start"]["machine"];
+        let (run, machine) = (&self.0["cold_start"], &self.0["cold_start"]["machine"]);
         let word = |value: &Value| value.as_str().unwrap_or("unknown").to_string();
+        let [date, cpu, kernel, rustc] =
+            [&run["date"], &machine["cpu"], &machine["kernel"], &machine["rustc"]].map(word);
+        let (cores, kind) = (&machine["cores"], if machine["virtual"] == true { ", virtual" } else { "" });
         let mut text = format!(
-            "\nMeasured {} with `make bench` on {} cores ({}{}), Linux {}, {}, the load's client on the same cores. Cold start is from \
-             the spawn to the first 200 with the page cache warm. All servers answer the same bytes, are built with the same \
-             profile and take turns; figures are medians. Compare within the table only: absolute values differ from machine to machine.\n",
-            word(&self.0["cold_start"]["date"]),
-            machine["cores"],
-            word(&machine["cpu"]),
-            if machine["virtual"] == true { ", virtual" } else { "" },
-            word(&machine["kernel"]),
-            word(&machine["rustc"]),
+            "\nMeasured {date} with `make bench` on {cores} cores ({cpu}{kind}), Linux {kernel}, {rustc}, the load's client on the same \
+             cores. Cold start is from the spawn to the first 200 with the page cache warm. All servers answer the same bytes, are \
+             built with the same profile and take turns; figures are medians. Compare within the table only: absolute values \
+             differ from machine to machine.\n",
         );
         for bench in ["cold_start", "throughput"] {
             for disturbance in self.0[bench]["disturbances"].as_array().into_iter().flatten() {
@@ -103,17 +104,17 @@ impl Results {
     }
 }
 
-impl<'a> Rows<'a> {
+impl<'a> Table<'a> {
     /// One figure, if it was measured. A server that has a build of its own is found under each of the others.
     pub fn figure(self, server: &str, build: &str, column: &str) -> Option<f64> {
-        let own = || self.0[format!("{server} own")][column].as_f64();
-        self.0[format!("{server} {build}")][column].as_f64().or_else(own)
+        let own = || self.0[column][format!("{server} own")].as_f64();
+        self.0[column][format!("{server} {build}")].as_f64().or_else(own)
     }
 
     /// One column's figures with the labels of their servers.
     pub fn column(self, column: &str) -> impl Iterator<Item = (&'a str, f64)> {
-        let rows = self.0.as_object().into_iter().flatten();
-        rows.filter_map(move |(label, row)| Some((label.as_str(), row[column].as_f64()?)))
+        let figures = self.0[column].as_object().into_iter().flatten();
+        figures.filter_map(|(label, figure)| Some((label.as_str(), figure.as_f64()?)))
     }
 }
 
@@ -127,9 +128,7 @@ fn shown(figure: Option<f64>) -> String {
 }
 
 fn thousands(figure: Option<f64>) -> String {
-    figure.map_or("–".into(), |figure| {
-        if figure < 9_500.0 { format!("{:.1}k", figure / 1e3) } else { format!("{:.0}k", figure / 1e3) }
-    })
+    figure.map_or("–".into(), |figure| format!("{:.0}k", figure / 1e3))
 }
 
 /// The same document with other text between the markers, if both are there.

@@ -11,10 +11,6 @@ use crate::folders::{checkout, target};
 pub const PEERS: [&str; 7] =
     ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
 
-/// How gunicorn is told to serve as ours does, up to the folder of its function.
-const GUNICORN: &str = "-m gunicorn --workers=1 --threads=200 --keep-alive=900 --log-level=critical \
-    --bind=0.0.0.0:{PORT} flask_hello:app --chdir";
-
 /// What a server is to the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
@@ -66,6 +62,7 @@ pub struct Server {
     pub name: &'static str,
     pub build: Build,
     pub program: PathBuf,
+    /// `{PORT}` in one stands for the port to listen on.
     pub arguments: Vec<String>,
     pub environment: Vec<(&'static str, String)>,
 }
@@ -73,11 +70,6 @@ pub struct Server {
 impl Server {
     pub fn new(name: &'static str, build: Build, program: PathBuf) -> Server {
         Server { name, build, program, arguments: Vec::new(), environment: Vec::new() }
-    }
-
-    /// `{PORT}` in an argument stands for the port to listen on.
-    pub fn with_arguments(self, arguments: Vec<String>) -> Server {
-        Server { arguments, ..self }
     }
 
     pub fn with_environment(mut self, name: &'static str, value: impl ToString) -> Server {
@@ -184,12 +176,15 @@ fn foreign() -> Vec<Server> {
     let node = resolve("node", &["-p", "process.execPath"]);
     let plain = resolve(python, &["-c", "import sys; print(sys.executable)"]);
     let flask = resolve(python, &["-c", "import flask, gunicorn, sys; print(sys.executable)"]);
-    let gunicorn = GUNICORN.split(' ').map(String::from).chain([source("")]).collect();
+    let gunicorn = "-m gunicorn --workers=1 --threads=200 --keep-alive=900 --log-level=critical \
+        --bind=0.0.0.0:{PORT} flask_hello:app --chdir";
+    let gunicorn = gunicorn.split(' ').map(String::from).chain([source("")]).collect();
+    let own = |name, program, arguments| Server { arguments, ..Server::new(name, Build::Own, program) };
     vec![
-        Server::new("Go net/http", Build::Own, in_peers("target/other/go_hello")),
-        Server::new("Node http", Build::Own, node).with_arguments(vec![source("node_hello.js")]),
-        Server::new("Python http.server", Build::Own, plain).with_arguments(vec![source("python_hello.py")]),
-        Server::new("Flask, gunicorn", Build::Own, flask).with_arguments(gunicorn),
+        own("Go net/http", in_peers("target/other/go_hello"), vec![]),
+        own("Node http", node, vec![source("node_hello.js")]),
+        own("Python http.server", plain, vec![source("python_hello.py")]),
+        own("Flask, gunicorn", flask, gunicorn),
     ]
 }
 

@@ -1,12 +1,5 @@
 //! What a series of measurements says, and what speaks against believing it.
 
-/// Quartiles further apart than this share of the median are worth a word.
-const WIDE: f64 = 0.15;
-/// Medians of the two halves of a series further apart than this are worth a word.
-const DRIFTED: f64 = 0.05;
-/// Steps of the measurement over this share of the median are worth a word.
-const COARSE: f64 = 0.02;
-
 /// One quantity, measured again and again, in the order it was measured.
 #[derive(Clone, Default)]
 pub struct Sample {
@@ -43,18 +36,6 @@ impl Sample {
         self.quantile(0.5)
     }
 
-    /// How far the quartiles are apart, as a share of the median.
-    pub fn spread(&self) -> f64 {
-        (self.quantile(0.75) - self.quantile(0.25)) / self.median()
-    }
-
-    /// How much the second half differs from the first, as a share.
-    pub fn drift(&self) -> f64 {
-        let (first, second) = self.in_order.split_at(self.in_order.len() / 2);
-        let median = |half: &[f64]| half.iter().copied().collect::<Sample>().median();
-        median(second) / median(first) - 1.0
-    }
-
     /// The ratios round by round, whose median is what counts: what disturbs one round disturbs both of its measurements,
     /// so it holds still where the quotient of the medians does not. That quotient all the same when one series is longer.
     pub fn ratios_to(&self, other: &Sample) -> Sample {
@@ -65,20 +46,19 @@ impl Sample {
     }
 
     /// Why this series may mislead, if anything says so, as reason and extent; `step` is how far apart two looks at what
-    /// is measured were, or the finest difference the clock could show.
+    /// is measured were, where there were such.
     pub fn doubts(&self, step: f64) -> Vec<(&'static str, String)> {
-        let mut doubts = Vec::new();
-        if self.spread() > WIDE {
-            doubts
-                .push(("quartiles over 15 % of the median apart", format!("{:.0} %", 100.0 * self.spread())));
-        }
-        if self.in_order.len() >= 20 && self.drift().abs() > DRIFTED {
-            doubts.push(("second half over 5 % off the first", format!("{:+.0} %", 100.0 * self.drift())));
-        }
-        if step > self.median() * COARSE {
-            doubts.push(("looked at in steps over 2 % of the median", format!("{step:.1}")));
-        }
-        doubts
+        let (first, second) = self.in_order.split_at(self.in_order.len() / 2);
+        let median = |half: &[f64]| half.iter().copied().collect::<Sample>().median();
+        let drift = 100.0 * (median(second) / median(first) - 1.0);
+        let spread = 100.0 * (self.quantile(0.75) - self.quantile(0.25)) / self.median();
+        let is_long = second.len() >= 10; // of a few measurements the halves differ by chance
+        let doubts = [
+            (spread > 15.0, "quartiles over 15 % of the median apart", format!("{spread:.0} %")),
+            (drift.abs() > 5.0 && is_long, "second half over 5 % off the first", format!("{drift:+.0} %")),
+            (step > 0.02 * self.median(), "looked at in steps over 2 % of the median", format!("{step:.1}")),
+        ];
+        doubts.into_iter().filter(|(is_so, ..)| *is_so).map(|(_, reason, extent)| (reason, extent)).collect()
     }
 }
 

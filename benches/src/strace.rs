@@ -9,7 +9,7 @@ use crate::{Client, GET, Running, Server, folders, free_port};
 /// The system calls of a server, in order, and where among them its responses are.
 pub struct Trace {
     calls: Vec<String>,
-    responses: Vec<usize>,
+    pub responses: Vec<usize>,
 }
 
 /// Says why no calls can be counted, if so: not installed, or tracing is not permitted.
@@ -67,16 +67,11 @@ impl Trace {
         &self.calls[..end]
     }
 
-    /// The calls between the first and the last response, which are those of `responses() - 1` keep-alive requests.
+    /// The calls between the first and the last response, which are those of all requests but the first.
     pub fn between_responses(&self) -> &[String] {
         match (self.responses.first(), self.responses.last()) {
             (Some(first), Some(last)) => &self.calls[first + 1..=*last],
             _ => &[],
         }
-    }
-
-    /// How many responses were seen.
-    pub fn responses(&self) -> usize {
-        self.responses.len()
     }
 }

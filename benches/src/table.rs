@@ -52,24 +52,21 @@ pub fn text(columns: &[Column], rows: &[&Series]) -> String {
     for line in &lines {
         for (index, cell) in line.iter().enumerate() {
             let width = lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
-            let _ = match index {
-                0 => write!(text, "  {cell:<width$}"),
-                _ => write!(text, "  {cell:>width$}"),
-            }; // a String takes everything
+            let _ = write!(text, "  {cell:>width$}"); // a String takes everything
         }
         text.push('\n');
     }
     text
 }
 
-/// The same for programs: `{"SERVER BUILD": {"COLUMN": number or null …} …}`.
+/// The same for programs: `{"COLUMN": {"SERVER BUILD": number or null …} …}`.
 pub fn json(columns: &[Column], rows: &[&Series]) -> Value {
     // Four decimals are more than anything here is good for, and keep the files readable.
     let rounded = |figure: f64| (figure * 1e4).round() / 1e4;
-    let field =
-        |column: &Column, series: &Series| (column.key(), Value::from(rounded(column.figure(series))));
-    let row = |series: &Series| columns.iter().map(|column| field(column, series)).collect::<Value>();
-    rows.iter().map(|series| (series.server.label(), row(series))).collect()
+    let figures = |column: &Column| -> Value {
+        rows.iter().map(|series| (series.server.label(), rounded(column.figure(series)))).collect()
+    };
+    columns.iter().map(|column| (column.key(), figures(column))).collect()
 }
 
 /// A number as people read it: `12,345.6`, and `–` for none.
@@ -83,27 +80,4 @@ pub fn number(value: f64, decimals: usize) -> String {
         text.insert(at, ',');
     }
     text
-}
-
-/// JSON in which a table's row is a line, as is every other value that holds no list or object.
-pub fn to_lines(value: &Value) -> String {
-    indented(value, "\n") + "\n"
-}
-
-fn indented(value: &Value, line: &str) -> String {
-    let inner = format!("{line}  ");
-    let holds_others = |value: &Value| value.is_object() || value.is_array();
-    let (open, parts, close): (char, Vec<String>, char) = match value {
-        Value::Object(fields) if fields.values().any(holds_others) => {
-            let field = |(name, value): (&String, &Value)| {
-                format!("{}: {}", Value::from(name.as_str()), indented(value, &inner))
-            };
-            ('{', fields.iter().map(field).collect(), '}')
-        }
-        Value::Array(items) if !items.is_empty() => {
-            ('[', items.iter().map(|item| indented(item, &inner)).collect(), ']')
-        }
-        _ => return value.to_string(),
-    };
-    format!("{open}{inner}{}{line}{close}", parts.join(&format!(",{inner}")))
 }

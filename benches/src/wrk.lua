@@ -8,6 +8,6 @@ end
 
 function done(summary, latency)
    local e = summary.errors
-   print(string.format("result %d %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50),
-      latency:percentile(99), latency.max, e.connect + e.read + e.write + e.status + e.timeout))
+   print(string.format("result %d %d %d %d %d", summary.requests, summary.duration, latency:percentile(50),
+      latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
 end

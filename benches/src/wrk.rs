@@ -9,20 +9,8 @@ use crate::folders;
 /// A second of load.
 pub struct Load {
     pub connections: usize,
-    /// The request target.
-    pub target: &'static str,
-    /// The length of the body that every request carries; without one they are GETs.
+    /// The length of the body that every request carries to be echoed; without one they are GETs of /.
     pub body: Option<usize>,
-}
-
-/// What wrk counted. Times in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
-    pub requests: f64,
-    pub per_second: f64,
-    pub p50: f64,
-    pub p99: f64,
-    pub errors: f64,
 }
 
 /// Says why there can be no load, if so.
@@ -34,27 +22,26 @@ pub fn available() -> Result<(), String> {
 }
 
 impl Load {
-    /// Runs wrk against a port, with a thread for one connection and two for more.
-    pub fn run(&self, port: u16) -> io::Result<Outcome> {
+    /// Runs wrk against a port, with a thread for one connection and two for more; the figures are those of `parse`.
+    pub fn run(&self, port: u16) -> io::Result<[f64; 5]> {
         let script = folders::output()?.join("wrk.lua");
         fs::write(&script, include_str!("wrk.lua"))?;
         let mut command = Command::new("wrk");
         command.arg(format!("-t{}", self.connections.min(2))).arg(format!("-c{}", self.connections));
-        command.args(["-d1s", "-s"]).arg(script).arg(format!("http://127.0.0.1:{port}{}", self.target));
+        let target = if self.body.is_some() { "/echo" } else { "/" };
+        command.args(["-d1s", "-s"]).arg(script).arg(format!("http://127.0.0.1:{port}{target}"));
         command.envs(self.body.map(|length| ("BODY_BYTES", length.to_string())));
         let output = command.output()?;
-        let (text, errors) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let [text, errors] =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         parse(&text).ok_or_else(|| io::Error::other(format!("wrk said {text}{errors}")))
     }
 }
 
-/// Reads the line that wrk.lua prints.
-pub fn parse(text: &str) -> Option<Outcome> {
+/// Reads the line that wrk.lua prints: requests, the microseconds they took together, the median and the 99th percentile
+/// of each, and how many went wrong.
+pub fn parse(text: &str) -> Option<[f64; 5]> {
     let line = text.lines().find_map(|line| line.strip_prefix("result "))?;
     let numbers: Vec<f64> = line.split(' ').map_while(|number| number.parse().ok()).collect();
-    let &[requests, duration, p50, p99, _max, errors] = numbers.as_slice() else {
-        return None;
-    };
-    Some(Outcome { requests, per_second: requests / (duration / 1e6), p50, p99, errors })
+    numbers.try_into().ok()
 }

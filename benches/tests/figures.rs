@@ -7,12 +7,12 @@ use harness::{Results, Sample, chart, number, replace_between_markers, wrk};
 #[test]
 fn readme_chart_and_results_are_what_is_made_from_the_committed_results() {
     let committed = |file: &str| std::fs::read_to_string(checkout().join(file)).expect(file);
-    let results = Results::read(&checkout().join("benches/results.json")).expect("benches/results.json");
+    let results = Results(committed("benches/results.json").parse().expect("JSON"));
     let readme = committed("README.md");
     let updated = replace_between_markers(&readme, &results.readme()).expect("a place for the figures");
     assert_eq!(readme, updated, "`make bench-readme` writes them");
     assert_eq!(committed("benches/cold_start.svg"), chart::cold_starts(&results));
-    assert_eq!(committed("benches/results.json"), results.published());
+    assert_eq!(committed("benches/results.json"), format!("{:#}\n", results.published()));
 }
 
 #[test]
@@ -26,8 +26,8 @@ fn only_what_stands_between_the_markers_is_replaced() {
 #[test]
 fn a_figure_is_found_by_table_server_and_build() {
     let results = Results(serde_json::json!({ "growth": { "tables": {} }, "size": { "tables": {
-        "other": { "a musl": { "binary": 1.0 } },
-        "size": { "a glibc": { "binary": 2.0 }, "a musl": { "binary": 3.0 }, "b own": { "binary": 4.0 } },
+        "other": { "binary": { "a musl": 1.0 } },
+        "size": { "binary": { "a glibc": 2.0, "a musl": 3.0, "b own": 4.0 } },
     }}}));
     let size = results.table("size");
     assert_eq!(size.figure("a", "musl", "binary"), Some(3.0));
@@ -68,8 +68,8 @@ fn a_series_is_doubted_for_its_spread_its_drift_and_its_steps() {
 
 #[test]
 fn wrk_is_believed_only_when_it_says_all_numbers() {
-    let outcome = wrk::parse("Running 1s test\nresult 50000 1000000 120 900 4000 0\n").expect("a whole line");
-    assert_eq!((outcome.per_second, outcome.p50, outcome.p99, outcome.errors), (50_000.0, 120.0, 900.0, 0.0));
+    let text = "Running 1s test\nresult 50000 1000000 120 900 0\n";
+    assert_eq!(wrk::parse(text), Some([50_000.0, 1_000_000.0, 120.0, 900.0, 0.0]));
     assert_eq!(wrk::parse("result 50000 1000000\n"), None);
     assert_eq!(wrk::parse("unable to connect\n"), None);
 }
@@ -90,7 +90,7 @@ fn a_trace_counts_calls_once_and_knows_which_ones_are_responses() {
     ));
     assert_eq!(trace.to_first_response(), ["execve", "accept4", "recvfrom", "sendto"]);
     assert_eq!(trace.between_responses(), ["epoll_wait", "futex", "write"]);
-    assert_eq!(trace.responses(), 2);
+    assert_eq!(trace.responses.len(), 2);
 }
 
 #[test]

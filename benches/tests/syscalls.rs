@@ -18,11 +18,7 @@ const RUNS: usize = 5;
 #[test]
 fn the_first_response_takes_no_more_system_calls_than_it_did() {
     let Some(traces) = record(1) else { return };
-    let fewest = traces
-        .iter()
-        .map(|trace| after_the_loader(trace.to_first_response()))
-        .min_by_key(|calls| calls.len());
-    let calls = fewest.expect("there is at least one run");
+    let calls = fewest(traces.iter().map(|trace| after_the_loader(trace.to_first_response())));
     assert!(calls.len() <= TO_FIRST_RESPONSE, "{} calls: {}", calls.len(), calls.join(" "));
     assert!(calls.len() > 10, "that is not a server's start: {}", calls.join(" "));
 }
@@ -30,17 +26,11 @@ fn the_first_response_takes_no_more_system_calls_than_it_did() {
 #[test]
 fn a_kept_connection_takes_no_more_system_calls_per_request_than_it_did() {
     let Some(traces) = record(101) else { return };
-    assert!(traces.iter().all(|trace| trace.responses() == 101), "every response is one call");
-    let fewest = traces.iter().map(Trace::between_responses).min_by_key(|calls| calls.len());
-    let calls = fewest.expect("there is at least one run");
-    let shown = &calls[..calls.len().min(40)];
-    assert!(
-        calls.len() <= PER_HUNDRED_REQUESTS,
-        "{} calls for 100 requests: {} …",
-        calls.len(),
-        shown.join(" ")
-    );
-    assert!(calls.len() >= 200, "a request takes at least a read and a write: {}", shown.join(" "));
+    assert!(traces.iter().all(|trace| trace.responses.len() == 101), "every response is one call");
+    let calls = fewest(traces.iter().map(Trace::between_responses));
+    let (count, shown) = (calls.len(), calls[..calls.len().min(40)].join(" "));
+    assert!(count <= PER_HUNDRED_REQUESTS, "{count} calls for 100 requests: {shown} …");
+    assert!(count >= 200, "a request takes at least a read and a write: {shown}");
 }
 
 /// Some runs of the example, or none and a visible word where tracing is not possible.
@@ -52,6 +42,10 @@ fn record(requests: usize) -> Option<Vec<Trace>> {
     let hello = Server::new("fc-runtime", Build::Dynamic, example_path("hello"));
     let hello = hello.with_environment("LIFECYCLE_MARKS", "off");
     Some((0..RUNS).map(|_| strace::record(&hello, requests).expect("hello answers below strace")).collect())
+}
+
+fn fewest<'a>(runs: impl Iterator<Item = &'a [String]>) -> &'a [String] {
+    runs.min_by_key(|calls| calls.len()).expect("there is at least one run")
 }
 
 /// The calls from the Rust runtime's first on, which looks at the standard descriptors.
