@@ -132,9 +132,9 @@ fn count_calls(report: &mut Report, servers: &[Server]) -> io::Result<()> {
     let mut all: Vec<Series> = servers.iter().filter(|server| server.is_compiled()).map(Series::of).collect();
     report.take_turns(&mut all, 1, |series, _| {
         let trace = strace::record(&series.server, requests)?;
-        series.push("to_first_response", trace.to_first_response().len() as f64);
-        let between = trace.between_responses().len() as f64;
-        series.push("per_request", between / (requests - 1) as f64);
+        let (first, others) = (trace.to_first_response().len(), trace.between_responses().len());
+        let per_request = others as f64 / (requests - 1) as f64;
+        series.record([("to_first_response", first as f64), ("per_request", per_request)]);
         Ok(())
     })?;
     let columns = [

@@ -140,8 +140,8 @@ fn beside_idle(report: &mut Report, servers: &[Server]) -> io::Result<()> {
         let idle = Client::connect_used(running.port, connections)?;
         series.set("beside", (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
         let resident = running.usage().resident;
-        series.push("resident", resident);
-        series.push("per_connection", (resident - before) * 1024.0 / connections as f64);
+        let per_connection = (resident - before) * 1024.0 / connections as f64;
+        series.record([("resident", resident), ("per_connection", per_connection)]);
         idle.into_iter().for_each(Client::reset);
         Ok(())
     })?;

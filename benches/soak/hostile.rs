@@ -70,8 +70,7 @@ fn attack(scene: &mut Scene, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> io
     scene.at_most("threads", threads.max(), 1000.0, "");
     scene.at_most("resident", resident.max(), 64.0, "MiB");
     drop(attackers);
-    scene.wait_until("the attackers' connections are gone", |usage| usage.descriptors < 16.0)?;
-    Ok(())
+    scene.wait_until("the attackers' connections are gone", |usage| usage.descriptors < 16.0).map(drop)
 }
 
 /// More connections than the 64 descriptors: idle ones make room, busy ones make newcomers wait, and with

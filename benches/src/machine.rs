@@ -47,15 +47,11 @@ impl Activity {
         let busy: u64 = busy.map(|(_, time)| time).sum();
         // Children that have been waited for count as ours, so what remains is other people's work.
         let (stolen, others) = (share(spent.get(7).copied().unwrap_or(0)), share(busy.saturating_sub(own)));
-        let told = [
-            (stolen, 1.0, format!("the hypervisor gave {stolen:.1} % of the processor time to others")),
-            (
-                others,
-                5.0,
-                format!("other processes on this machine took {others:.0} % of its processor time"),
-            ),
-        ];
-        told.into_iter().filter(|(share, bound, _)| share > bound).map(|(.., text)| text).collect()
+        let stolen = (stolen > 1.0)
+            .then(|| format!("the hypervisor gave {stolen:.1} % of the processor time to others"));
+        let others = (others > 5.0)
+            .then(|| format!("other processes on this machine took {others:.0} % of its processor time"));
+        stolen.into_iter().chain(others).collect()
     }
 }
 

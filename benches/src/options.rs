@@ -34,42 +34,27 @@ impl Scale {
     }
 }
 
-/// A benchmark's command line.
-pub struct Options {
-    pub scale: Scale,
-    only: Vec<String>,
-}
-
-impl Options {
-    /// Reads the command line, or ends the process: with help when it is something else, and with one line when
-    /// `cargo test --benches` is what started it.
-    pub fn from_args() -> Options {
-        let mut options = Options { scale: Scale::Full, only: Vec::new() };
-        let mut arguments = env::args().skip(1).peekable();
-        if arguments.peek().is_none() {
-            println!("a benchmark, not a test: run it with `cargo bench` or `make bench`");
-            process::exit(0);
-        }
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--bench" => {} // cargo says that it is a benchmark
-                "--full" => options.scale = Scale::Full,
-                "--quick" => options.scale = Scale::Quick,
-                "--smoke" => options.scale = Scale::Smoke,
-                "--only" => {
-                    options.only.extend(arguments.next().unwrap_or_default().split(',').map(String::from))
-                }
-                _ => {
-                    eprintln!("{HELP}");
-                    process::exit(2);
-                }
+/// Reads how much to do, and the words of `--only`, or ends the process: with help when it is something else, and with one
+/// line when `cargo test --benches` is what started it.
+pub fn from_args() -> (Scale, Vec<String>) {
+    let (mut scale, mut only) = (Scale::Full, Vec::new());
+    let mut arguments = env::args().skip(1).peekable();
+    if arguments.peek().is_none() {
+        println!("a benchmark, not a test: run it with `cargo bench` or `make bench`");
+        process::exit(0);
+    }
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--bench" => {} // cargo says that it is a benchmark
+            "--full" => scale = Scale::Full,
+            "--quick" => scale = Scale::Quick,
+            "--smoke" => scale = Scale::Smoke,
+            "--only" => only.extend(arguments.next().unwrap_or_default().split(',').map(String::from)),
+            _ => {
+                eprintln!("{HELP}");
+                process::exit(2);
             }
         }
-        options
     }
-
-    /// Whether `--only` leaves this one in.
-    pub fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|word| name.contains(word.as_str()))
-    }
+    (scale, only)
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use crate::machine::{self, Activity};
-use crate::options::{Options, Scale};
+use crate::options::{self, Scale};
 use crate::table::{self, Column};
 use crate::{Role, Series, Server, folders, servers, verify};
 
@@ -17,7 +17,7 @@ use crate::{Role, Series, Server, folders, servers, verify};
 pub struct Report {
     pub scale: Scale,
     name: &'static str,
-    options: Options,
+    only: Vec<String>,
     start: Instant,
     activity: Activity,
     tables: Map<String, Value>,
@@ -28,12 +28,12 @@ pub struct Report {
 impl Report {
     /// Begins with what the command line says.
     pub fn start(name: &'static str) -> Report {
-        let options = Options::from_args();
-        println!("{name} ({})", options.scale.name());
+        let (scale, only) = options::from_args();
+        println!("{name} ({})", scale.name());
         Report {
-            scale: options.scale,
+            scale,
             name,
-            options,
+            only,
             start: Instant::now(),
             activity: Activity::start(),
             tables: Map::new(),
@@ -49,7 +49,8 @@ impl Report {
         example: &str,
         wanted: impl Fn(&Server) -> bool,
     ) -> io::Result<Vec<Server>> {
-        let chosen = |server: &Server| server.role() == Role::Limit || self.options.wants(&server.label());
+        let named = |label: &str| self.only.is_empty() || self.only.iter().any(|word| label.contains(word));
+        let chosen = |server: &Server| server.role() == Role::Limit || named(&server.label());
         let all = servers::all(limit, example).into_iter().filter(|server| wanted(server) && chosen(server));
         let (present, missing): (Vec<_>, Vec<_>) = all.partition(|server| server.program.exists());
         for server in missing {

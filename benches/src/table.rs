@@ -28,9 +28,7 @@ impl Column {
     /// Its name in JSON.
     fn key(&self) -> String {
         match self.quantile {
-            0.0 => format!("{}_min", self.quantity),
             0.5 => self.quantity.clone(),
-            1.0 => format!("{}_max", self.quantity),
             share => format!("{}_p{:.0}", self.quantity, 100.0 * share),
         }
     }
