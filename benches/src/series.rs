@@ -39,7 +39,7 @@ impl Series {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.samples.values().all(|sample| sample.in_order().is_empty())
+        self.samples.is_empty()
     }
 
     /// Makes room for another question to the same server.
@@ -51,11 +51,11 @@ impl Series {
 /// Adds the quantity `ratio`: another one, round by round, to that of the server's base.
 pub fn add_ratios(all: &mut [Series], quantity: &str, is_base_of: impl Fn(&Server, &Server) -> bool) {
     let ratios = |series: &Series| {
-        let base = all.iter().find(|base| is_base_of(&base.server, &series.server));
-        base.map(|base| series.sample(quantity).ratios_to(base.sample(quantity)))
+        let base = all.iter().find(|base| is_base_of(&base.server, &series.server))?;
+        Some(series.samples.get(quantity)?.ratios_to(base.sample(quantity)))
     };
-    let ratios: Vec<_> = all.iter().map(ratios).collect();
+    let ratios: Vec<Option<Sample>> = all.iter().map(ratios).collect();
     for (series, ratios) in all.iter_mut().zip(ratios) {
-        series.samples.extend(ratios.map(|ratios| ("ratio".to_string(), ratios)));
+        series.samples.extend(ratios.map(|ratios| ("ratio".into(), ratios)));
     }
 }
