@@ -3,6 +3,7 @@
 //! other things to do; names of scenarios as arguments choose some of them.
 
 mod busy;
+mod freeze;
 mod hostile;
 mod load;
 mod scene;
@@ -19,7 +20,7 @@ use scene::Scene;
 type Scenario = fn(&mut Scene) -> io::Result<()>;
 
 /// Name, what the shell does before it starts the server, and what is done to that.
-const SCENARIOS: [(&str, &str, Scenario); 10] = [
+const SCENARIOS: [(&str, &str, Scenario); 11] = [
     ("idle", ":", load::idle_connections),
     ("fairness", ":", load::fairness),
     ("suddenly-slow", ":", load::suddenly_slow),
@@ -29,6 +30,7 @@ const SCENARIOS: [(&str, &str, Scenario); 10] = [
     ("slow-uploads", ":", hostile::slow_uploads),
     ("slow-readers", ":", hostile::slow_readers),
     ("descriptors", "ulimit -n 64", hostile::descriptor_exhaustion),
+    ("freeze", freeze::LIMITS, freeze::freeze),
     ("leaks", ":", load::leaks),
 ];
 
