@@ -294,6 +294,11 @@ impl Conversation {
         self.body.decoder.known_left()
     }
 
+    /// Whether nothing of that body is left to come.
+    pub fn is_body_done(&self) -> bool {
+        self.body.decoder.is_done()
+    }
+
     /// What of the request's body has not been read.
     pub fn request_body_left(&self) -> RequestBodyLeft {
         match self.body.decoder.known_left() {

@@ -3,7 +3,7 @@
 
 use super::framing::{BodyLength, FramingReader};
 use super::reject::Reject;
-use super::target::{TargetParts, parse_target};
+use super::target::{Span, TargetParts, parse_target};
 use std::mem::MaybeUninit;
 
 /// Twice what nginx and four times what the platform take: its own headers come on top of the client's 8 KB.
@@ -32,10 +32,6 @@ pub(crate) enum Parsed {
     /// There are only empty lines of so many bytes, which mean nothing (RFC 9112 section 2.2).
     Nothing(usize),
 }
-
-/// Start and end within the bytes of a head, which are fewer than 65,536.
-#[derive(Clone, Copy, Default)]
-struct Span(u16, u16);
 
 struct Field {
     name: Span,
@@ -168,17 +164,18 @@ impl Head {
         self.bytes.capacity() + self.fields.capacity() * size_of::<Field>()
     }
 
-    fn part(&self, (start, end): (usize, usize)) -> &str {
-        self.target().get(start..end).unwrap_or_default()
+    /// Methods, targets and field names are ASCII once parsed.
+    fn text(&self, span: Span) -> &str {
+        std::str::from_utf8(self.slice(span)).unwrap_or_default()
     }
 
     fn slice(&self, span: Span) -> &[u8] {
-        self.bytes.get(span.0 as usize..span.1 as usize).unwrap_or_default()
+        span.of(&self.bytes)
     }
 
-    fn text(&self, span: Span) -> &str {
-        // Methods, targets and field names are ASCII once parsed.
-        std::str::from_utf8(self.slice(span)).unwrap_or_default()
+    /// A part of the target.
+    fn part(&self, span: Span) -> &str {
+        std::str::from_utf8(span.of(self.slice(self.target))).unwrap_or_default()
     }
 }
 
@@ -211,7 +208,7 @@ impl Outcome {
 /// Where `part`, a slice of `whole`, lies in it.
 fn span(whole: &[u8], part: &[u8]) -> Span {
     let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
-    Span(start as u16, (start + part.len()) as u16)
+    Span::new(start, start + part.len())
 }
 
 /// httparse takes a bare line feed for a line's end.

@@ -6,14 +6,29 @@ use std::net::Ipv6Addr;
 /// RFC 9112 section 3 asks for at least 8000 bytes; nginx and Apache stop near 8 KiB too.
 pub(super) const MAX_TARGET: usize = 8 * 1024;
 
-/// Byte ranges within the target.
+/// Start and end within bytes that are fewer than 65,536: a head goes from hand to hand, so its parts are small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span(pub u16, pub u16);
+
+impl Span {
+    /// Of a head or a target within its limit.
+    pub fn new(start: usize, end: usize) -> Span {
+        Span(start as u16, end as u16)
+    }
+
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.0 as usize..self.1 as usize).unwrap_or_default()
+    }
+}
+
+/// Where the parts of a target are in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TargetParts {
     /// Where an absolute-form target names its authority; it wins over Host.
-    pub authority: Option<(usize, usize)>,
+    pub authority: Option<Span>,
     /// Empty for an absolute-form target without a path: that means `/`.
-    pub path: (usize, usize),
-    pub query: Option<(usize, usize)>,
+    pub path: Span,
+    pub query: Option<Span>,
 }
 
 /// Finds the parts of `target`, or refuses it.
@@ -32,7 +47,7 @@ pub(super) fn parse_target(method: &str, target: &str) -> Result<TargetParts, Re
         return Ok(path_and_query(target, 0));
     }
     if target == "*" && method == "OPTIONS" {
-        return Ok(TargetParts { path: (0, 1), ..TargetParts::default() });
+        return Ok(TargetParts { path: Span(0, 1), ..TargetParts::default() });
     }
     absolute_form(target)
 }
@@ -47,17 +62,17 @@ fn absolute_form(target: &str) -> Result<TargetParts, Reject> {
     if !is_host(&target.as_bytes()[start..end]) {
         return Err(Reject::Target);
     }
-    Ok(TargetParts { authority: Some((start, end)), ..path_and_query(target, end) })
+    Ok(TargetParts { authority: Some(Span::new(start, end)), ..path_and_query(target, end) })
 }
 
 fn path_and_query(target: &str, start: usize) -> TargetParts {
     match target[start..].find('?') {
         Some(at) => TargetParts {
             authority: None,
-            path: (start, start + at),
-            query: Some((start + at + 1, target.len())),
+            path: Span::new(start, start + at),
+            query: Some(Span::new(start + at + 1, target.len())),
         },
-        None => TargetParts { authority: None, path: (start, target.len()), query: None },
+        None => TargetParts { authority: None, path: Span::new(start, target.len()), query: None },
     }
 }
 
@@ -97,7 +112,7 @@ mod tests {
 
     fn parts(target: &str) -> (Option<&str>, &str, Option<&str>) {
         let p = parse_target("GET", target).unwrap();
-        let cut = |(a, b): (usize, usize)| &target[a..b];
+        let cut = |span: Span| std::str::from_utf8(span.of(target.as_bytes())).unwrap();
         (p.authority.map(cut), cut(p.path), p.query.map(cut))
     }
 

@@ -72,6 +72,9 @@ impl WireBody<'_> {
     /// Takes in what has arrived of a body that nobody has read, so that a malformed one is refused and a
     /// complete one does not cost the connection. Does not block.
     pub fn settle(&mut self) {
+        if self.connection.conversation.is_body_done() {
+            return; // most requests have none
+        }
         let mut budget = SETTLE_LIMIT;
         while !self.connection.conversation.incoming().discard() && budget > 0 {
             match self.connection.receive_body() {
