@@ -1,49 +1,22 @@
 //! The platform's half of a custom runtime, on the author's machine.
 //!
-//! A call goes through the files in this order: `gateway` or `api`, `invocation`, `scaler` (the rule is in `slots`),
-//! `instance` with its `process` and `hooks`, `client`.
+//! A call goes through the files in this order: `front::gateway` or `front::api`, `front::invocation`, `scaling::scaler`
+//! (the rule is in `scaling::slots`), `instance::running` with its `process` and `hooks`, `instance::client`.
 
-mod args;
-mod environment;
-mod failure;
+mod cli;
+mod front;
 mod function;
-mod headers;
 mod id;
-mod log;
-mod template;
-
-mod api;
-mod client;
-mod event;
-mod gateway;
-mod health;
-mod hooks;
-mod housekeeper;
 mod instance;
-mod invocation;
-mod memory;
-mod output;
-mod process;
-mod queue;
-mod ready;
-mod scaler;
-mod signals;
-mod slots;
-mod start;
-
-mod check;
-mod invoke;
-mod new;
-mod package;
-mod platform;
-mod proc;
-mod reload;
-mod watcher;
+mod log;
+mod scaling;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
 use clap::Parser as _;
+use cli::args::{Cli, Command};
+use cli::{check, invoke, new, package, start};
+use instance::orphans;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -52,7 +25,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Package(args) => package::run(&args),
         Command::New(args) => new::run(&args),
-        Command::Watch => return watcher::run(),
+        Command::Watch => return orphans::run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("fc-local: {error:#}");

@@ -1,0 +1,307 @@
+//! The command line. What it means for a function is decided in `function.rs`.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments are the help text, and brackets in it hold defaults"
+)]
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::function::configuration::{Hook, Initializer};
+
+/// Function Compute's half of a custom runtime, on your machine: starts the function, calls its hooks, invokes, freezes,
+/// scales and stops it as the platform does.
+#[derive(Parser)]
+#[command(name = "fc-local", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Serve the function until Ctrl-C: its HTTP trigger and the InvokeFunction API on one address
+    Start(StartArgs),
+    /// Start the function, invoke it once, stop it; the body goes to stdout, everything else to stderr
+    Invoke(InvokeArgs),
+    /// Test whether the function is fit for the platform
+    Check(CheckArgs),
+    /// Make the code package: a directory as a zip, the same bytes for the same files
+    Package(PackageArgs),
+    /// Make the project of a new function
+    New(NewArgs),
+    /// Kills what is left of instances when the fc-local that started it is gone
+    #[command(hide = true)]
+    Watch,
+}
+
+#[derive(Args)]
+pub struct StartArgs {
+    /// Where callers connect
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
+    pub listen: SocketAddr,
+    /// Start anew when the code or the template changes
+    #[arg(long)]
+    pub watch: bool,
+    /// Instances at most; a call beyond is answered 429
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_instances: u16,
+    /// Destroy an instance idle for this long
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME")]
+    pub idle_timeout: Duration,
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+#[derive(Args)]
+pub struct InvokeArgs {
+    /// The event
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "http"])]
+    pub event: Option<String>,
+    /// A file with the event; '-' is standard input, also without the option
+    #[arg(long, value_name = "FILE", conflicts_with = "http")]
+    pub event_file: Option<PathBuf>,
+    #[arg(value_name = "-", hide = true, value_parser = ["-"], conflicts_with_all = ["event", "event_file", "http"])]
+    pub standard_input: Option<String>,
+    /// An HTTP call instead of an event, as in 'GET /path?x=1'
+    #[arg(long, value_name = "REQUEST")]
+    pub http: Option<String>,
+    /// A header of the HTTP call, as in 'Accept: text/plain'
+    #[arg(long, value_name = "NAME: VALUE", requires = "http")]
+    pub header: Vec<String>,
+    /// The body of the HTTP call; '@FILE' reads it
+    #[arg(long, value_name = "DATA", requires = "http")]
+    pub data: Option<String>,
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Time an idle connection must live, up to 15m
+    #[arg(long, default_value = "20s", value_parser = duration_within::<0, 900>, value_name = "TIME")]
+    pub idle: Duration,
+    #[command(flatten)]
+    pub function: FunctionArgs,
+    #[command(flatten)]
+    pub platform: PlatformArgs,
+}
+
+#[derive(Args)]
+pub struct PackageArgs {
+    /// The directory that becomes /code
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// The package [DIR.zip]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct NewArgs {
+    /// Where; the last part is the function's name
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Depend on this checkout of fc-runtime instead of the published one
+    #[arg(long, value_name = "DIR")]
+    pub runtime: Option<PathBuf>,
+}
+
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Function")]
+pub struct FunctionArgs {
+    /// Serverless Devs template [s.yaml without a command]
+    #[arg(short, long, value_name = "FILE")]
+    pub template: Option<PathBuf>,
+    /// Which function of the template
+    #[arg(long, value_name = "NAME")]
+    pub resource: Option<String>,
+    /// The directory that stands for /code
+    #[arg(long, value_name = "DIR")]
+    pub code: Option<PathBuf>,
+    /// An invocation's time limit [3s]
+    #[arg(long, value_parser = duration_within::<1, 86400>, value_name = "TIME")]
+    pub timeout: Option<Duration>,
+    /// Requests at once per instance [1]
+    #[arg(long, value_name = "N", value_parser = concurrency)]
+    pub concurrency: Option<usize>,
+    /// Memory limit in MB [512]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=32768))]
+    pub memory: Option<u64>,
+    /// The first instance's port [9000]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// A variable for the function
+    #[arg(short, long, value_name = "K=V", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+    /// Call POST /initialize
+    #[arg(long)]
+    pub initializer: bool,
+    /// Run this instead, as in 'sh -c "…"'
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["initializer", "initializer_script"])]
+    pub initializer_command: Option<String>,
+    /// Run this script instead
+    #[arg(long, value_name = "FILE", conflicts_with = "initializer")]
+    pub initializer_script: Option<PathBuf>,
+    /// The script's shell: sh, bash, csh or zsh [/bin/sh]
+    #[arg(long, value_name = "SHELL", requires = "initializer_script", value_parser = shell)]
+    pub shell: Option<String>,
+    /// [3s]
+    #[arg(long, value_parser = duration_within::<1, 300>, value_name = "TIME")]
+    pub initializer_timeout: Option<Duration>,
+    /// Call GET /pre-stop
+    #[arg(long)]
+    pub pre_stop: bool,
+    /// [3s]
+    #[arg(long, value_parser = duration_within::<1, 90>, value_name = "TIME")]
+    pub pre_stop_timeout: Option<Duration>,
+    /// Check health at this path
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    pub health_check: Option<String>,
+    /// Retries of a failed async call [3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=8))]
+    pub async_retries: Option<u32>,
+    /// The function's command and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Platform")]
+pub struct PlatformArgs {
+    /// Freeze this long after the last response
+    #[arg(long, default_value = "10ms", value_parser = duration, value_name = "TIME")]
+    pub freeze_after: Duration,
+    /// Never freeze
+    #[arg(long)]
+    pub no_freeze: bool,
+    /// Also PreStop before each freeze, Initializer after each thaw
+    #[arg(long, conflicts_with = "no_freeze")]
+    pub hooks_at_freeze: bool,
+    /// The port must be open within
+    #[arg(long, default_value = "120s", value_parser = duration, value_name = "TIME")]
+    pub start_timeout: Duration,
+    /// SIGTERM at a stop, SIGKILL this much later
+    #[arg(long, default_value = "0s", value_parser = duration, value_name = "TIME")]
+    pub sigterm: Duration,
+    /// The status of an HTTP call that timed out
+    #[arg(long, default_value_t = 502, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=599))]
+    pub http_timeout_status: u16,
+    /// One JSON object per line instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl FunctionArgs {
+    /// Without a command and without `-t`, the template people have.
+    pub fn template_path(&self) -> Option<PathBuf> {
+        let here = || PathBuf::from("s.yaml");
+        match &self.template {
+            Some(path) => Some(path.clone()),
+            None if self.command.is_empty() && here().is_file() => Some(here()),
+            None => None,
+        }
+    }
+
+    /// The flags' Initializer, or the template's with the flags' timeout.
+    pub fn initializer(
+        &self,
+        template: Option<(Initializer, Duration)>,
+    ) -> Result<Option<(Initializer, Duration)>> {
+        let kind = if let Some(command) = &self.initializer_command {
+            match shlex::split(command) {
+                Some(words) if !words.is_empty() => Some(Initializer::Command(words)),
+                _ => bail!("--initializer-command '{command}' is not a command; check its quotes"),
+            }
+        } else if let Some(file) = &self.initializer_script {
+            let script = std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the script {}", file.display()))?;
+            let shell = self.shell.clone().unwrap_or_else(|| "/bin/sh".to_owned());
+            Some(Initializer::Command(vec![shell, "-c".to_owned(), script]))
+        } else if self.initializer {
+            if matches!(template, Some((Initializer::Command(_), _))) {
+                bail!(
+                    "--initializer: the template has an initializer of type command; a function has one type of Initializer"
+                );
+            }
+            Some(Initializer::Code)
+        } else {
+            None
+        };
+        let (template, template_timeout) = template.unzip();
+        let timeout = self.initializer_timeout.or(template_timeout).unwrap_or(Duration::from_secs(3));
+        Ok(kind.or(template).map(|kind| (kind, timeout)))
+    }
+
+    pub fn pre_stop_hook(&self, template: Option<Hook>) -> Option<Hook> {
+        let configured = self.pre_stop || template.is_some();
+        let timeout = self.pre_stop_timeout.or(template.map(|hook| hook.timeout));
+        configured.then(|| Hook { timeout: timeout.unwrap_or(Duration::from_secs(3)) })
+    }
+}
+
+/// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u32 =
+        number.parse().map_err(|_| format!("'{text}' is not a time such as 500ms, 20s or 15m"))?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number.into())),
+        "" | "s" => Ok(Duration::from_secs(number.into())),
+        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
+        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
+        _ => Err(format!("'{unit}' is not a unit; ms, s, m and h are")),
+    }
+}
+
+fn duration_within<const LOW: u64, const HIGH: u64>(text: &str) -> Result<Duration, String> {
+    let value = duration(text)?;
+    if value < Duration::from_secs(LOW) || value > Duration::from_secs(HIGH) {
+        return Err(format!("the platform allows {LOW} to {HIGH} seconds"));
+    }
+    Ok(value)
+}
+
+/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| format!("'{text}' is not an address such as 127.0.0.1:8080, localhost:8080 or 8080"))?;
+    found.next().ok_or_else(|| format!("'{text}' has no address"))
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=200) => Ok(number),
+        _ => Err("the platform allows 1 to 200".to_owned()),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("'{text}' is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn shell(text: &str) -> Result<String, String> {
+    let name = text.rsplit('/').next().unwrap_or(text);
+    match name {
+        "sh" | "bash" | "csh" | "zsh" => Ok(text.to_owned()),
+        _ => Err("sh, bash, csh and zsh are the platform's".to_owned()),
+    }
+}
+
+fn path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path starts with '/'".to_owned()) }
+}

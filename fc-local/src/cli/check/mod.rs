@@ -1,0 +1,89 @@
+//! `fc-local check`: is a function fit for the platform? The order of the tests and what becomes of their findings; what
+//! each test asks is in `probes.rs`.
+
+mod probes;
+mod report;
+mod subject;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::args::CheckArgs;
+use crate::function::configuration::Function;
+use crate::instance::orphans::Watcher;
+use crate::log::Log;
+use crate::scaling::platform::Surroundings;
+use report::{Finding, Verdict};
+use subject::Subject;
+
+pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let function = Function::load(&args.function)?;
+    let watcher = Watcher::start().context("cannot start the process that watches for orphans")?;
+    let surroundings = Arc::new(Surroundings {
+        args: args.platform.clone(),
+        idle_timeout: Duration::MAX,
+        log: Arc::new(Log::silent()),
+        watcher: Arc::new(watcher),
+        stopping: AtomicBool::new(false),
+    });
+    let mut subject = Subject::new(Arc::clone(&surroundings), function);
+    if !args.platform.json && std::io::stderr().is_terminal() {
+        eprintln!("testing; the longest test takes {} s", args.idle.as_secs());
+    }
+    let findings = examine(&mut subject, args.idle);
+    subject.stop();
+    surroundings.watcher.finish();
+    report::print(&findings, args.platform.json).context("cannot print the report")?;
+    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+type Probe = (&'static str, fn(&mut Subject) -> Finding);
+
+/// The instance lives through most of the tests, as one on the platform does; a test that ends it gets the next a new one.
+const PROBES: [Probe; 10] = [
+    ("event", probes::event),
+    ("HEAD", probes::head),
+    ("large body", probes::large_body),
+    ("chunked body", probes::chunked_body),
+    ("concurrency", probes::concurrency),
+    ("client disconnect", probes::disconnect),
+    ("freeze and thaw", probes::freeze),
+    ("hook paths", probes::hook_paths),
+    ("initialize again", probes::initialize_again),
+    ("pre-stop", probes::pre_stop),
+];
+
+fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Without these there is nothing to test.
+    let first: [Probe; 3] = [
+        ("start", probes::start),
+        ("initializer", probes::initializer),
+        ("connections", probes::connections),
+    ];
+    for (name, probe) in first {
+        let finding = probe(subject).named(name);
+        let failed = finding.verdict == Verdict::Fail;
+        findings.push(finding);
+        if failed {
+            return findings;
+        }
+    }
+    // The wait of the longest test goes on beside the others, where others are served beside it.
+    let idling = (!subject.serves_one_connection).then(|| probes::Idling::begin(subject));
+    for (name, probe) in PROBES {
+        findings.push(probe(subject).named(name));
+    }
+    subject.make_room();
+    let idling = idling.unwrap_or_else(|| probes::Idling::begin(subject));
+    findings.push(idling.end(idle).named("idle connection"));
+    findings.push(probes::sigterm(subject).named("SIGTERM"));
+    findings.push(probes::cold_start(subject).named("cold start"));
+    findings
+}

@@ -1,0 +1,10 @@
+//! The commands an author types.
+
+pub mod args;
+pub mod check;
+pub mod invoke;
+pub mod new;
+pub mod package;
+mod signals;
+pub mod start;
+mod watch;

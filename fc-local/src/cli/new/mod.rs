@@ -1,0 +1,79 @@
+//! `fc-local new`: the project of a new function, from the files below `project/`. A project that exists is never touched.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::cli::args::NewArgs;
+
+/// Where a file goes, and its text with `{{name}}` and `{{runtime}}` left open. The manifest has another name here: cargo
+/// takes a directory with a Cargo.toml for a package of its own, and would leave it out of this one.
+const FILES: [(&str, &str); 7] = [
+    ("Cargo.toml", include_str!("project/manifest.toml")),
+    ("src/main.rs", include_str!("project/main.rs")),
+    ("s.yaml", include_str!("project/s.yaml")),
+    ("Makefile", include_str!("project/Makefile")),
+    ("Dockerfile", include_str!("project/Dockerfile")),
+    (".dockerignore", include_str!("project/dockerignore")),
+    (".gitignore", include_str!("project/gitignore")),
+];
+
+/// The platform's limit.
+const LONGEST_NAME: usize = 64;
+
+pub fn run(args: &NewArgs) -> Result<ExitCode> {
+    let Some(name) = args.path.file_name().and_then(|name| name.to_str()) else {
+        bail!("'{}' does not end in a name", args.path.display());
+    };
+    check(name)?;
+    if args.path.exists() {
+        bail!("{} exists already", args.path.display());
+    }
+    let runtime = match &args.runtime {
+        Some(checkout) => path_dependency(checkout)?,
+        None => format!("\"{}\"", env!("CARGO_PKG_VERSION")),
+    };
+    for (file, text) in project(name, &runtime) {
+        write(&args.path.join(file), &text)?;
+    }
+    println!("{} is a function now. Try:", args.path.display());
+    println!("  cd {} && make test && make run", args.path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Every file of the project `name`, with `runtime` as the value of its dependency on fc-runtime.
+fn project(name: &str, runtime: &str) -> impl Iterator<Item = (&'static str, String)> {
+    FILES
+        .into_iter()
+        .map(move |(file, text)| (file, text.replace("{{name}}", name).replace("{{runtime}}", runtime)))
+}
+
+/// Both a crate's name and a function's.
+fn check(name: &str) -> Result<()> {
+    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
+    let allowed = |other: char| other.is_ascii_alphanumeric() || other == '-' || other == '_';
+    if !starts_well || !name.chars().all(allowed) || name.len() > LONGEST_NAME {
+        bail!(
+            "'{name}' cannot be a function's name: a letter, then letters, digits, '-' or '_', {LONGEST_NAME} at most"
+        );
+    }
+    Ok(())
+}
+
+fn path_dependency(checkout: &Path) -> Result<String> {
+    let path = fs::canonicalize(checkout).with_context(|| checkout.display().to_string())?;
+    if !path.join("Cargo.toml").is_file() {
+        bail!("{} is no checkout of fc-runtime: it has no Cargo.toml", checkout.display());
+    }
+    // A JSON string is a TOML string too.
+    Ok(format!("{{ path = {} }}", serde_json::to_string(&path)?))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)
+        .and_then(|()| fs::write(path, text))
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,148 @@
+//! `fc-local package`: a directory as the code package that is uploaded as it is. The same files make the same bytes,
+//! on any machine and at any time: deploying tools compare checksums, and what did not change is not uploaded again.
+
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io::{Cursor, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::cli::args::PackageArgs;
+
+/// What the platform starts when the function names no command.
+const START_FILE: &str = "bootstrap";
+
+/// Above 9 it is Zopfli: seconds once, for 3 to 4 % less to fetch at every cold start. More rounds gain nothing (0.3 %).
+const COMPRESSION: i64 = 10;
+
+/// One file of the package, or a symbolic link.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    /// Relative to the directory, with `/`.
+    name: String,
+    path: PathBuf,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    File { executable: bool },
+    Link,
+}
+
+pub fn run(args: &PackageArgs) -> Result<ExitCode> {
+    let directory = fs::canonicalize(&args.directory)
+        .with_context(|| format!("cannot read the directory {}", args.directory.display()))?;
+    let output = args.output.clone().unwrap_or_else(|| beside(&directory));
+    let entries = entries(&directory)?;
+    check(&entries, &output).with_context(|| args.directory.display().to_string())?;
+    let package = pack(&entries)?;
+    // The old package stays whole until the new one is.
+    let unfinished = with_suffix(&output, ".part");
+    fs::write(&unfinished, &package)
+        .and_then(|()| fs::rename(&unfinished, &output))
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    let shown = args.output.clone().unwrap_or_else(|| beside(&args.directory));
+    println!("{}: {} bytes, {} files", shown.display(), package.len(), entries.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The package of `dir/function` is `dir/function.zip`.
+pub fn beside(directory: &Path) -> PathBuf {
+    with_suffix(directory, ".zip")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    // Through the components, so that `function/` loses its slash.
+    let mut name: OsString = path.components().collect::<PathBuf>().into();
+    name.push(suffix);
+    name.into()
+}
+
+/// Everything below `directory`, ordered by name: the file system's order is not the same everywhere.
+fn entries(directory: &Path) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    collect(directory, "", &mut entries)?;
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
+}
+
+fn collect(directory: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<()> {
+    let unreadable = || format!("cannot read {}", directory.display());
+    for item in fs::read_dir(directory).with_context(unreadable)? {
+        let path = item.with_context(unreadable)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            bail!("the name of {} is not UTF-8", path.display());
+        };
+        let name = format!("{prefix}{name}");
+        let about = fs::symlink_metadata(&path).with_context(|| path.display().to_string())?;
+        if about.is_dir() {
+            collect(&path, &format!("{name}/"), entries)?;
+        } else {
+            let kind = Kind::of(&about).with_context(|| path.display().to_string())?;
+            entries.push(Entry { name, path, kind });
+        }
+    }
+    Ok(())
+}
+
+impl Kind {
+    fn of(about: &Metadata) -> Result<Kind> {
+        if about.is_symlink() {
+            Ok(Kind::Link)
+        } else if about.is_file() {
+            Ok(Kind::File { executable: about.permissions().mode() & 0o111 != 0 })
+        } else {
+            bail!("neither a file nor a link")
+        }
+    }
+}
+
+/// What the platform would refuse only when the function starts.
+fn check(entries: &[Entry], output: &Path) -> Result<()> {
+    match entries.iter().find(|entry| entry.name == START_FILE) {
+        Some(Entry { kind: Kind::File { executable: false }, .. }) => {
+            bail!("'{START_FILE}' is not executable; chmod +x it")
+        }
+        Some(_) => {}
+        None if entries.is_empty() => bail!("nothing to package"),
+        None => eprintln!("fc-local: no '{START_FILE}': the function needs customRuntimeConfig.command"),
+    }
+    let written = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    if entries.iter().any(|entry| entry.path == written) {
+        bail!("the package {} would contain itself; write it elsewhere with --output", output.display());
+    }
+    Ok(())
+}
+
+fn pack(entries: &[Entry]) -> Result<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(COMPRESSION))
+        .last_modified_time(DateTime::default());
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for entry in entries {
+        let unreadable = || format!("cannot read {}", entry.path.display());
+        match entry.kind {
+            Kind::Link => {
+                let target = fs::read_link(&entry.path).with_context(unreadable)?;
+                let Some(target) = target.to_str() else {
+                    bail!("the target of {} is not UTF-8", entry.path.display());
+                };
+                zip.add_symlink(entry.name.as_str(), target, options)?;
+            }
+            Kind::File { executable } => {
+                // Only whether it can be run: the rest depends on who checked the files out.
+                let mode = if executable { 0o755 } else { 0o644 };
+                zip.start_file(entry.name.as_str(), options.unix_permissions(mode))?;
+                zip.write_all(&fs::read(&entry.path).with_context(unreadable)?)?;
+            }
+        }
+    }
+    Ok(zip.finish()?.into_inner())
+}

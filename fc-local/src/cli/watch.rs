@@ -1,0 +1,86 @@
+//! `--watch`: notices that the code or the template changed, and starts anew.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+
+use crate::cli::args::FunctionArgs;
+use crate::function::configuration::Function;
+use crate::scaling::platform::Platform;
+
+/// A build or an editor writes more than one file: it is over when nothing changed for this long.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// What programs write beside the code while it runs, and editors while it is edited.
+const IGNORED: [&str; 6] = ["__pycache__", ".git", "node_modules", ".venv", ".mypy_cache", ".pytest_cache"];
+
+/// Reloads `platform` on every change until the returned watcher is dropped.
+pub fn watch(args: &FunctionArgs, platform: &Arc<Platform>) -> Result<RecommendedWatcher> {
+    let (sender, changes) = channel();
+    let template = args.template_path();
+    let code = platform.scaler.function().code.clone();
+    let template = template.map(|path| path.canonicalize().unwrap_or(path));
+    let watched = (code.clone(), template.clone());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.is_ok_and(|event| matters(&event, &watched.0, watched.1.as_deref())) {
+            let _ = sender.send(()); // the receiver goes only with the program
+        }
+    })
+    .context("cannot watch files")?;
+    let watching = |path: &Path| format!("cannot watch {}", path.display());
+    watcher.watch(&code, RecursiveMode::Recursive).with_context(|| watching(&code))?;
+    // Its directory, since editors replace a file rather than write to it.
+    if let Some(directory) =
+        template.as_deref().and_then(Path::parent).filter(|path| !path.starts_with(&code))
+    {
+        watcher.watch(directory, RecursiveMode::NonRecursive).with_context(|| watching(directory))?;
+    }
+    let args = args.clone();
+    let platform = Arc::clone(platform);
+    platform.log.event(None, &format!("watching {}", code.display()));
+    thread::Builder::new()
+        .name("reload".to_owned())
+        .spawn(move || follow(&changes, &args, &platform))
+        .context("cannot start a thread")?;
+    Ok(watcher)
+}
+
+fn follow(changes: &Receiver<()>, args: &FunctionArgs, platform: &Platform) {
+    while changes.recv().is_ok() {
+        loop {
+            match changes.recv_timeout(QUIET) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        match Function::load(args) {
+            Ok(function) => {
+                platform.scaler.reload(function);
+                platform.log.event(None, "the code or the template changed: the next call starts it anew");
+            }
+            Err(error) => platform.log.warn(None, &format!("the change is not used: {error:#}")),
+        }
+    }
+}
+
+fn matters(event: &Event, code: &Path, template: Option<&Path>) -> bool {
+    let changed = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
+    let ours = |path: &Path| path.starts_with(code) || Some(path) == template;
+    changed
+        && event.paths.iter().any(|path| ours(path) && !is_ignored(path.strip_prefix(code).unwrap_or(path)))
+}
+
+fn is_ignored(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    // Vim probes whether it may write a directory with a file of this name.
+    let editors = name.ends_with('~') || name.ends_with(".swp") || name.ends_with(".swx") || name == "4913";
+    editors
+        || name.ends_with(".pyc")
+        || path.components().any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
+}
