@@ -1,10 +1,12 @@
 //! Everything fc-local prints while it runs: the function's lines, the platform's events, cold starts.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
+
+use crate::sync::{Mutex, MutexGuard};
 
 pub struct Log {
     sink: Mutex<Sink>,
@@ -116,7 +118,7 @@ impl Log {
     }
 
     fn lock(&self) -> MutexGuard<'_, Sink> {
-        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sink.lock()
     }
 
     /// Something the author should know.

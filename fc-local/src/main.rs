@@ -10,6 +10,7 @@ mod id;
 mod instance;
 mod log;
 mod scaling;
+mod sync;
 
 use std::process::ExitCode;
 

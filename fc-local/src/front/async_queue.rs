@@ -1,13 +1,14 @@
 //! Asynchronous invocations: accepted at once, run when there is room, retried when they fail.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use crate::front::event;
 use crate::front::failure::Failure;
 use crate::scaling::platform::Platform;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// More than this waiting is a loop that calls itself.
 const MAX_WAITING: usize = 10_000;
@@ -46,13 +47,13 @@ struct Task {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
 impl Queue {
     pub fn new(platform: Arc<Platform>) -> Queue {
-        Queue { shared: Arc::new(Shared { platform, state: Mutex::default(), changed: Condvar::new() }) }
+        Queue { shared: Arc::new(Shared { platform, state: Mutex::default(), changed: Condvar::default() }) }
     }
 
     pub fn push(&self, event: Vec<u8>, request_id: String, name: Option<String>) -> Result<(), Failure> {
@@ -99,7 +100,7 @@ impl Shared {
                         break task;
                     }
                     state.idle += 1;
-                    state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state = self.changed.wait(state);
                     state.idle -= 1;
                 }
             };

@@ -3,9 +3,10 @@
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdout};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::log::{Log, Source};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The platform's limit for a line.
 const MAX_LINE: usize = 32 * 1024;
@@ -68,7 +69,7 @@ impl Output {
     }
 
     fn lock(&self) -> MutexGuard<'_, Streams> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        self.streams.lock()
     }
 
     /// Reads all there is now. A function has printed what belongs to a response before its last byte, so this makes

@@ -1,13 +1,12 @@
 //! How much memory an instance takes, and whether that is more than it may.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
 use crate::instance::procfs;
+use crate::sync::Mutex;
 
 /// Looking for new members of a group means reading all of /proc: seldom.
 const MEMBERS_EVERY: Duration = Duration::from_millis(500);
@@ -34,7 +33,7 @@ impl Memory {
 
     /// Looks at the group; true the first time it is over its limit.
     pub fn sample(&self) -> bool {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut members = self.members.lock();
         if members.1.is_none_or(|last| last.elapsed() > MEMBERS_EVERY) {
             *members = (procfs::group_members(self.group), Some(Instant::now()));
         }

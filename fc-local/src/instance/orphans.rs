@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
-use std::sync::{Mutex, PoisonError};
+
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::id;
 use crate::instance::procfs;
+use crate::sync::Mutex;
 
 /// fc-local's end of the pipe.
 pub struct Watcher {
@@ -47,7 +48,7 @@ impl Watcher {
     }
 
     fn tell(&self, line: &str) {
-        if let Some((_, pipe)) = &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some((_, pipe)) = &mut *self.running.lock() {
             // One write, so that a kill between two never leaves half a line; a dead watcher is no reason to stop.
             let _ = pipe.write_all(format!("{line}\n").as_bytes());
         }
@@ -56,7 +57,7 @@ impl Watcher {
     /// All instances are gone: the watcher goes without looking for any.
     pub fn finish(&self) {
         self.tell("done");
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self.running.lock().take();
         if let Some((mut child, pipe)) = running {
             drop(pipe);
             let _ = child.wait(); // nothing depends on how it ended

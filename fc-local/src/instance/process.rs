@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
@@ -17,6 +17,7 @@ use crate::instance::function_output::{Output, Role};
 use crate::instance::orphans::Watcher;
 use crate::instance::procfs;
 use crate::log::Log;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub struct Process {
     pub pid: Pid,
@@ -35,7 +36,7 @@ struct Exit {
 
 impl Exit {
     fn lock(&self) -> MutexGuard<'_, Option<ExitStatus>> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock()
     }
 }
 
@@ -134,19 +135,7 @@ impl Process {
 
     /// Waits for the exit, at most `timeout`.
     pub fn wait(&self, timeout: Duration) -> Option<ExitStatus> {
-        let end = Instant::now() + timeout;
-        let mut status = self.exit.lock();
-        while status.is_none() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            status = match self.exit.changed.wait_timeout(status, left) {
-                Ok((status, _)) => status,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        *status
+        *self.exit.changed.wait_timeout_while(self.exit.lock(), timeout, |status| status.is_none())
     }
 
     /// Ends the group: thaws it, gives it `grace` after SIGTERM when there is any, then SIGKILL.

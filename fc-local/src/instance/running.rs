@@ -1,8 +1,8 @@
 //! One instance: a process, its port, its connections. Its hooks are in `hooks.rs`, who may use it in `scaler.rs`.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::front::failure::Failure;
@@ -15,6 +15,7 @@ use crate::instance::memory::Memory;
 use crate::instance::port::{self, NotReady, Wanted};
 use crate::instance::process::{self, Process};
 use crate::scaling::platform::Surroundings;
+use crate::sync::Mutex;
 
 pub struct Instance {
     pub id: String,
@@ -88,7 +89,7 @@ impl Instance {
 
     /// Adds a part to the cold start's account.
     pub fn spent(&self, part: &'static str, time: Duration) {
-        if let Some(parts) = &mut *self.cold_start.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(parts) = &mut *self.cold_start.lock() {
             parts.push((part, time));
         }
     }
@@ -101,7 +102,7 @@ impl Instance {
 
     /// The first invocation is over, whatever came of it: the account is printed once.
     pub fn end_cold_start(&self) {
-        if let Some(parts) = self.cold_start.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(parts) = self.cold_start.lock().take() {
             self.surroundings.log.cold_start(&self.id, &parts);
         }
     }

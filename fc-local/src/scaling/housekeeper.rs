@@ -1,7 +1,7 @@
 //! What happens to instances by the clock: freeze, idle out, the look at their memory, and the log of calls. One thread, asleep until the
 //! next of these is due.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use crate::function::configuration::Initializer;
 use crate::scaling::scaler::Scaler;
 use crate::scaling::slots::{Outcome, Phase, Slot, Slots};
+use crate::sync::{Condvar, Mutex};
 
 /// How often the memory of busy instances is looked at.
 pub const MEMORY_EVERY: Duration = Duration::from_millis(20);
@@ -23,7 +24,7 @@ pub struct Bell {
 
 impl Bell {
     pub fn ring_by(&self, at: Instant) {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alarm = self.alarm.lock();
         if alarm.is_none_or(|due| at < due) {
             *alarm = Some(at);
             self.earlier.notify_one();
@@ -32,7 +33,7 @@ impl Bell {
 
     /// Sleeps until the alarm, which is then unset.
     fn wait(&self) {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut alarm = self.alarm.lock();
         loop {
             let left = match *alarm {
                 Some(due) => due.saturating_duration_since(Instant::now()),
@@ -42,10 +43,7 @@ impl Bell {
                 *alarm = None;
                 return;
             }
-            alarm = match self.earlier.wait_timeout(alarm, left) {
-                Ok((alarm, _)) => alarm,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            alarm = self.earlier.wait_timeout(alarm, left);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The platform around one function: what its parts share, and its life from start to close.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::instance::procfs;
 use crate::log::Log;
 use crate::scaling::housekeeper;
 use crate::scaling::scaler::Scaler;
+use crate::sync::Mutex;
 
 /// What every instance needs to know of where it runs.
 pub struct Surroundings {
@@ -69,7 +70,7 @@ impl Platform {
             // An instance that was just being started is in no list yet.
             procfs::kill_tagged(id::instance_prefix());
         }
-        let housekeeper = self.housekeeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let housekeeper = self.housekeeper.lock().take();
         if let Some(housekeeper) = housekeeper {
             let _ = housekeeper.join(); // a panic there has been printed
         }

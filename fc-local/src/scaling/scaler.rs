@@ -1,7 +1,7 @@
 //! Instances for calls: chosen by the rule in `slots.rs`, started when it says so, given back with the last byte.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::instance::running::{Instance, StartError};
 use crate::scaling::health;
 use crate::scaling::platform::Surroundings;
 use crate::scaling::slots::{Attempt, Choice, Outcome, Phase, Slots};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub struct Scaler {
     pub surroundings: Arc<Surroundings>,
@@ -59,13 +60,13 @@ impl Scaler {
             surroundings,
             max_instances,
             state: Mutex::new(Slots::new(Arc::new(function))),
-            gone: Condvar::new(),
+            gone: Condvar::default(),
             housekeeper: crate::scaling::housekeeper::Bell::default(),
         }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Slots> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub fn function(&self) -> Arc<Function> {
@@ -386,10 +387,7 @@ impl Scaler {
             self.retire(&mut state, id, "the platform stops");
         }
         while !state.slots.is_empty() && Instant::now() < end {
-            state = match self.gone.wait_timeout(state, Duration::from_millis(100)) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            state = self.gone.wait_timeout(state, Duration::from_millis(100));
         }
         let left = !state.slots.is_empty();
         state.slots.clear();

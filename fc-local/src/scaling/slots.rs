@@ -1,11 +1,12 @@
 //! Which instance serves a call? The rule alone, on plain state: no process, no clock, no thread.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::front::failure::Failure;
 use crate::function::configuration::Function;
 use crate::instance::running::Instance;
+use crate::sync::{Condvar, Mutex};
 
 /// An instance, or the place of one that is being started or stopped.
 pub struct Slot {
@@ -52,23 +53,18 @@ pub enum Outcome {
 
 impl Attempt {
     pub fn finish(&self, outcome: Outcome) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        *self.outcome.lock() = Some(outcome);
         self.done.notify_all();
     }
 
     pub fn outcome(&self) -> Option<Outcome> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.outcome.lock().clone()
     }
 
     /// Bounded by the attempt itself: start and hooks have timeouts.
     pub fn wait(&self) -> Outcome {
-        let mut outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match &*outcome {
-                Some(outcome) => return outcome.clone(),
-                None => outcome = self.done.wait(outcome).unwrap_or_else(PoisonError::into_inner),
-            }
-        }
+        let outcome = self.done.wait_while(self.outcome.lock(), |outcome| outcome.is_none());
+        outcome.clone().unwrap_or(Outcome::Again)
     }
 }
 

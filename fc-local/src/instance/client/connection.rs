@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +12,8 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::reply::{self, Reply};
 use super::{Body, Error, GLANCE, Head, Idle, Patience, Source};
+
+use crate::sync::Mutex;
 
 /// A response head that is longer is not a response: the platform passes on 8 KB of headers.
 const MAX_HEAD: usize = 64 * 1024;

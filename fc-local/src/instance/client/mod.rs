@@ -7,10 +7,12 @@ mod reply;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connection::Connection;
+
+use crate::sync::Mutex;
 pub use connection::Upload;
 pub use connection::either;
 pub use reply::{Reply, ReplyBody};
@@ -141,20 +143,20 @@ impl Pool {
     /// Closes the idle connections with a reset: the port of a process that was killed is then free at once, and not
     /// kept in TIME_WAIT, where a server without SO_REUSEADDR could not bind it.
     pub fn reset(&self) {
-        for connection in self.idle.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for connection in self.idle.lock().drain(..) {
             connection.reset();
         }
     }
 
     /// What an idle connection has been doing since its last response.
     pub fn idle_state(&self) -> Idle {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = self.idle.lock();
         idle.last().map_or(Idle::None, Connection::state)
     }
 
     /// The connection used last, skipping those whose end has already arrived.
     fn pooled(&self) -> Option<Connection> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock();
         while let Some(connection) = idle.pop() {
             if connection.state() == Idle::Silent {
                 return Some(connection);

@@ -2,13 +2,15 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 
 use super::Error;
 use super::connection::{Connection, Upload, ready};
+
+use crate::sync::Mutex;
 
 /// A line with a chunk's size: longer ones only carry extensions nobody uses.
 const MAX_CHUNK_LINE: usize = 4096;
@@ -160,7 +162,7 @@ impl ReplyBody {
 
     fn end(&mut self) {
         if let (Some(connection), Some(idle)) = (self.connection.take(), self.idle.take()) {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            idle.lock().push(connection);
         }
     }
 
