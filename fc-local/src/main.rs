@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Package(args) => package::run(&args),
         Command::New(args) => new::run(&args),
-        Command::Watch => return orphans::run(),
+        Command::OrphanWatch => return orphans::run(),
     };
     result.unwrap_or_else(|error| {
         eprintln!("fc-local: {error:#}");

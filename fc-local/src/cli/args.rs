@@ -1,17 +1,17 @@
-//! The command line. What it means for a function is decided in `function.rs`.
+//! The command line: its commands, options and help. What they mean for a function is in `load.rs`, how a value is read
+//! in `values.rs`.
 #![allow(
     rustdoc::broken_intra_doc_links,
     reason = "the comments are the help text, and brackets in it hold defaults"
 )]
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
-use crate::function::configuration::{Hook, Initializer};
+use super::values::{address, concurrency, duration, duration_within, path, shell, variable};
 
 /// Function Compute's half of a custom runtime, on your machine: starts the function, calls its hooks, invokes, freezes,
 /// scales and stops it as the platform does.
@@ -35,8 +35,8 @@ pub enum Command {
     /// Make the project of a new function
     New(NewArgs),
     /// Kills what is left of instances when the fc-local that started it is gone
-    #[command(hide = true)]
-    Watch,
+    #[command(name = "watch", hide = true)]
+    OrphanWatch,
 }
 
 #[derive(Args)]
@@ -198,110 +198,4 @@ pub struct PlatformArgs {
     /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
-}
-
-impl FunctionArgs {
-    /// Without a command and without `-t`, the template people have.
-    pub fn template_path(&self) -> Option<PathBuf> {
-        let here = || PathBuf::from("s.yaml");
-        match &self.template {
-            Some(path) => Some(path.clone()),
-            None if self.command.is_empty() && here().is_file() => Some(here()),
-            None => None,
-        }
-    }
-
-    /// The flags' Initializer, or the template's with the flags' timeout.
-    pub fn initializer(
-        &self,
-        template: Option<(Initializer, Duration)>,
-    ) -> Result<Option<(Initializer, Duration)>> {
-        let kind = if let Some(command) = &self.initializer_command {
-            match shlex::split(command) {
-                Some(words) if !words.is_empty() => Some(Initializer::Command(words)),
-                _ => bail!("--initializer-command '{command}' is not a command; check its quotes"),
-            }
-        } else if let Some(file) = &self.initializer_script {
-            let script = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read the script {}", file.display()))?;
-            let shell = self.shell.clone().unwrap_or_else(|| "/bin/sh".to_owned());
-            Some(Initializer::Command(vec![shell, "-c".to_owned(), script]))
-        } else if self.initializer {
-            if matches!(template, Some((Initializer::Command(_), _))) {
-                bail!(
-                    "--initializer: the template has an initializer of type command; a function has one type of Initializer"
-                );
-            }
-            Some(Initializer::Code)
-        } else {
-            None
-        };
-        let (template, template_timeout) = template.unzip();
-        let timeout = self.initializer_timeout.or(template_timeout).unwrap_or(Duration::from_secs(3));
-        Ok(kind.or(template).map(|kind| (kind, timeout)))
-    }
-
-    pub fn pre_stop_hook(&self, template: Option<Hook>) -> Option<Hook> {
-        let configured = self.pre_stop || template.is_some();
-        let timeout = self.pre_stop_timeout.or(template.map(|hook| hook.timeout));
-        configured.then(|| Hook { timeout: timeout.unwrap_or(Duration::from_secs(3)) })
-    }
-}
-
-/// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u32 =
-        number.parse().map_err(|_| format!("'{text}' is not a time such as 500ms, 20s or 15m"))?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number.into())),
-        "" | "s" => Ok(Duration::from_secs(number.into())),
-        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
-        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
-        _ => Err(format!("'{unit}' is not a unit; ms, s, m and h are")),
-    }
-}
-
-fn duration_within<const LOW: u64, const HIGH: u64>(text: &str) -> Result<Duration, String> {
-    let value = duration(text)?;
-    if value < Duration::from_secs(LOW) || value > Duration::from_secs(HIGH) {
-        return Err(format!("the platform allows {LOW} to {HIGH} seconds"));
-    }
-    Ok(value)
-}
-
-/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.parse() {
-        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
-    }
-    let mut found = text
-        .to_socket_addrs()
-        .map_err(|_| format!("'{text}' is not an address such as 127.0.0.1:8080, localhost:8080 or 8080"))?;
-    found.next().ok_or_else(|| format!("'{text}' has no address"))
-}
-
-fn concurrency(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=200) => Ok(number),
-        _ => Err("the platform allows 1 to 200".to_owned()),
-    }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("'{text}' is not NAME=VALUE"))?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn shell(text: &str) -> Result<String, String> {
-    let name = text.rsplit('/').next().unwrap_or(text);
-    match name {
-        "sh" | "bash" | "csh" | "zsh" => Ok(text.to_owned()),
-        _ => Err("sh, bash, csh and zsh are the platform's".to_owned()),
-    }
-}
-
-fn path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path starts with '/'".to_owned()) }
 }

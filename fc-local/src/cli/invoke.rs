@@ -11,11 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::cli::args::InvokeArgs;
-use crate::cli::signals;
+use crate::cli::{load, signals};
 use crate::front::event;
 use crate::front::failure::{Failure, Kind};
 use crate::front::invocation::{self, Call};
-use crate::function::configuration::Function;
 use crate::id;
 use crate::instance::client::Body;
 use crate::instance::headers;
@@ -31,7 +30,7 @@ struct Summary {
 }
 
 pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
-    let function = Function::load(&args.function)?;
+    let function = load::function(&args.function)?;
     let memory_size = function.memory_mb;
     let input = Input::of(args)?;
     let log = Log::to_stderr(args.platform.json);

@@ -9,9 +9,8 @@ use fc_runtime::{Error, Server, ServerConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::cli::args::StartArgs;
-use crate::cli::{signals, watch};
+use crate::cli::{load, signals, watch};
 use crate::front::gateway::Gateway;
-use crate::function::configuration::Function;
 use crate::log::{self, Log};
 use crate::scaling::platform::{Platform, Scale};
 
@@ -22,14 +21,14 @@ const DRAIN: Duration = Duration::from_secs(10);
 const PATIENT: Duration = Duration::from_secs(86_400);
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
-    let function = Function::load(&args.function)?;
+    let function = load::function(&args.function)?;
     let scale = Scale { max_instances: args.max_instances.into(), idle_timeout: args.idle_timeout };
     let workers = (scale.max_instances * function.concurrency).clamp(256, 4096);
     let log = Log::to_stdout(args.platform.json);
     raise_descriptor_limit();
     let name = function.name.clone();
     // A second Ctrl-C does not wait for it.
-    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |(_, timeout)| *timeout);
+    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
     let drain = function.timeout + initializer + DRAIN;
     let platform = Arc::new(Platform::start(function, &args.platform, &scale, log)?);
     log::listen_to_library(&platform.log);

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::cli::args::FunctionArgs;
-use crate::function::configuration::Function;
+use crate::cli::load;
 use crate::scaling::platform::Platform;
 
 /// A build or an editor writes more than one file: it is over when nothing changed for this long.
@@ -22,7 +22,7 @@ const IGNORED: [&str; 6] = ["__pycache__", ".git", "node_modules", ".venv", ".my
 /// Reloads `platform` on every change until the returned watcher is dropped.
 pub fn watch(args: &FunctionArgs, platform: &Arc<Platform>) -> Result<RecommendedWatcher> {
     let (sender, changes) = channel();
-    let template = args.template_path();
+    let template = load::template_path(args);
     let code = platform.scaler.function().code.clone();
     let template = template.map(|path| path.canonicalize().unwrap_or(path));
     let watched = (code.clone(), template.clone());
@@ -59,7 +59,7 @@ fn follow(changes: &Receiver<()>, args: &FunctionArgs, platform: &Platform) {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        match Function::load(args) {
+        match load::function(args) {
             Ok(function) => {
                 platform.scaler.reload(function);
                 platform.log.event(None, "the code or the template changed: the next call starts it anew");

@@ -1,57 +1,34 @@
-//! The variables a function's process gets: the platform's, the template's, and five of the author's own.
+//! What does an instance's process find in its environment? The platform's variables, the user's, and five of the
+//! author's own. Which ones a user may set is in `variables.rs`.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, bail};
+use super::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
+use super::configuration::Function;
 
-use crate::function::configuration::Function;
-
-/// All an author's environment shares with a function: what programs need to be found and to run at all.
+/// The variables that a function shares with its author's shell: what programs need to be found and to run at all.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
-
-/// The platform's limit for a function's own variables, names and values together.
-const MAX_SIZE: usize = 4096;
-
-/// Looks like an account, is none.
-pub const ACCOUNT_ID: &str = "1234567890123456";
-pub const ACCESS_KEY_ID: &str = "STS.fclocalMadeUpAccessKeyId";
-pub const ACCESS_KEY_SECRET: &str = "fclocalMadeUpAccessKeySecret";
-pub const SECURITY_TOKEN: &str = "fclocalMadeUpSecurityToken";
-
-/// Whether a user may set `name`.
-pub fn allowed(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        bail!("'{name}' is not a name for an environment variable");
-    }
-    if name.starts_with("FC_") {
-        bail!("the variable {name} is refused: names that start with FC_ are the platform's own");
-    }
-    Ok(())
-}
-
-pub fn check_size(variables: &[(String, String)]) -> Result<()> {
-    let size: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if size > MAX_SIZE {
-        bail!("environment variables take {size} bytes, the platform's limit is {MAX_SIZE}");
-    }
-    Ok(())
-}
 
 /// The whole environment of one instance.
 pub fn of(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String, String> {
-    let mut variables = BTreeMap::new();
-    for name in INHERITED {
-        if let Ok(value) = std::env::var(name) {
-            variables.insert(name.to_owned(), value);
-        }
-    }
+    let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let mut variables: BTreeMap<String, String> = inherited.collect();
     // The platform's clock is UTC unless the function says otherwise.
     variables.entry("TZ".to_owned()).or_insert_with(|| "UTC".to_owned());
-    variables.extend(function.environment.iter().cloned());
+    variables.extend(function.variables.iter().cloned());
+    variables.extend(of_the_platform(function, instance_id, port));
+    variables
+}
+
+fn of_the_platform(
+    function: &Function,
+    instance_id: &str,
+    port: u16,
+) -> impl Iterator<Item = (String, String)> + use<> {
     let port = port.to_string();
     let memory = function.memory_mb.to_string();
     let code = if function.maps_code { function.code.display().to_string() } else { "/code".to_owned() };
-    let platform: [(&str, &str); 14] = [
+    let variables: [(&str, &str); 14] = [
         ("FC_FUNC_CODE_PATH", &code),
         ("FC_ACCOUNT_ID", ACCOUNT_ID),
         ("FC_REGION", &function.region),
@@ -67,6 +44,34 @@ pub fn of(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String,
         ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", ACCESS_KEY_SECRET),
         ("ALIBABA_CLOUD_SECURITY_TOKEN", SECURITY_TOKEN),
     ];
-    variables.extend(platform.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_users_variables_win_over_the_authors_and_the_platforms_over_both() {
+        let own = [("PATH", "/own"), ("ALIBABA_CLOUD_ACCESS_KEY_ID", "own"), ("COLOUR", "red")];
+        let variables = own.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let environment = of(&Function { variables, ..Function::example() }, "c-1", 9001);
+        for (name, value) in [
+            ("PATH", "/own"),
+            ("COLOUR", "red"),
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", ACCESS_KEY_ID),
+            ("FC_INSTANCE_ID", "c-1"),
+            ("FC_CUSTOM_LISTEN_PORT", "9001"),
+            ("FC_FUNC_CODE_PATH", "/srv/example"),
+        ] {
+            assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
+        }
+        assert!(environment.contains_key("TZ"), "UTC unless somebody says otherwise");
+    }
+
+    #[test]
+    fn the_code_is_in_code_when_no_directory_stands_for_it() {
+        let function = Function { maps_code: false, ..Function::example() };
+        assert_eq!(of(&function, "c-1", 9000)["FC_FUNC_CODE_PATH"], "/code");
+    }
 }

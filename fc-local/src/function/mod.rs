@@ -1,5 +1,12 @@
-//! What is known of a function before it runs.
+//! What is known of a function before it runs: its configuration, its variables, and what its template says. Nothing here
+//! starts anything.
 
-pub mod configuration;
-pub mod environment;
 pub mod template;
+
+pub mod environment;
+pub mod variables;
+
+pub mod account;
+mod configuration;
+
+pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};

@@ -1,7 +1,7 @@
 //! The headers the platform adds to requests and takes from responses.
 
-use crate::function::configuration::Function;
-use crate::function::environment::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
+use crate::function::Function;
+use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
 use crate::instance::client::Head;
 
 /// The common headers that are the same for every request to one function.

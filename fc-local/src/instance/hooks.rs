@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::front::failure::Failure;
-use crate::function::configuration::Initializer;
+use crate::function::InitializerKind;
 use crate::id;
 use crate::instance::client::{Body, Error, Patience};
 use crate::instance::function_output::Role;
@@ -31,14 +31,14 @@ impl InitializeError {
 impl Instance {
     /// Runs the configured Initializer, if any.
     pub fn initialize(&self) -> Result<(), InitializeError> {
-        let Some((kind, timeout)) = &self.function.initializer else {
+        let Some(initializer) = &self.function.initializer else {
             self.initialized.store(true, Ordering::SeqCst);
             return Ok(());
         };
         let begin = Instant::now();
-        let result = match kind {
-            Initializer::Code => self.initialize_by_request(*timeout),
-            Initializer::Command(words) => self.initialize_by_command(words, *timeout),
+        let result = match &initializer.kind {
+            InitializerKind::Code => self.initialize_by_request(initializer.timeout),
+            InitializerKind::Command(words) => self.initialize_by_command(words, initializer.timeout),
         };
         self.spent("initializer", begin.elapsed());
         match &result {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::function::configuration::Function;
+use crate::function::Function;
 use crate::function::environment;
 use crate::instance::function_output::{Output, Role};
 use crate::instance::orphans::Watcher;

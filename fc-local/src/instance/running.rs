@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::front::failure::Failure;
-use crate::function::configuration::{Function, HealthCheck};
+use crate::function::{Function, HealthCheck};
 use crate::id;
 use crate::instance::client::{Body, Patience, Pool};
 use crate::instance::function_output::Role;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::function::configuration::Initializer;
 use crate::scaling::scaler::Scaler;
 use crate::scaling::slots::{Outcome, Phase, Slot, Slots};
 use crate::sync::{Condvar, Mutex};
@@ -146,7 +145,7 @@ impl Scaler {
             if let Some(slot) = state.get(id) {
                 slot.last_used = Instant::now();
                 // Only a request can be repeated: a command is run once per instance.
-                let repeated = matches!(instance.function.initializer, Some((Initializer::Code, _)));
+                let repeated = instance.function.has_code_initializer();
                 slot.phase = if repeated { Phase::Uninitialized } else { Phase::Ready };
                 if slot.in_flight == 0 {
                     slot.frozen = true;

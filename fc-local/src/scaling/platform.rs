@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::cli::args::PlatformArgs;
-use crate::function::configuration::Function;
+use crate::function::Function;
 use crate::id;
 use crate::instance::orphans::Watcher;
 use crate::instance::procfs;

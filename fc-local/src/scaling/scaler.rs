@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::front::failure::Failure;
-use crate::function::configuration::Function;
+use crate::function::Function;
 use crate::instance::hooks::InitializeError;
 use crate::instance::port;
 use crate::instance::running::{Instance, StartError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::front::failure::Failure;
-use crate::function::configuration::Function;
+use crate::function::Function;
 use crate::instance::running::Instance;
 use crate::sync::{Condvar, Mutex};
 

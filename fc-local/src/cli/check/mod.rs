@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::cli::args::CheckArgs;
-use crate::function::configuration::Function;
+use crate::cli::load;
 use crate::instance::orphans::Watcher;
 use crate::log::Log;
 use crate::scaling::platform::Surroundings;
@@ -22,7 +22,7 @@ use report::{Finding, Verdict};
 use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let function = Function::load(&args.function)?;
+    let function = load::function(&args.function)?;
     let watcher = Watcher::start().context("cannot start the process that watches for orphans")?;
     let surroundings = Arc::new(Surroundings {
         args: args.platform.clone(),

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::report::Finding;
 use super::subject::{Subject, send};
-use crate::function::configuration::Initializer;
+use crate::function::InitializerKind;
 use crate::instance::client::{Body, Idle, Pool};
 use crate::instance::procfs;
 use crate::instance::running::Instance;
@@ -84,7 +84,7 @@ pub fn connections(subject: &mut Subject) -> Finding {
 }
 
 pub fn initializer(subject: &mut Subject) -> Finding {
-    let Some((kind, _)) = subject.function.initializer.clone() else {
+    let Some(initializer) = subject.function.initializer.clone() else {
         return Finding::skip("none configured (--initializer)");
     };
     // The one instance of `start` has not been initialized yet.
@@ -95,7 +95,7 @@ pub fn initializer(subject: &mut Subject) -> Finding {
     });
     match result {
         Ok(time) => Finding::pass(format!("succeeded in {time:.1} ms")),
-        Err(reason) if kind == Initializer::Code => Finding::fail(
+        Err(reason) if initializer.kind == InitializerKind::Code => Finding::fail(
             reason,
             "answer POST /initialize (x-fc-control-path: /initialize) with 2xx within the timeout",
         ),
@@ -258,7 +258,7 @@ pub fn freeze(subject: &mut Subject) -> Finding {
 
 /// A client of the HTTP trigger can ask for `/pre-stop` and `/initialize` too.
 pub fn hook_paths(subject: &mut Subject) -> Finding {
-    let code = matches!(subject.function.initializer, Some((Initializer::Code, _)));
+    let code = subject.function.has_code_initializer();
     let mut hooks = Vec::new();
     hooks.extend(code.then_some(("POST", "/initialize")));
     hooks.extend(subject.function.pre_stop.as_ref().map(|_| ("GET", "/pre-stop")));
@@ -290,7 +290,7 @@ pub fn hook_paths(subject: &mut Subject) -> Finding {
 }
 
 pub fn initialize_again(subject: &mut Subject) -> Finding {
-    if !matches!(subject.function.initializer, Some((Initializer::Code, _))) {
+    if !subject.function.has_code_initializer() {
         return Finding::skip("no code Initializer configured");
     }
     let again = subject.send("POST", "/initialize", "/initialize", Body::Bytes(b""));

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::function::configuration::Function;
+use crate::function::Function;
 use crate::instance::client::{Body, Patience, Pool};
 use crate::instance::headers;
 use crate::instance::running::{Instance, StartError};

@@ -1,30 +1,11 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Choice, Phase, Slots};
-use crate::function::configuration::Function;
+use crate::function::Function;
 
 fn slots(concurrency: usize) -> Slots {
-    Slots::new(Arc::new(Function {
-        name: "f".to_owned(),
-        region: String::new(),
-        handler: String::new(),
-        command: vec!["true".to_owned()],
-        code: PathBuf::from("/"),
-        maps_code: false,
-        port: 9000,
-        memory_mb: 512,
-        timeout: Duration::from_secs(3),
-        concurrency,
-        environment: Vec::new(),
-        initializer: None,
-        pre_stop: None,
-        health: None,
-        async_retries: 3,
-        log_project: String::new(),
-        log_store: String::new(),
-    }))
+    Slots::new(Arc::new(Function { concurrency, ..Function::example() }))
 }
 
 /// A ready slot with `in_flight` calls, last used `age` ago.

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Template, parse};
-use crate::function::configuration::Initializer;
+use crate::function::{Initializer, InitializerKind};
 
 const WHOLE: &str = "\
 edition: 3.0.0
@@ -62,8 +62,11 @@ fn every_field_that_matters_is_read() {
     assert_eq!(template.concurrency, Some(20));
     assert_eq!(template.async_retries, Some(1));
     let variables = [("MODE", "test"), ("NUMBER", "7")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-    assert_eq!(template.environment, variables);
-    assert_eq!(template.initializer, Some((Initializer::Code, Duration::from_secs(20))));
+    assert_eq!(template.variables, variables);
+    assert_eq!(
+        template.initializer,
+        Some(Initializer { kind: InitializerKind::Code, timeout: Duration::from_secs(20) })
+    );
     assert_eq!(template.pre_stop.map(|hook| hook.timeout), Some(Duration::from_secs(3)));
     let health = template.health.expect("a health check");
     assert_eq!((health.path.as_str(), health.period), ("/health", Duration::from_secs(5)));
@@ -102,7 +105,8 @@ fn handler_and_command_of_an_initializer_exclude_each_other() {
     let command =
         with("instanceLifecycleConfig: {initializer: {command: [sh, -c, 'true']}}").expect("one type");
     let words = ["sh", "-c", "true"].map(str::to_owned).to_vec();
-    assert_eq!(command.initializer, Some((Initializer::Command(words), Duration::from_secs(3))));
+    let kind = InitializerKind::Command(words);
+    assert_eq!(command.initializer, Some(Initializer { kind, timeout: Duration::from_secs(3) }));
 }
 
 #[test]

@@ -1,0 +1,240 @@
+//! Which function is meant? Its template, the flags over it, and the platform's defaults under both become one complete
+//! configuration. Nothing here starts anything.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::args::FunctionArgs;
+use crate::function::template::{self, Template};
+use crate::function::{
+    Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, variables,
+};
+
+/// How long an invocation may take unless template or flags say so.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Reads the template when there is one and lays the flags over it.
+pub fn function(args: &FunctionArgs) -> Result<Function> {
+    let template_path = template_path(args);
+    let template = match &template_path {
+        Some(path) => template::read(path, args.resource.as_deref())?,
+        None => Template::default(),
+    };
+    let command = command(args, &template, template_path.is_some())?;
+    let code = code(args, &template, template_path.as_deref())?;
+    Ok(Function {
+        name: template.name.unwrap_or_else(|| "local".to_owned()),
+        region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
+        handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
+        command,
+        maps_code: template_path.is_some() || args.code.is_some(),
+        code,
+        port: args.port.or(template.port).unwrap_or(9000),
+        memory_mb: args.memory.or(template.memory_mb).unwrap_or(512),
+        timeout: args.timeout.or(template.timeout).unwrap_or(INVOCATION_TIMEOUT),
+        concurrency: args.concurrency.or(template.concurrency).unwrap_or(1),
+        variables: merged(template.variables, &args.env)?,
+        initializer: initializer(args, template.initializer)?,
+        pre_stop: pre_stop(args, template.pre_stop),
+        health: args.health_check.clone().map(HealthCheck::new).or(template.health),
+        async_retries: args.async_retries.or(template.async_retries).unwrap_or(3),
+        log_project: template.log_project.unwrap_or_default(),
+        log_store: template.log_store.unwrap_or_default(),
+    })
+}
+
+/// The template asked for; without one and without a command, the template people have.
+pub fn template_path(args: &FunctionArgs) -> Option<PathBuf> {
+    let here = || PathBuf::from("s.yaml");
+    match &args.template {
+        Some(path) => Some(path.clone()),
+        None if args.command.is_empty() && here().is_file() => Some(here()),
+        None => None,
+    }
+}
+
+fn command(args: &FunctionArgs, template: &Template, from_template: bool) -> Result<Vec<String>> {
+    if !args.command.is_empty() {
+        return Ok(args.command.clone());
+    }
+    if template.container {
+        bail!(
+            "a custom-container resource runs its image's command, which is not here; add it: fc-local start … -- COMMAND ARGS…"
+        );
+    }
+    if !from_template {
+        bail!(
+            "nothing to run: add the command after --, as in 'fc-local start -- python3 app.py', or a template with -t s.yaml"
+        );
+    }
+    match template.command.as_slice() {
+        [] => Ok(vec!["/code/bootstrap".to_owned()]),
+        command => Ok(command.to_vec()),
+    }
+}
+
+/// The directory of the code: the one named, else the template's, else the current one.
+fn code(args: &FunctionArgs, template: &Template, template_path: Option<&Path>) -> Result<PathBuf> {
+    match (args.code.as_deref().or(template.code.as_deref()), template_path) {
+        (Some(directory), _) => canonical(directory),
+        (None, Some(path)) => {
+            canonical(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))
+        }
+        (None, None) => Ok(std::env::current_dir()?),
+    }
+}
+
+fn canonical(directory: &Path) -> Result<PathBuf> {
+    match directory.canonicalize() {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(path) => bail!("the code '{}' is not a directory", path.display()),
+        Err(error) => bail!("the code '{}': {error}", directory.display()),
+    }
+}
+
+/// The template's variables with the flags' over them.
+fn merged(template: Vec<(String, String)>, flags: &[(String, String)]) -> Result<Vec<(String, String)>> {
+    let mut merged = template;
+    for (name, value) in flags {
+        variables::check_name(name)?;
+        merged.retain(|(known, _)| known != name);
+        merged.push((name.clone(), value.clone()));
+    }
+    variables::check_size(&merged)?;
+    Ok(merged)
+}
+
+/// The flags' Initializer, or the template's with the flags' timeout.
+fn initializer(args: &FunctionArgs, template: Option<Initializer>) -> Result<Option<Initializer>> {
+    let chosen = if let Some(command) = &args.initializer_command {
+        match shlex::split(command) {
+            Some(words) if !words.is_empty() => Some(InitializerKind::Command(words)),
+            _ => bail!("--initializer-command '{command}' is not a command; check its quotes"),
+        }
+    } else if let Some(file) = &args.initializer_script {
+        let script = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the script {}", file.display()))?;
+        let shell = args.shell.clone().unwrap_or_else(|| "/bin/sh".to_owned());
+        Some(InitializerKind::Command(vec![shell, "-c".to_owned(), script]))
+    } else if args.initializer {
+        if matches!(&template, Some(Initializer { kind: InitializerKind::Command(_), .. })) {
+            bail!(
+                "--initializer: the template has an initializer of type command; a function has one type of Initializer"
+            );
+        }
+        Some(InitializerKind::Code)
+    } else {
+        None
+    };
+    let template_timeout = template.as_ref().map(|initializer| initializer.timeout);
+    let timeout = args.initializer_timeout.or(template_timeout).unwrap_or(HOOK_TIMEOUT);
+    let kind = chosen.or(template.map(|initializer| initializer.kind));
+    Ok(kind.map(|kind| Initializer { kind, timeout }))
+}
+
+/// The flags' PreStop, or the template's with the flags' timeout.
+fn pre_stop(args: &FunctionArgs, template: Option<PreStop>) -> Option<PreStop> {
+    let is_configured = args.pre_stop || template.is_some();
+    let timeout = args.pre_stop_timeout.or(template.map(|hook| hook.timeout)).unwrap_or(HOOK_TIMEOUT);
+    is_configured.then_some(PreStop { timeout })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        function: FunctionArgs,
+    }
+
+    fn args(line: &[&str]) -> FunctionArgs {
+        Line::try_parse_from([&["fc-local"], line].concat()).expect("a command line").function
+    }
+
+    fn template(kind: InitializerKind) -> Option<Initializer> {
+        Some(Initializer { kind, timeout: Duration::from_secs(9) })
+    }
+
+    fn words(words: &[&str]) -> InitializerKind {
+        InitializerKind::Command(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    #[test]
+    fn without_a_template_the_defaults_are_the_platforms() {
+        let function = function(&args(&["--", "python3", "app.py"])).expect("a function");
+        assert_eq!((function.name.as_str(), function.region.as_str()), ("local", "cn-hangzhou"));
+        assert_eq!((function.port, function.memory_mb, function.concurrency), (9000, 512, 1));
+        assert_eq!((function.timeout, function.async_retries), (Duration::from_secs(3), 3));
+        assert!(function.initializer.is_none() && function.pre_stop.is_none() && function.health.is_none());
+        assert!(!function.maps_code, "nothing stands for /code");
+    }
+
+    #[test]
+    fn a_function_without_a_command_says_what_to_add() {
+        let nothing = command(&args(&[]), &Template::default(), false).expect_err("nothing to run");
+        assert!(nothing.to_string().contains("add the command after --"), "{nothing}");
+        let container = Template { container: true, ..Template::default() };
+        let boxed = command(&args(&[]), &container, true).expect_err("an image's command");
+        assert!(boxed.to_string().contains("-- COMMAND ARGS…"), "{boxed}");
+        let bare = command(&args(&[]), &Template::default(), true).expect("the platform's default");
+        assert_eq!(bare, ["/code/bootstrap"]);
+    }
+
+    #[test]
+    fn a_flag_replaces_the_variable_of_the_template_and_no_other() {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let template = vec![variable("A", "template"), variable("B", "template")];
+        let merged = merged(template, &[variable("A", "flag"), variable("C", "flag")]).expect("variables");
+        assert_eq!(merged, [variable("B", "template"), variable("A", "flag"), variable("C", "flag")]);
+        assert!(super::merged(Vec::new(), &[variable("FC_REGION", "x")]).is_err());
+    }
+
+    #[test]
+    fn the_flags_initializer_wins_and_keeps_the_templates_timeout() {
+        for (line, from_template, wanted) in [
+            (vec![], None, None),
+            (vec![], template(InitializerKind::Code), Some((InitializerKind::Code, 9))),
+            (vec!["--initializer"], None, Some((InitializerKind::Code, 3))),
+            (vec!["--initializer"], template(InitializerKind::Code), Some((InitializerKind::Code, 9))),
+            (vec!["--initializer-timeout", "5s"], template(words(&["a"])), Some((words(&["a"]), 5))),
+            (vec!["--initializer-timeout", "5s"], None, None),
+            (
+                vec!["--initializer-command", "sh -c 'a b'"],
+                template(InitializerKind::Code),
+                Some((words(&["sh", "-c", "a b"]), 9)),
+            ),
+        ] {
+            let found = initializer(&args(&line), from_template).expect("an initializer or none");
+            let found = found.map(|initializer| (initializer.kind, initializer.timeout.as_secs()));
+            assert_eq!(found, wanted, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_has_one_type_of_initializer() {
+        let error = initializer(&args(&["--initializer"]), template(words(&["a"]))).expect_err("two types");
+        assert!(error.to_string().contains("a function has one type of Initializer"), "{error}");
+    }
+
+    #[test]
+    fn pre_stop_is_called_when_flags_or_template_configure_it() {
+        let secs = Duration::from_secs;
+        let from_template = || Some(PreStop { timeout: secs(9) });
+        for (line, template, wanted) in [
+            (vec![], None, None),
+            (vec!["--pre-stop-timeout", "5s"], None, None),
+            (vec!["--pre-stop"], None, Some(secs(3))),
+            (vec!["--pre-stop"], from_template(), Some(secs(9))),
+            (vec!["--pre-stop-timeout", "5s"], from_template(), Some(secs(5))),
+        ] {
+            let found = pre_stop(&args(&line), template).map(|hook| hook.timeout);
+            assert_eq!(found, wanted, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Values of the command line, from text. Which option takes which is not known here.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u32 =
+        number.parse().map_err(|_| format!("'{text}' is not a time such as 500ms, 20s or 15m"))?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number.into())),
+        "" | "s" => Ok(Duration::from_secs(number.into())),
+        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
+        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
+        _ => Err(format!("'{unit}' is not a unit; ms, s, m and h are")),
+    }
+}
+
+/// A [`duration`] from `LOW` to `HIGH` seconds.
+pub fn duration_within<const LOW: u64, const HIGH: u64>(text: &str) -> Result<Duration, String> {
+    let value = duration(text)?;
+    if value < Duration::from_secs(LOW) || value > Duration::from_secs(HIGH) {
+        return Err(format!("the platform allows {LOW} to {HIGH} seconds"));
+    }
+    Ok(value)
+}
+
+/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| format!("'{text}' is not an address such as 127.0.0.1:8080, localhost:8080 or 8080"))?;
+    found.next().ok_or_else(|| format!("'{text}' has no address"))
+}
+
+/// Requests at once per instance.
+pub fn concurrency(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=200) => Ok(number),
+        _ => Err("the platform allows 1 to 200".to_owned()),
+    }
+}
+
+/// `NAME=VALUE`; the value may hold more equals signs.
+pub fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("'{text}' is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A shell of the platform's, by its name or its path.
+pub fn shell(text: &str) -> Result<String, String> {
+    let name = text.rsplit('/').next().unwrap_or(text);
+    match name {
+        "sh" | "bash" | "csh" | "zsh" => Ok(text.to_owned()),
+        _ => Err("sh, bash, csh and zsh are the platform's".to_owned()),
+    }
+}
+
+/// The path of a request.
+pub fn path(text: &str) -> Result<String, String> {
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path starts with '/'".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_a_unit_and_without_one_is_seconds() {
+        for (text, wanted) in [
+            ("500ms", Duration::from_millis(500)),
+            ("20s", Duration::from_secs(20)),
+            ("20", Duration::from_secs(20)),
+            ("15m", Duration::from_secs(900)),
+            ("1h", Duration::from_secs(3600)),
+            ("0s", Duration::ZERO),
+        ] {
+            assert_eq!(duration(text), Ok(wanted), "{text}");
+        }
+        for text in ["", "s", "+1s", "-1s", "1.5s", "1 s", "1d", "1S", "99999999999s"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_with_bounds_keeps_them() {
+        assert!(duration_within::<1, 90>("1s").is_ok() && duration_within::<1, 90>("90s").is_ok());
+        for text in ["999ms", "0", "90001ms", "2m"] {
+            let error = duration_within::<1, 90>(text).expect_err(text);
+            assert_eq!(error, "the platform allows 1 to 90 seconds");
+        }
+    }
+
+    #[test]
+    fn a_bare_port_is_on_loopback() {
+        assert_eq!(address("8080"), Ok(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        assert_eq!(address("0.0.0.0:80"), Ok(SocketAddr::from(([0, 0, 0, 0], 80))));
+        for text in ["", "80x", "65536", "127.0.0.1"] {
+            assert!(address(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn concurrency_is_the_platforms() {
+        assert_eq!((concurrency("1"), concurrency("200")), (Ok(1), Ok(200)));
+        assert!(["0", "201", "-1", "x"].iter().all(|text| concurrency(text).is_err()));
+    }
+
+    #[test]
+    fn a_variable_ends_its_name_at_the_first_equals_sign() {
+        assert_eq!(variable("A=b=c"), Ok(("A".to_owned(), "b=c".to_owned())));
+        assert_eq!(variable("A="), Ok(("A".to_owned(), String::new())));
+        assert!(variable("A").is_err());
+    }
+
+    #[test]
+    fn shells_are_known_by_their_name_wherever_they_are() {
+        assert!(["sh", "/bin/bash", "/usr/bin/zsh", "csh"].iter().all(|text| shell(text).is_ok()));
+        assert!(["fish", "/bin/sh/", "python3"].iter().all(|text| shell(text).is_err()));
+    }
+
+    #[test]
+    fn a_path_begins_with_a_slash() {
+        assert!(path("/health?x").is_ok() && path("health").is_err());
+    }
+}

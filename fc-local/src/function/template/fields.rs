@@ -1,0 +1,70 @@
+//! Fields of a mapping with the type they must have; a refusal names the line. Which fields there are is not known here.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::yaml::{Node, Value};
+
+/// The line of the field `key`, or of the mapping without it.
+pub fn line_of(node: &Node, key: &str) -> usize {
+    node.get(key).map_or(node.line, |node| node.line)
+}
+
+/// A scalar as text; `None` is "not written", here and below.
+pub fn string(node: &Node, key: &str) -> Result<Option<String>> {
+    let Some(value) = node.get(key) else {
+        return Ok(None);
+    };
+    match value.text() {
+        Some(text) => Ok(Some(text)),
+        None => bail!("line {}: {key} must be a text", value.line),
+    }
+}
+
+/// A whole number within `range`.
+pub fn integer<T>(node: &Node, key: &str, range: RangeInclusive<T>) -> Result<Option<T>>
+where
+    T: TryFrom<i64> + PartialOrd + Display,
+{
+    let Some(value) = node.get(key) else {
+        return Ok(None);
+    };
+    let number = match &value.value {
+        Value::Int(number) => Some(*number),
+        // What `${env(…)}` gives is always text.
+        Value::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    match number.and_then(|number| T::try_from(number).ok()) {
+        Some(number) if range.contains(&number) => Ok(Some(number)),
+        _ => bail!(
+            "line {}: {key} must be a whole number from {} to {}, not {}",
+            value.line,
+            range.start(),
+            range.end(),
+            value.text().unwrap_or_else(|| "a list or mapping".to_owned())
+        ),
+    }
+}
+
+/// A time of whole seconds within `range`.
+pub fn seconds(node: &Node, key: &str, range: RangeInclusive<u64>) -> Result<Option<Duration>> {
+    Ok(integer(node, key, range)?.map(Duration::from_secs))
+}
+
+/// A list of texts; empty when it is not written.
+pub fn strings(node: &Node, key: &str) -> Result<Vec<String>> {
+    let Some(value) = node.get(key) else {
+        return Ok(Vec::new());
+    };
+    let Value::List(items) = &value.value else {
+        bail!("line {}: {key} must be a list, as in ['python3', 'app.py']", value.line);
+    };
+    items
+        .iter()
+        .map(|item| item.text().with_context(|| format!("line {}: {key} takes texts only", item.line)))
+        .collect()
+}

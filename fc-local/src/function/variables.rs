@@ -1,0 +1,50 @@
+//! Which variables may a user set? The platform's rules for them. What else a process finds in its environment is in
+//! `environment.rs`.
+
+use anyhow::{Result, bail};
+
+/// The platform's limit for a function's own variables, names and values together.
+const MAX_SIZE: usize = 4096;
+
+/// Refuses a name that a user cannot or may not set.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        bail!("'{name}' is not a name for an environment variable");
+    }
+    if name.starts_with("FC_") {
+        bail!("the variable {name} is refused: names that start with FC_ are the platform's own");
+    }
+    Ok(())
+}
+
+/// Refuses more variables than the platform takes.
+pub fn check_size(variables: &[(String, String)]) -> Result<()> {
+    let size: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_SIZE {
+        bail!("environment variables take {size} bytes, the platform's limit is {MAX_SIZE}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_no_process_can_have_and_the_platforms_own_are_refused() {
+        for name in ["", "A=B", "A\0B", "FC_", "FC_REGION"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["A", "fc_region", "MY_FC_REGION", "ALIBABA_CLOUD_ACCESS_KEY_ID"] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_values_share_one_limit() {
+        let variables = |size: usize| [("A".repeat(96), "x".repeat(size - 96))];
+        assert!(check_size(&variables(MAX_SIZE)).is_ok());
+        let error = check_size(&variables(MAX_SIZE + 1)).expect_err("over the limit").to_string();
+        assert_eq!(error, "environment variables take 4097 bytes, the platform's limit is 4096");
+    }
+}
