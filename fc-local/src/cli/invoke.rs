@@ -16,7 +16,7 @@ use crate::front::event;
 use crate::front::failure::{Failure, Kind};
 use crate::front::invocation::{self, Call};
 use crate::id;
-use crate::instance::client::Body;
+use crate::instance::client::RequestBody;
 use crate::instance::headers;
 use crate::instance::running::Instance;
 use crate::log::{Log, milliseconds};
@@ -185,7 +185,7 @@ fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> 
         kind: Kind::Http,
         request_id,
         title: format!("{} {}", request.method, request.target),
-        body: Body::Bytes(&request.body),
+        body: RequestBody::Bytes(&request.body),
         caller_gone: &|| false,
         head: &head,
     };
@@ -194,14 +194,14 @@ fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> 
         Err(failure) => return refused(platform, &failure, Kind::Http, request_id, started),
     };
     let passed_on = answer.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
-    let shown = passed_on.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value).into_owned()));
+    let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
     print_head(answer.status, shown, platform.args.json);
     let copied = io::copy(&mut answer.body, &mut io::stdout().lock());
     io::stdout().flush()?;
     if let Err(error) = &copied {
         eprintln!("{error}");
     }
-    let failed = answer.headers.iter().any(|(name, value)| name == "x-fc-status" && value != b"200");
+    let failed = headers::failure_status(&answer.headers).is_some();
     let memory_mb = answer.instance.memory.peak_mb();
     let billed = milliseconds(answer.started.elapsed()).ceil() as u64;
     Ok(Summary {

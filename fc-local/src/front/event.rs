@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::front::failure::{Failure, Kind};
 use crate::front::invocation::{self, Call};
-use crate::instance::client::{Body, Head};
+use crate::instance::client::{RequestBody, RequestHead};
 use crate::instance::headers;
 use crate::instance::running::Instance;
 use crate::log::milliseconds;
@@ -40,13 +40,13 @@ pub fn invoke(
         kind: Kind::Event,
         request_id,
         title: "event".to_owned(),
-        body: Body::Bytes(event),
+        body: RequestBody::Bytes(event),
         caller_gone,
-        head: &head as &dyn Fn(&Instance) -> Head,
+        head: &head as &dyn Fn(&Instance) -> RequestHead,
     };
     let mut answer = invocation::invoke(&platform.scaler, call)?;
-    let body = answer.body.read_all(MAX_SYNC as usize)?;
-    let failed = answer.headers.iter().any(|(name, value)| name == "x-fc-status" && value != b"200");
+    let body = answer.body.read_all(MAX_SYNC)?;
+    let failed = headers::failure_status(&answer.headers).is_some();
     Ok(EventAnswer {
         body,
         failed,

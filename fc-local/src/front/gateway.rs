@@ -11,7 +11,7 @@ use crate::front::api::Api;
 use crate::front::failure::{Failure, Kind};
 use crate::front::invocation::{self, Answer, AnswerBody, Call};
 use crate::id;
-use crate::instance::client::{self, Body, Source, Upload};
+use crate::instance::client::{self, BodySource, Upload};
 use crate::instance::headers;
 use crate::scaling::platform::Platform;
 
@@ -77,7 +77,7 @@ impl Gateway {
                 kind: Kind::Http,
                 request_id,
                 title,
-                body: Body::Stream(&mut body, length),
+                body: client::RequestBody::Stream(&mut body, length),
                 caller_gone: &|| false,
                 head: &head,
             };
@@ -89,7 +89,7 @@ impl Gateway {
                 kind: Kind::Http,
                 request_id,
                 title,
-                body: Body::Bytes(&body),
+                body: client::RequestBody::Bytes(&body),
                 caller_gone: &|| request.peer_closed(),
                 head: &head,
             };
@@ -145,7 +145,7 @@ impl Read for Limited<'_, '_> {
     }
 }
 
-impl Source for Limited<'_, '_> {
+impl BodySource for Limited<'_, '_> {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         self.inner.waits_for()
     }
@@ -157,7 +157,7 @@ fn relay(mut answer: Answer, left: u64) -> Result<Response, Failure> {
     let response = match (answer.upload.take(), length) {
         (None, Some(length)) if length <= SMALL => {
             // Failing here still becomes an answer of its own, which a cut connection would not be.
-            Response::bytes(answer.body.read_all(SMALL as usize)?)
+            Response::bytes(answer.body.read_all(SMALL)?)
         }
         (None, Some(length)) => Response::reader(answer.body, Some(length)),
         (None, None) => Response::stream(move |_, out| stream(answer.body, out)),
@@ -197,7 +197,7 @@ fn broken_off(out: &mut dyn Write, error: io::Error) -> anyhow::Result<()> {
 /// while the other is waited for.
 fn both_ways(
     mut upload: Upload,
-    request: &mut dyn Source,
+    request: &mut dyn BodySource,
     mut answer: AnswerBody,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -218,7 +218,10 @@ fn both_ways(
                 Ok(true) => {}
                 Ok(false) => upload.wait(Duration::from_secs(1))?,
                 // The function wants no more of it; its answer is what counts.
-                Err(_) => (sending, upload) = (false, upload.cancelled()),
+                Err(_) => {
+                    sending = false;
+                    upload.cancel();
+                }
             }
         } else if !request_is_first(request, &mut answer)? {
             continue;
@@ -231,13 +234,13 @@ fn both_ways(
 }
 
 /// Waits for more of the request or of the answer; whether it was the request.
-fn request_is_first(request: &mut dyn Source, answer: &mut AnswerBody) -> io::Result<bool> {
+fn request_is_first(request: &mut dyn BodySource, answer: &mut AnswerBody) -> io::Result<bool> {
     while let (Some(caller), Some(function)) = (request.waits_for(), answer.stream()) {
-        let (_, answered) = client::either(caller, function, Duration::from_secs(1))?;
+        let (_, answered) = client::readable(caller, function, Duration::from_secs(1))?;
         if answered {
             return Ok(false);
         }
-        answer.in_time()?;
+        answer.check_time()?;
     }
     Ok(true)
 }

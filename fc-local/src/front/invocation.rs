@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::front::failure::{Failure, Kind};
-use crate::instance::client::{self, Body, Head, Patience, Reply, ReplyBody, Upload};
+use crate::instance::client::{self, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload};
 use crate::instance::headers;
 use crate::instance::running::Instance;
 use crate::log::milliseconds;
@@ -19,16 +19,16 @@ pub struct Call<'a> {
     pub request_id: &'a str,
     /// For the log: `event`, or method and path.
     pub title: String,
-    pub body: Body<'a>,
+    pub body: RequestBody<'a>,
     pub caller_gone: &'a dyn Fn() -> bool,
     /// Makes the head once the instance, and so its common headers, is known.
-    pub head: &'a dyn Fn(&Instance) -> Head,
+    pub head: &'a dyn Fn(&Instance) -> RequestHead,
 }
 
 /// The function's answer, from its head on.
 pub struct Answer {
     pub status: u16,
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Headers,
     pub body: AnswerBody,
     pub upload: Option<Upload>,
     pub instance: Arc<Instance>,
@@ -83,7 +83,7 @@ pub fn invoke(scaler: &Arc<Scaler>, call: Call<'_>) -> Result<Answer, Failure> {
 fn answer(reply: Reply, mut run: Run, output_position: u64) -> Result<Answer, Failure> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
-    let size = headers::size(reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+    let size = headers::size(reply.headers.iter());
     if size > headers::MAX_SIZE || !(200..600).contains(&reply.status) {
         let what = match reply.status {
             200..600 => format!("response headers of {size} bytes, the limit is {}", headers::MAX_SIZE),
@@ -93,7 +93,7 @@ fn answer(reply: Reply, mut run: Run, output_position: u64) -> Result<Answer, Fa
         run.failed(&failure);
         return Err(failure);
     }
-    let own = reply.header("x-fc-status").filter(|value| *value != b"200").map(String::from_utf8_lossy);
+    let own = headers::failure_status(&reply.headers).map(String::from_utf8_lossy);
     run.outcome = match own {
         Some(own) => format!("{} (x-fc-status: {own})", reply.status),
         None => reply.status.to_string(),
@@ -116,7 +116,7 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
         }
         client::Error::CallerGone => Failure::ClientClosed,
         client::Error::Dropped(_) => instance.dropped(started),
-        client::Error::BadResponse(what) => Failure::BadResponse(what.clone()),
+        client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
         client::Error::Source(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Failure::InvalidArgument(error.to_string())
         }
@@ -162,8 +162,8 @@ impl AnswerBody {
     }
 
     /// An error once the function's time is up, for whoever waits for something else.
-    pub fn in_time(&mut self) -> io::Result<()> {
-        self.body.in_time().map_err(|error| {
+    pub fn check_time(&mut self) -> io::Result<()> {
+        self.body.check_time().map_err(|error| {
             let kind = error.kind();
             io::Error::new(kind, self.fail(error).message())
         })
@@ -175,7 +175,7 @@ impl AnswerBody {
     }
 
     /// The whole body; an error is the invocation's failure.
-    pub fn read_all(&mut self, limit: usize) -> Result<Vec<u8>, Failure> {
+    pub fn read_all(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
         let result = self.body.read_all(limit);
         result.map_err(|error| self.fail(error)).inspect(|_| self.finish())
     }

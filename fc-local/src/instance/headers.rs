@@ -2,7 +2,7 @@
 
 use crate::function::Function;
 use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
-use crate::instance::client::Head;
+use crate::instance::client::{Headers, RequestHead};
 
 /// The common headers that are the same for every request to one function.
 pub fn common(function: &Function) -> Vec<u8> {
@@ -33,13 +33,13 @@ pub fn request(
     control_path: Option<&str>,
     request_id: &str,
     common: &[u8],
-) -> Head {
+) -> RequestHead {
     let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n").into_bytes();
     if control_path == Some("/invoke") {
         bytes.extend_from_slice(b"content-type: application/octet-stream\r\n");
     }
     finish(&mut bytes, control_path, request_id, common);
-    Head { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes }
 }
 
 /// A client's request as the function sees it.
@@ -49,7 +49,7 @@ pub fn forwarded<'h>(
     headers: impl Iterator<Item = (&'h str, &'h [u8])>,
     request_id: &str,
     common: &[u8],
-) -> Head {
+) -> RequestHead {
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     for (name, value) in headers.filter(|(name, _)| !is_hop(name)) {
         bytes.extend_from_slice(name.as_bytes());
@@ -58,7 +58,7 @@ pub fn forwarded<'h>(
         bytes.extend_from_slice(b"\r\n");
     }
     finish(&mut bytes, Some("/http-invoke"), request_id, common);
-    Head { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes }
 }
 
 fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, common: &[u8]) {
@@ -100,6 +100,11 @@ pub fn is_passed_on(name: &str) -> bool {
             "upgrade",
         ]
         .contains(&name)
+}
+
+/// What the function says of a failed invocation: `x-fc-status`, when it is not 200.
+pub fn failure_status(reply: &Headers) -> Option<&[u8]> {
+    reply.iter().find(|(name, value)| *name == "x-fc-status" && *value != b"200").map(|(_, value)| value)
 }
 
 /// Names and values together, as the platform counts them.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::front::failure::Failure;
 use crate::function::InitializerKind;
 use crate::id;
-use crate::instance::client::{Body, Error, Patience};
+use crate::instance::client::{Error, Patience, RequestBody};
 use crate::instance::function_output::Role;
 use crate::instance::running::Instance;
 use crate::instance::{headers, process};
@@ -51,12 +51,13 @@ impl Instance {
     fn initialize_by_request(&self, timeout: Duration) -> Result<(), InitializeError> {
         let begin = Instant::now();
         let head = headers::request("POST", "/initialize", Some("/initialize"), &id::uuid(), &self.headers);
-        let answer = self.pool.send(&head, Body::Bytes(b""), &Patience::until(begin + timeout)).and_then(
-            |mut reply| {
+        let answer = self
+            .pool
+            .send(&head, RequestBody::Bytes(b""), &Patience::until(begin + timeout))
+            .and_then(|mut reply| {
                 let body = reply.body.read_all(1 << 20).map_err(Error::of_body)?;
                 Ok((reply.status, body))
-            },
-        );
+            });
         match answer {
             Ok((200..=299, _)) => Ok(()),
             Ok((status, body)) => Err(InitializeError {
@@ -72,9 +73,7 @@ impl Instance {
                 self.memory.peak_mb()
             ))),
             Err(Error::Dropped(_)) => Err(InitializeError::replace(self.dropped(begin).message())),
-            Err(error) => {
-                Err(InitializeError::replace(format!("Function initialization failed: {}", error.describe())))
-            }
+            Err(error) => Err(InitializeError::replace(format!("Function initialization failed: {}", error))),
         }
     }
 
@@ -109,7 +108,7 @@ impl Instance {
         };
         let begin = Instant::now();
         let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.headers);
-        let reply = self.pool.send(&head, Body::Bytes(b""), &Patience::until(begin + hook.timeout));
+        let reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(begin + hook.timeout));
         let log = &self.surroundings.log;
         match reply {
             Ok(mut reply) => {
@@ -128,7 +127,7 @@ impl Instance {
                 let seconds = hook.timeout.as_secs();
                 log.warn(Some(&self.id), &format!("PreStop timed out after {seconds} seconds"));
             }
-            Err(error) => log.warn(Some(&self.id), &format!("PreStop failed: {}", error.describe())),
+            Err(error) => log.warn(Some(&self.id), &format!("PreStop failed: {}", error)),
         }
     }
 }

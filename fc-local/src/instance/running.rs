@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::front::failure::Failure;
 use crate::function::{Function, HealthCheck};
 use crate::id;
-use crate::instance::client::{Body, Patience, Pool};
+use crate::instance::client::{Patience, Pool, RequestBody};
 use crate::instance::function_output::Role;
 use crate::instance::headers;
 use crate::instance::memory::Memory;
@@ -113,8 +113,8 @@ impl Instance {
         let patience = Patience::until(Instant::now() + check.timeout);
         let mut reply = self
             .pool
-            .send(&head, Body::Bytes(b""), &patience)
-            .map_err(|error| format!("check function health failed: {}", error.describe()))?;
+            .send(&head, RequestBody::Bytes(b""), &patience)
+            .map_err(|error| format!("check function health failed: {}", error))?;
         let _ = reply.body.read_all(64 * 1024); // only the status counts; a whole body keeps the connection
         if (200..400).contains(&reply.status) {
             Ok(())

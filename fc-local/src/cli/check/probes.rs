@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::report::Finding;
 use super::subject::{Subject, send};
 use crate::function::InitializerKind;
-use crate::instance::client::{Body, Idle, Pool};
+use crate::instance::client::{IdleState, Pool, RequestBody};
 use crate::instance::procfs;
 use crate::instance::running::Instance;
 use crate::log::milliseconds;
@@ -57,7 +57,7 @@ pub fn connections(subject: &mut Subject) -> Finding {
     let timeout = subject.function.timeout;
     let result = subject.instance().and_then(|instance| {
         let ask = |pool: &Pool, patience| {
-            send(&instance, pool, "GET", "/", "/http-invoke", Body::Bytes(b""), patience)
+            send(&instance, pool, "GET", "/", "/http-invoke", RequestBody::Bytes(b""), patience)
         };
         let (first, second) = (instance.pool.another(), instance.pool.another());
         let began = Instant::now();
@@ -104,7 +104,7 @@ pub fn initializer(subject: &mut Subject) -> Finding {
 }
 
 pub fn event(subject: &mut Subject) -> Finding {
-    match subject.send("POST", "/invoke", "/invoke", Body::Bytes(b"{}")) {
+    match subject.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")) {
         Ok(answer) if answer.failed => Finding::pass(format!(
             "an event {{}} fails properly: {}",
             String::from_utf8_lossy(&answer.body).trim()
@@ -120,10 +120,10 @@ pub fn event(subject: &mut Subject) -> Finding {
 
 pub fn head(subject: &mut Subject) -> Finding {
     let result = on_own_connection(subject, |instance, pool, timeout| {
-        send(instance, pool, "HEAD", "/", "/http-invoke", Body::Bytes(b""), timeout)
+        send(instance, pool, "HEAD", "/", "/http-invoke", RequestBody::Bytes(b""), timeout)
     });
     match result {
-        Ok((_, Idle::Talking)) => {
+        Ok((_, Some(IdleState::Talking))) => {
             Finding::fail("sends a body after the head", "a response to HEAD has no body")
         }
         Ok((answer, _)) => Finding::pass(format!("status {}, no body", answer.status)),
@@ -133,7 +133,7 @@ pub fn head(subject: &mut Subject) -> Finding {
 
 pub fn large_body(subject: &mut Subject) -> Finding {
     let body = vec![b'x'; LARGE];
-    match subject.send("POST", "/invoke", "/invoke", Body::Bytes(&body)) {
+    match subject.send("POST", "/invoke", "/invoke", RequestBody::Bytes(&body)) {
         Ok(answer) if answer.status == 413 => Finding::warn(
             "refuses 32 MB with 413",
             "the platform passes on up to 32 MB: raise the server's limit if callers need it",
@@ -154,10 +154,10 @@ pub fn large_body(subject: &mut Subject) -> Finding {
 pub fn chunked_body(subject: &mut Subject) -> Finding {
     let result = on_own_connection(subject, |instance, pool, timeout| {
         let mut body: &[u8] = b"{\"chunked\":true}";
-        send(instance, pool, "POST", "/invoke", "/http-invoke", Body::Stream(&mut body, None), timeout)
+        send(instance, pool, "POST", "/invoke", "/http-invoke", RequestBody::Stream(&mut body, None), timeout)
     });
     match result {
-        Ok((_, Idle::Talking)) => Finding::fail(
+        Ok((_, Some(IdleState::Talking))) => Finding::fail(
             "takes the chunks for another request",
             "read Transfer-Encoding: chunked, or answer 411 and close the connection",
         ),
@@ -174,7 +174,7 @@ pub fn chunked_body(subject: &mut Subject) -> Finding {
 fn on_own_connection<T>(
     subject: &mut Subject,
     request: impl FnOnce(&Instance, &Pool, Duration) -> Result<T, String>,
-) -> Result<(T, Idle), String> {
+) -> Result<(T, Option<IdleState>), String> {
     let instance = subject.instance()?;
     subject.make_room();
     let pool = instance.pool.another();
@@ -195,7 +195,7 @@ pub fn concurrency(subject: &mut Subject) -> Finding {
         Ok(open) => open,
         Err(reason) => return Finding::fail(reason, remedy),
     };
-    if let Err(reason) = subject.send("POST", "/invoke", "/invoke", Body::Bytes(b"{}")) {
+    if let Err(reason) = subject.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")) {
         return Finding::fail(format!("a request beside {} others under way: {reason}", wanted - 1), remedy);
     }
     let unanswered = open.iter_mut().filter_map(|stream| finish(stream).err()).count();
@@ -266,7 +266,7 @@ pub fn hook_paths(subject: &mut Subject) -> Finding {
         return Finding::skip("no code hook configured");
     }
     for (method, path) in hooks {
-        let mut ask = |path: &str, control| subject.send(method, path, control, Body::Bytes(b""));
+        let mut ask = |path: &str, control| subject.send(method, path, control, RequestBody::Bytes(b""));
         let answers = ask(path, "/http-invoke")
             .and_then(|spoofed| Ok((spoofed, ask("/fc-local-check", "/http-invoke")?)))
             .and_then(|(spoofed, other)| Ok((spoofed, other, ask(path, path)?)));
@@ -293,7 +293,7 @@ pub fn initialize_again(subject: &mut Subject) -> Finding {
     if !subject.function.has_code_initializer() {
         return Finding::skip("no code Initializer configured");
     }
-    let again = subject.send("POST", "/initialize", "/initialize", Body::Bytes(b""));
+    let again = subject.send("POST", "/initialize", "/initialize", RequestBody::Bytes(b""));
     match again.and_then(|answer| subject.still_serves().map(|()| answer)) {
         Ok(answer) if answer.status < 300 => Finding::pass(format!("status {}", answer.status)),
         Ok(answer) => Finding::warn(
@@ -309,7 +309,15 @@ pub fn pre_stop(subject: &mut Subject) -> Finding {
         return Finding::skip("none configured (--pre-stop)");
     };
     let answer = subject.instance().and_then(|instance| {
-        send(&instance, &instance.pool, "GET", "/pre-stop", "/pre-stop", Body::Bytes(b""), hook.timeout)
+        send(
+            &instance,
+            &instance.pool,
+            "GET",
+            "/pre-stop",
+            "/pre-stop",
+            RequestBody::Bytes(b""),
+            hook.timeout,
+        )
     });
     match answer {
         Ok(answer) if answer.status < 300 => match subject.still_serves() {
@@ -342,7 +350,7 @@ impl Idling {
         let timeout = subject.function.timeout;
         let instance = subject.instance().and_then(|instance| {
             let pool = instance.pool.another();
-            send(&instance, &pool, "GET", "/", "/http-invoke", Body::Bytes(b""), timeout)?;
+            send(&instance, &pool, "GET", "/", "/http-invoke", RequestBody::Bytes(b""), timeout)?;
             Ok((instance, pool))
         });
         Idling { instance, since: Instant::now(), timeout }
@@ -354,26 +362,36 @@ impl Idling {
             Ok(pair) => pair,
             Err(reason) => return Finding::fail(reason, "answer GET requests"),
         };
-        while pool.idle_state() == Idle::Silent && self.since.elapsed() < idle {
+        while pool.idle_state() == Some(IdleState::Silent) && self.since.elapsed() < idle {
             thread::sleep(SILENCE.min(idle.saturating_sub(self.since.elapsed())));
         }
         let lived = self.since.elapsed().as_secs_f64();
         match pool.idle_state() {
-            Idle::Silent => {
-                match send(&instance, &pool, "GET", "/", "/http-invoke", Body::Bytes(b""), self.timeout) {
+            Some(IdleState::Silent) => {
+                match send(
+                    &instance,
+                    &pool,
+                    "GET",
+                    "/",
+                    "/http-invoke",
+                    RequestBody::Bytes(b""),
+                    self.timeout,
+                ) {
                     Ok(_) => Finding::pass(format!("open and usable after {lived:.0} s")),
                     Err(reason) => Finding::fail(format!("after {lived:.0} s: {reason}"), remedy),
                 }
             }
-            Idle::None => Finding::warn(
+            None => Finding::warn(
                 "closes the connection after every response",
                 "speak HTTP/1.1 with keep-alive; a development server may not",
             ),
-            Idle::Talking => Finding::fail("sends bytes nobody asked for", "send nothing between responses"),
-            Idle::Closed if instance.process.exited().is_some() => {
+            Some(IdleState::Talking) => {
+                Finding::fail("sends bytes nobody asked for", "send nothing between responses")
+            }
+            Some(IdleState::Closed) if instance.process.exited().is_some() => {
                 Finding::skip("the process was ended by another test")
             }
-            Idle::Closed => Finding::warn(format!("closed within {lived:.1} s"), remedy),
+            Some(IdleState::Closed) => Finding::warn(format!("closed within {lived:.1} s"), remedy),
         }
     }
 }
@@ -403,7 +421,7 @@ pub fn cold_start(subject: &mut Subject) -> Finding {
     while times.len() < COLD_STARTS && (times.len() < 3 || begin.elapsed() < Duration::from_secs(30)) {
         subject.stop();
         let start = Instant::now();
-        if let Err(reason) = subject.send("POST", "/invoke", "/invoke", Body::Bytes(b"{}")) {
+        if let Err(reason) = subject.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")) {
             return Finding::fail(format!("start {}: {reason}", times.len() + 1), "every start must succeed");
         }
         times.push(start.elapsed());

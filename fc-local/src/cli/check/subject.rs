@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::function::Function;
-use crate::instance::client::{Body, Patience, Pool};
+use crate::instance::client::{Patience, Pool, RequestBody};
 use crate::instance::headers;
 use crate::instance::running::{Instance, StartError};
 use crate::scaling::platform::Surroundings;
@@ -85,7 +85,7 @@ impl Subject {
         method: &str,
         path: &str,
         control_path: &str,
-        body: Body<'_>,
+        body: RequestBody<'_>,
     ) -> Result<Answered, String> {
         let instance = self.instance()?;
         send(&instance, &instance.pool, method, path, control_path, body, self.function.timeout)
@@ -97,7 +97,7 @@ impl Subject {
             return Err("the process has exited".to_owned());
         }
         // A pooled connection may have been closed meanwhile; whether that happens is a test of its own.
-        let mut send = || self.send("POST", "/invoke", "/invoke", Body::Bytes(b"{}")).map(drop);
+        let mut send = || self.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")).map(drop);
         send().or_else(|_| send())
     }
 
@@ -123,16 +123,16 @@ pub fn send(
     method: &str,
     path: &str,
     control_path: &str,
-    body: Body<'_>,
+    body: RequestBody<'_>,
     timeout: Duration,
 ) -> Result<Answered, String> {
     let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.headers);
     let mut reply =
         pool.send(&head, body, &Patience::until(Instant::now() + timeout)).map_err(|error| match error {
             crate::instance::client::Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
-            error => error.describe(),
+            error => error.to_string(),
         })?;
-    let failed = reply.header("x-fc-status").is_some_and(|value| value != b"200");
+    let failed = headers::failure_status(&reply.headers).is_some();
     let status = reply.status;
     let body = reply.body.read_all(64 << 20).map_err(|error| format!("its answer broke off: {error}"))?;
     Ok(Answered { status, body, failed })

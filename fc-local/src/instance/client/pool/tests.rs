@@ -3,7 +3,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::{Body, Error, Head, Idle, Patience, Pool, Reply};
+use super::*;
+use crate::instance::client::request::BodySource;
 
 const WATCHDOG: Duration = Duration::from_secs(10);
 
@@ -48,11 +49,14 @@ fn request(stream: &mut TcpStream) -> String {
     head + &String::from_utf8_lossy(&body)
 }
 
-fn head(method: &str) -> Head {
-    Head { method: method.to_owned(), bytes: format!("{method} / HTTP/1.1\r\nhost: x\r\n").into_bytes() }
+fn head(method: &str) -> RequestHead {
+    RequestHead {
+        method: method.to_owned(),
+        bytes: format!("{method} / HTTP/1.1\r\nhost: x\r\n").into_bytes(),
+    }
 }
 
-fn send(pool: &Pool, method: &str, body: Body<'_>) -> Result<Reply, Error> {
+fn send(pool: &Pool, method: &str, body: RequestBody<'_>) -> Result<Reply, Error> {
     pool.send(&head(method), body, &Patience::until(Instant::now() + WATCHDOG))
 }
 
@@ -66,7 +70,7 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 fn a_connection_is_used_again_after_its_last_byte() {
     let (pool, server) = server(vec![vec![OK, OK]]);
     for _ in 0..2 {
-        assert_eq!(text(send(&pool, "POST", Body::Bytes(b"a")).expect("a reply")), "ok");
+        assert_eq!(text(send(&pool, "POST", RequestBody::Bytes(b"a")).expect("a reply")), "ok");
     }
     assert_eq!(server.join().expect("served").len(), 2);
 }
@@ -78,8 +82,8 @@ fn a_connection_that_says_close_is_not_used_again() {
         "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
     ] {
         let (pool, server) = server(vec![vec![response]]);
-        assert_eq!(text(send(&pool, "GET", Body::Bytes(b"")).expect("a reply")), "ok");
-        assert_eq!(pool.idle_state(), Idle::None);
+        assert_eq!(text(send(&pool, "GET", RequestBody::Bytes(b"")).expect("a reply")), "ok");
+        assert_eq!(pool.idle_state(), None);
         server.join().expect("served");
     }
 }
@@ -87,7 +91,7 @@ fn a_connection_that_says_close_is_not_used_again() {
 /// A pooled connection whose server reads the next request and then closes without an answer.
 fn dies_on_the_second_request(after: Vec<&'static str>) -> (Pool, JoinHandle<Vec<String>>) {
     let (pool, server) = server(vec![vec![OK, ""], after]);
-    assert_eq!(text(send(&pool, "GET", Body::Bytes(b"")).expect("a reply")), "ok");
+    assert_eq!(text(send(&pool, "GET", RequestBody::Bytes(b"")).expect("a reply")), "ok");
     (pool, server)
 }
 
@@ -95,7 +99,11 @@ fn dies_on_the_second_request(after: Vec<&'static str>) -> (Pool, JoinHandle<Vec
 fn a_dead_pooled_connection_is_retried_for_idempotent_methods() {
     for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
         let (pool, server) = dies_on_the_second_request(vec![OK]);
-        assert_eq!(send(&pool, method, Body::Bytes(b"")).expect("a retried reply").status, 200, "{method}");
+        assert_eq!(
+            send(&pool, method, RequestBody::Bytes(b"")).expect("a retried reply").status,
+            200,
+            "{method}"
+        );
         assert_eq!(server.join().expect("served").len(), 3, "{method}");
     }
 }
@@ -104,7 +112,7 @@ fn a_dead_pooled_connection_is_retried_for_idempotent_methods() {
 fn a_dead_pooled_connection_is_not_retried_for_other_methods() {
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         let (pool, server) = dies_on_the_second_request(vec![]);
-        let error = send(&pool, method, Body::Bytes(b"x")).err().expect(method);
+        let error = send(&pool, method, RequestBody::Bytes(b"x")).err().expect(method);
         assert!(matches!(error, Error::Dropped(_)), "{method}: {error:?}");
         drop(TcpStream::connect(pool.address()).expect("the last script"));
         assert_eq!(server.join().expect("served").len(), 2, "{method}");
@@ -114,7 +122,7 @@ fn a_dead_pooled_connection_is_not_retried_for_other_methods() {
 #[test]
 fn a_fresh_connection_that_dies_is_not_retried() {
     let (pool, server) = server(vec![vec![""]]);
-    assert!(matches!(send(&pool, "GET", Body::Bytes(b"")), Err(Error::Dropped(_))));
+    assert!(matches!(send(&pool, "GET", RequestBody::Bytes(b"")), Err(Error::Dropped(_))));
     server.join().expect("served");
 }
 
@@ -131,7 +139,7 @@ fn bodies_end_where_their_framing_says() {
         ("HTTP/1.1 103 Early Hints\r\na: b\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx", "x"),
     ] {
         let (pool, server) = server(vec![vec![response]]);
-        assert_eq!(text(send(&pool, "GET", Body::Bytes(b"")).expect("a reply")), wanted);
+        assert_eq!(text(send(&pool, "GET", RequestBody::Bytes(b"")).expect("a reply")), wanted);
         server.join().expect("served");
     }
 }
@@ -145,7 +153,7 @@ fn a_body_that_breaks_off_is_an_error() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n",
     ] {
         let (pool, server) = server(vec![vec![response]]);
-        let mut reply = send(&pool, "GET", Body::Bytes(b"")).expect("a head");
+        let mut reply = send(&pool, "GET", RequestBody::Bytes(b"")).expect("a head");
         assert!(reply.body.read_all(1000).is_err(), "{response}");
         server.join().expect("served");
     }
@@ -160,7 +168,7 @@ fn what_is_not_http_is_a_bad_response() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
     ] {
         let (pool, server) = server(vec![vec![response]]);
-        assert!(matches!(send(&pool, "GET", Body::Bytes(b"")), Err(Error::BadResponse(_))), "{response}");
+        assert!(matches!(send(&pool, "GET", RequestBody::Bytes(b"")), Err(Error::BadReply(_))), "{response}");
         server.join().expect("served");
     }
 }
@@ -169,7 +177,7 @@ fn what_is_not_http_is_a_bad_response() {
 fn a_body_of_unknown_length_is_sent_in_chunks() {
     let (pool, server) = server(vec![vec![OK]]);
     let mut body: &[u8] = b"streamed";
-    assert_eq!(text(send(&pool, "PUT", Body::Stream(&mut body, None)).expect("a reply")), "ok");
+    assert_eq!(text(send(&pool, "PUT", RequestBody::Stream(&mut body, None)).expect("a reply")), "ok");
     let received = server.join().expect("served");
     assert!(
         received[0].ends_with("transfer-encoding: chunked\r\n\r\n8\r\nstreamed\r\n0\r\n\r\n"),
@@ -183,13 +191,13 @@ fn waiting_ends_at_its_limit_and_when_the_caller_has_gone() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
     let limit = Patience::until(Instant::now() + Duration::from_millis(1));
-    assert!(matches!(pool.send(&head("GET"), Body::Bytes(b""), &limit), Err(Error::TimedOut)));
+    assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &limit), Err(Error::TimedOut)));
     let gone = Patience { until: Instant::now() + WATCHDOG, caller_gone: &|| true };
-    assert!(matches!(pool.send(&head("GET"), Body::Bytes(b""), &gone), Err(Error::CallerGone)));
+    assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &gone), Err(Error::CallerGone)));
 }
 
 #[test]
-fn an_answer_before_the_whole_request_is_the_answer() {
+fn a_reply_before_the_whole_request_is_the_reply() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
     let serving = thread::spawn(move || {
@@ -204,13 +212,13 @@ fn an_answer_before_the_whole_request_is_the_answer() {
             Ok(buffer.len())
         }
     }
-    impl super::Source for Endless {
+    impl BodySource for Endless {
         fn waits_for(&mut self) -> Option<std::os::fd::BorrowedFd<'_>> {
             None
         }
     }
     let mut endless = Endless;
-    let reply = send(&pool, "POST", Body::Stream(&mut endless, Some(1 << 40))).expect("a reply");
+    let reply = send(&pool, "POST", RequestBody::Stream(&mut endless, Some(1 << 40))).expect("a reply");
     assert_eq!(reply.status, 413);
     assert!(reply.upload.is_some());
     serving.join().expect("served");

@@ -1,0 +1,39 @@
+//! Why is there no reply? What a caller is told of it is not known here.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+#[derive(Debug)]
+pub enum Error {
+    TimedOut,
+    CallerGone,
+    /// The connection could not be made, or was dropped before the reply was whole.
+    Dropped(io::Error),
+    /// The reply is not HTTP, or over the platform's limits.
+    BadReply(String),
+    /// The caller's body could not be read.
+    Source(io::Error),
+}
+
+impl Error {
+    /// What went wrong while a reply's body was read.
+    pub fn of_body(error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::TimedOut => Error::TimedOut,
+            ErrorKind::InvalidData | ErrorKind::FileTooLarge => Error::BadReply(error.to_string()),
+            _ => Error::Dropped(error),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::TimedOut => f.write_str("no answer in time"),
+            Error::CallerGone => f.write_str("the caller went away"),
+            Error::Dropped(error) => write!(f, "the connection was dropped ({error})"),
+            Error::BadReply(what) => f.write_str(what),
+            Error::Source(error) => write!(f, "the request body ended early ({error})"),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! One request over one connection, up to the head of its reply. Which connection it is, and whether the request is sent
+//! again when that one turns out dead, is decided in `pool.rs`.
+
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::error::Error;
+use super::idle::IdleConnections;
+use super::reply::{Reply, ReplyBody};
+use super::request::{BodySource, RequestBody, RequestHead};
+use super::upload::{self, Upload};
+use super::wait::{Patience, readable, retrying};
+
+/// What one read of a request body takes.
+const PIECE: usize = 64 * 1024;
+
+/// Sends a request and waits for the head of its final reply. `idle` takes the connection back when the body has been
+/// read.
+pub fn exchange(
+    mut connection: Connection,
+    head: &RequestHead,
+    body: &mut RequestBody<'_>,
+    patience: &Patience<'_>,
+    idle: &Arc<IdleConnections>,
+) -> Result<Reply, Error> {
+    let upload = match body {
+        RequestBody::Bytes(bytes) => send_bytes(&connection, head, bytes, patience),
+        RequestBody::Stream(source, length) => send_stream(&connection, head, *source, *length, patience),
+    }?;
+    let reply = connection.read_head(patience)?;
+    let framing = reply.framing(&head.method)?;
+    let keep_alive = reply.keep_alive && upload.is_none();
+    let idle = keep_alive.then(|| Arc::clone(idle));
+    let body = ReplyBody::new(connection, framing, idle, patience.until);
+    Ok(Reply { status: reply.status, headers: reply.headers, body, upload })
+}
+
+/// Sends head and body in one piece. A reply that begins meanwhile ends this: the rest is the caller's to send.
+fn send_bytes(
+    connection: &Connection,
+    head: &RequestHead,
+    body: &[u8],
+    patience: &Patience<'_>,
+) -> Result<Option<Upload>, Error> {
+    let mut out = head.bytes.clone();
+    if !body.is_empty() || !head.is_safe() {
+        out.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    let pending = connection.send(&out, patience)?;
+    pending.map(|pending| Upload::new(connection, pending, false)).transpose()
+}
+
+/// Sends a body as it is read. A reply that begins meanwhile ends this too.
+fn send_stream(
+    connection: &Connection,
+    head: &RequestHead,
+    source: &mut dyn BodySource,
+    length: Option<u64>,
+    patience: &Patience<'_>,
+) -> Result<Option<Upload>, Error> {
+    let is_chunked = length.is_none();
+    let mut out = head.bytes.clone();
+    match length {
+        Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n\r\n").as_bytes()),
+        None => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
+    }
+    let mut piece = vec![0; PIECE];
+    loop {
+        // What is here goes out, the head included, before anybody waits for more of the body.
+        if (out.len() >= PIECE || source.waits_for().is_some()) && !out.is_empty() {
+            if let Some(pending) = connection.send(&out, patience)? {
+                return Upload::new(connection, pending, is_chunked).map(Some);
+            }
+            out.clear();
+        }
+        if replies_before(connection, source, patience)? {
+            return Upload::new(connection, out, is_chunked).map(Some);
+        }
+        let count = retrying(|| source.read(&mut piece)).map_err(Error::Source)?;
+        upload::append(&mut out, piece.get(..count).unwrap_or_default(), is_chunked);
+        if count == 0 {
+            let pending = connection.send(&out, patience)?;
+            return pending.map(|pending| Upload::new(connection, pending, is_chunked)).transpose();
+        }
+    }
+}
+
+/// Whether a reply begins before there is more of the body.
+fn replies_before(
+    connection: &Connection,
+    source: &mut dyn BodySource,
+    patience: &Patience<'_>,
+) -> Result<bool, Error> {
+    while let Some(caller) = source.waits_for() {
+        let left = patience.left();
+        let (caller_ready, replied) = readable(caller, &connection.stream, left).map_err(Error::Dropped)?;
+        if replied && !caller_ready {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Err(Error::TimedOut);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,165 @@
+//! What does the head of a reply say? Status, headers, how long its body is, whether the connection lives on. Bytes come
+//! in, no socket is known here.
+
+use super::error::Error;
+
+/// Header fields: names in lower case, values as they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, Vec<u8>)>);
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReplyHead {
+    pub status: u16,
+    pub headers: Headers,
+    pub keep_alive: bool,
+}
+
+/// How much of a body is still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Length(u64),
+    /// Bytes left of the current chunk; `None` before its size line, which follows the CRLF of a chunk before it when one
+    /// `has_begun`.
+    Chunked {
+        left: Option<u64>,
+        has_begun: bool,
+    },
+    UntilClose,
+}
+
+impl Headers {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// The values of `name`, which is in lower case.
+    fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// Whether a `Connection` header has this option.
+    fn connection_says(&self, option: &str) -> bool {
+        self.all("connection").any(|value| {
+            let value = String::from_utf8_lossy(value);
+            value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option))
+        })
+    }
+}
+
+impl ReplyHead {
+    /// A whole head at the start of `bytes` with its length, or `None` when more is needed.
+    pub fn parse(bytes: &[u8]) -> Result<Option<(usize, ReplyHead)>, Error> {
+        let mut fields = [httparse::EMPTY_HEADER; 128];
+        let mut parsed = httparse::Response::new(&mut fields);
+        let length = match parsed.parse(bytes) {
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Ok(httparse::Status::Complete(length)) => length,
+            Err(error) => return Err(Error::BadReply(format!("not an HTTP response: {error}"))),
+        };
+        let fields = parsed.headers.iter();
+        let headers =
+            Headers(fields.map(|field| (field.name.to_ascii_lowercase(), field.value.to_vec())).collect());
+        let keep_alive = match parsed.version {
+            Some(1) => !headers.connection_says("close"),
+            _ => headers.connection_says("keep-alive"),
+        };
+        Ok(Some((length, ReplyHead { status: parsed.code.unwrap_or(0), headers, keep_alive })))
+    }
+
+    /// RFC 9112 section 6.3, as a client reads it.
+    pub fn framing(&self, method: &str) -> Result<Framing, Error> {
+        if method == "HEAD" || matches!(self.status, 204 | 304) {
+            return Ok(Framing::Length(0));
+        }
+        let codings: Vec<&[u8]> = self.headers.all("transfer-encoding").collect();
+        match codings.as_slice() {
+            [] => {}
+            [coding] if coding.eq_ignore_ascii_case(b"chunked") => {
+                return Ok(Framing::Chunked { left: None, has_begun: false });
+            }
+            _ => return Err(Error::BadReply("a transfer coding other than chunked".to_owned())),
+        }
+        let lengths: Vec<&[u8]> = self.headers.all("content-length").collect();
+        match lengths.as_slice() {
+            [] => Ok(Framing::UntilClose),
+            [first, rest @ ..] if rest.iter().all(|value| value == first) => decimal(first)
+                .map(Framing::Length)
+                .ok_or_else(|| Error::BadReply("a malformed Content-Length".to_owned())),
+            _ => Err(Error::BadReply("several Content-Lengths".to_owned())),
+        }
+    }
+}
+
+/// Digits alone: `parse` would take a leading plus sign too.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(digits).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> ReplyHead {
+        let (length, head) = ReplyHead::parse(text.as_bytes()).expect("HTTP").expect("a whole head");
+        assert_eq!(length, text.len());
+        head
+    }
+
+    #[test]
+    fn a_head_is_whole_only_with_its_empty_line() {
+        let text = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+        for end in 0..text.len() {
+            assert_eq!(ReplyHead::parse(&text[..end]).expect("a beginning"), None, "{end} bytes");
+        }
+        let (length, head) = ReplyHead::parse(&[text, &b"body"[..]].concat()).expect("HTTP").expect("whole");
+        assert_eq!((length, head.status, head.headers.all("a").next()), (text.len(), 200, Some(&b"b"[..])));
+    }
+
+    #[test]
+    fn a_connection_lives_on_as_its_version_and_header_say() {
+        for (version, header, keep_alive) in [
+            ("1.1", "", true),
+            ("1.1", "Connection: close\r\n", false),
+            ("1.1", "Connection: x, CLOSE\r\n", false),
+            ("1.0", "", false),
+            ("1.0", "connection: Keep-Alive\r\n", true),
+        ] {
+            let head = parsed(&format!("HTTP/{version} 200 OK\r\n{header}\r\n"));
+            assert_eq!(head.keep_alive, keep_alive, "HTTP/{version} {header:?}");
+        }
+    }
+
+    #[test]
+    fn the_framing_is_what_the_head_and_the_method_say() {
+        let chunked = Framing::Chunked { left: None, has_begun: false };
+        for (method, status, headers, framing) in [
+            ("GET", 200, "content-length: 7\r\n", Framing::Length(7)),
+            ("GET", 200, "content-length: 7\r\ncontent-length: 7\r\n", Framing::Length(7)),
+            ("GET", 200, "transfer-encoding: Chunked\r\n", chunked),
+            ("GET", 200, "transfer-encoding: chunked\r\ncontent-length: 7\r\n", chunked),
+            ("GET", 200, "", Framing::UntilClose),
+            ("HEAD", 200, "content-length: 7\r\n", Framing::Length(0)),
+            ("GET", 204, "transfer-encoding: chunked\r\n", Framing::Length(0)),
+            ("GET", 304, "content-length: 7\r\n", Framing::Length(0)),
+        ] {
+            let head = parsed(&format!("HTTP/1.1 {status} x\r\n{headers}\r\n"));
+            assert_eq!(head.framing(method).expect("a framing"), framing, "{method} {status} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_framing_that_can_be_read_in_two_ways_is_refused() {
+        for headers in [
+            "content-length: 1\r\ncontent-length: 2\r\n",
+            "content-length: +1\r\n",
+            "content-length: \r\n",
+            "content-length: 99999999999999999999\r\n",
+            "transfer-encoding: gzip, chunked\r\n",
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        ] {
+            let head = parsed(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n"));
+            assert!(matches!(head.framing("GET"), Err(Error::BadReply(_))), "{headers:?}");
+        }
+    }
+}

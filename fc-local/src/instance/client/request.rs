@@ -1,0 +1,35 @@
+//! A request to the function: its head, and a body that travels beside it. How it is sent is not known here.
+
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+
+pub struct RequestHead {
+    pub method: String,
+    /// Request line and header section without framing headers and without the empty line.
+    pub bytes: Vec<u8>,
+}
+
+pub enum RequestBody<'a> {
+    Bytes(&'a [u8]),
+    /// Sent as it is read; `None` is a length that nobody knows yet.
+    Stream(&'a mut dyn BodySource, Option<u64>),
+}
+
+/// A request body that may have to be waited for.
+pub trait BodySource: Read {
+    /// What a read would wait for; `None` when it returns at once.
+    fn waits_for(&mut self) -> Option<BorrowedFd<'_>>;
+}
+
+impl BodySource for &[u8] {
+    fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl RequestHead {
+    /// Whether the method is a safe one (RFC 9110 section 9.2.1), which is also one that the platform retries.
+    pub fn is_safe(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
+    }
+}

@@ -1,0 +1,67 @@
+//! The rest of a request body that was still being sent when the reply began. Where it comes from is not known here.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+use super::chunk;
+use super::connection::Connection;
+use super::error::Error;
+use super::wait::ready;
+
+pub struct Upload {
+    /// A second handle: the reply's body owns the connection.
+    stream: TcpStream,
+    /// Read from the caller, not yet sent.
+    pending: Vec<u8>,
+    is_chunked: bool,
+}
+
+impl Upload {
+    pub fn new(connection: &Connection, pending: Vec<u8>, is_chunked: bool) -> Result<Upload, Error> {
+        let stream = connection.stream.try_clone().map_err(Error::Dropped)?;
+        Ok(Upload { stream, pending, is_chunked })
+    }
+
+    /// Takes the next piece of the body; an empty one is its end.
+    pub fn feed(&mut self, piece: &[u8]) {
+        append(&mut self.pending, piece, self.is_chunked);
+    }
+
+    /// Whether all that was fed has been sent.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Sends what the connection takes now; false when it takes nothing.
+    pub fn send(&mut self) -> io::Result<bool> {
+        match send(&self.stream, &self.pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(count) => {
+                self.pending.drain(..count);
+                Ok(true)
+            }
+            Err(Errno::INTR) => Ok(true),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until more can be sent or something arrived.
+    pub fn wait(&self, timeout: Duration) -> io::Result<()> {
+        ready(&self.stream, PollFlags::IN | PollFlags::OUT, timeout).map(drop)
+    }
+
+    /// Forgets what is still to be sent.
+    pub fn cancel(&mut self) {
+        self.pending.clear();
+    }
+}
+
+/// Appends `piece` as it goes on the wire; an empty one is the end of the body.
+pub fn append(out: &mut Vec<u8>, piece: &[u8], is_chunked: bool) {
+    if is_chunked { chunk::write(out, piece) } else { out.extend_from_slice(piece) }
+}
