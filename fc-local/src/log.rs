@@ -26,9 +26,9 @@ enum Format {
     Json,
 }
 
-/// Who says it.
+/// Whose line it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum Origin {
     Stdout,
     Stderr,
     /// An Initializer command: shown, and never part of the function's log.
@@ -37,34 +37,34 @@ pub enum Source {
     Warning,
 }
 
-impl Source {
+impl Origin {
     fn name(self) -> &'static str {
         match self {
-            Source::Stdout => "stdout",
-            Source::Stderr => "stderr",
-            Source::Initializer => "initializer",
-            Source::Platform => "platform",
-            Source::Warning => "warning",
+            Origin::Stdout => "stdout",
+            Origin::Stderr => "stderr",
+            Origin::Initializer => "initializer",
+            Origin::Platform => "platform",
+            Origin::Warning => "warning",
         }
     }
 
     fn mark(self) -> &'static str {
         match self {
-            Source::Stdout => "|",
-            Source::Stderr => "!",
-            Source::Initializer => "i",
-            Source::Platform => "*",
-            Source::Warning => "#",
+            Origin::Stdout => "|",
+            Origin::Stderr => "!",
+            Origin::Initializer => "i",
+            Origin::Platform => "*",
+            Origin::Warning => "#",
         }
     }
 
     fn colour(self) -> &'static str {
         match self {
-            Source::Stdout => "",
-            Source::Stderr => "\x1b[33m",
-            Source::Initializer => "\x1b[35m",
-            Source::Platform => "\x1b[36m",
-            Source::Warning => "\x1b[31m",
+            Origin::Stdout => "",
+            Origin::Stderr => "\x1b[33m",
+            Origin::Initializer => "\x1b[35m",
+            Origin::Platform => "\x1b[36m",
+            Origin::Warning => "\x1b[31m",
         }
     }
 }
@@ -96,13 +96,13 @@ impl Log {
 
     /// One event of the platform, about an instance or about all.
     pub fn event(&self, instance: Option<&str>, text: &str) {
-        self.line(Source::Platform, instance, text, Map::new());
+        self.line(Origin::Platform, instance, text, Map::new());
     }
 
     /// The same for what happens with every call: written with the next line, or at the next [`flush`](Log::flush), so
     /// that no call waits for a terminal.
     pub fn event_soon(&self, instance: &str, text: &str) {
-        let line = self.format_line(Source::Platform, Some(instance), text, Map::new());
+        let line = self.format_line(Origin::Platform, Some(instance), text, Map::new());
         self.lock().pending.extend_from_slice(line.as_bytes());
     }
 
@@ -123,12 +123,12 @@ impl Log {
 
     /// Something the author should know.
     pub fn warn(&self, instance: Option<&str>, text: &str) {
-        self.line(Source::Warning, instance, text, Map::new());
+        self.line(Origin::Warning, instance, text, Map::new());
     }
 
     /// A line of the function's own.
-    pub fn output(&self, source: Source, instance: &str, line: &str) {
-        self.line(source, Some(instance), line, Map::new());
+    pub fn output(&self, origin: Origin, instance: &str, line: &str) {
+        self.line(origin, Some(instance), line, Map::new());
     }
 
     /// Where the time of a cold start went.
@@ -143,18 +143,18 @@ impl Log {
         fields.insert("event".to_owned(), json!("cold_start"));
         fields.insert("total_ms".to_owned(), json!(rounded(total)));
         let text = format!("cold start {:.1} ms: {}", milliseconds(total), listed.join(", "));
-        self.line(Source::Platform, Some(instance), &text, fields);
+        self.line(Origin::Platform, Some(instance), &text, fields);
     }
 
-    fn line(&self, source: Source, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
-        let line = self.format_line(source, instance, text, fields);
+    fn line(&self, origin: Origin, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
+        let line = self.format_line(origin, instance, text, fields);
         self.lock().pending.extend_from_slice(line.as_bytes());
         self.flush();
     }
 
     fn format_line(
         &self,
-        source: Source,
+        origin: Origin,
         instance: Option<&str>,
         text: &str,
         fields: Map<String, Value>,
@@ -163,20 +163,20 @@ impl Log {
         let id = instance.map(short);
         match self.format {
             Format::Json => {
-                let mut object = json!({"time": timestamp(now), "source": source.name(), "text": text});
+                let mut object = json!({"time": timestamp(now), "source": origin.name(), "text": text});
                 if let (Some(object), Some(instance)) = (object.as_object_mut(), instance) {
                     object.insert("instance".to_owned(), json!(instance));
                     object.extend(fields);
                 }
                 format!("{object}\n")
             }
-            Format::Plain => format!("{} {:<6} {} {text}\n", clock(now), id.unwrap_or("-"), source.mark()),
+            Format::Plain => format!("{} {:<6} {} {text}\n", clock(now), id.unwrap_or("-"), origin.mark()),
             Format::Coloured => format!(
                 "\x1b[2m{}\x1b[0m {:<6} {}{} {text}\x1b[0m\n",
                 clock(now),
                 id.unwrap_or("-"),
-                source.colour(),
-                source.mark()
+                origin.colour(),
+                origin.mark()
             ),
         }
     }

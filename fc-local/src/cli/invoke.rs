@@ -13,14 +13,14 @@ use serde_json::json;
 use crate::cli::args::InvokeArgs;
 use crate::cli::{load, signals};
 use crate::front::event;
-use crate::front::failure::{Failure, Kind};
+use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Call};
 use crate::id;
+use crate::instance::Instance;
 use crate::instance::client::RequestBody;
 use crate::instance::headers;
-use crate::instance::running::Instance;
 use crate::log::{Log, milliseconds};
-use crate::scaling::platform::{Platform, Scale};
+use crate::scaling::platform::Platform;
 
 /// What the summary line reports.
 struct Summary {
@@ -34,21 +34,22 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let memory_size = function.memory_mb;
     let input = Input::of(args)?;
     let log = Log::to_stderr(args.platform.json);
-    let scale = Scale { max_instances: 1, idle_timeout: Duration::from_secs(3600) };
-    let platform = Platform::start(function, &args.platform, &scale, log)?;
+    let surroundings = load::surroundings(&args.platform, log)?;
+    let upkeep = load::upkeep(&args.platform, Duration::from_secs(3600));
+    let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
     let request_id = id::request();
     let platform = Arc::new(platform);
     let interrupted = Arc::new(AtomicBool::new(false));
     let (stopping, told) = (Arc::clone(&platform), Arc::clone(&interrupted));
     signals::at_first(move || {
         told.store(true, Ordering::SeqCst);
-        stopping.log.event(None, "stopping; once more to stop at once");
+        stopping.log().event(None, "stopping; once more to stop at once");
         stopping.stop_starting();
         stopping.close();
     })?;
     let result = match &input {
-        Input::Event(payload) => invoke_event(&platform, payload, &request_id),
-        Input::Http(request) => invoke_http(&platform, request, &request_id),
+        Input::Event(payload) => invoke_event(&platform, payload, &request_id, args),
+        Input::Http(request) => invoke_http(&platform, request, &request_id, args),
     };
     platform.close();
     let summary = result?;
@@ -163,7 +164,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn invoke_event(platform: &Platform, payload: &[u8], request_id: &str) -> Result<Summary> {
+fn invoke_event(platform: &Platform, payload: &[u8], request_id: &str, args: &InvokeArgs) -> Result<Summary> {
     let started = Instant::now();
     match event::invoke(platform, payload, request_id, 0, &|| false) {
         Ok(answer) => {
@@ -171,18 +172,23 @@ fn invoke_event(platform: &Platform, payload: &[u8], request_id: &str) -> Result
             let memory_mb = answer.instance.memory.peak_mb();
             Ok(Summary { failed: answer.failed, milliseconds: answer.milliseconds, memory_mb })
         }
-        Err(failure) => refused(platform, &failure, Kind::Event, request_id, started),
+        Err(failure) => refused(args, &failure, CallKind::Event, request_id, started),
     }
 }
 
-fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> Result<Summary> {
+fn invoke_http(
+    platform: &Platform,
+    request: &HttpRequest,
+    request_id: &str,
+    args: &InvokeArgs,
+) -> Result<Summary> {
     let started = Instant::now();
     let head = |instance: &Instance| {
         let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        headers::forwarded(&request.method, &request.target, fields, request_id, &instance.headers)
+        headers::forwarded(&request.method, &request.target, fields, request_id, &instance.common_headers)
     };
     let call = Call {
-        kind: Kind::Http,
+        kind: CallKind::Http,
         request_id,
         title: format!("{} {}", request.method, request.target),
         body: RequestBody::Bytes(&request.body),
@@ -191,11 +197,11 @@ fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> 
     };
     let mut answer = match invocation::invoke(&platform.scaler, call) {
         Ok(answer) => answer,
-        Err(failure) => return refused(platform, &failure, Kind::Http, request_id, started),
+        Err(failure) => return refused(args, &failure, CallKind::Http, request_id, started),
     };
     let passed_on = answer.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
     let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
-    print_head(answer.status, shown, platform.args.json);
+    print_head(answer.status, shown, args.platform.json);
     let copied = io::copy(&mut answer.body, &mut io::stdout().lock());
     io::stdout().flush()?;
     if let Err(error) = &copied {
@@ -213,20 +219,17 @@ fn invoke_http(platform: &Platform, request: &HttpRequest, request_id: &str) -> 
 
 /// What a caller would have got.
 fn refused(
-    platform: &Platform,
+    args: &InvokeArgs,
     failure: &Failure,
-    kind: Kind,
+    kind: CallKind,
     request_id: &str,
     started: Instant,
 ) -> Result<Summary> {
-    let answer = failure.answer(kind, request_id, platform.args.http_timeout_status);
+    let answer = failure.refusal(kind, request_id, args.platform.http_timeout_status);
     let error_type = answer.error_type.map(|name| ("X-Fc-Error-Type", name.to_owned()));
-    print_head(answer.status, error_type.into_iter(), platform.args.json);
+    print_head(answer.status, error_type.into_iter(), args.platform.json);
     print(answer.body.as_bytes())?;
-    let memory_mb = match failure {
-        Failure::TimedOut { memory_mb, .. } | Failure::Exited { memory_mb, .. } => *memory_mb,
-        _ => 0.0,
-    };
+    let memory_mb = failure.memory_mb().unwrap_or(0.0);
     Ok(Summary { failed: true, milliseconds: milliseconds(started.elapsed()).ceil() as u64, memory_mb })
 }
 

@@ -1,16 +1,18 @@
-//! Which function is meant? Its template, the flags over it, and the platform's defaults under both become one complete
-//! configuration. Nothing here starts anything.
+//! What does the command line mean? A function's template, the flags over it, and the platform's defaults under both become
+//! one complete configuration; the platform's flags become what its parts ask for. No instance is started here.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::args::FunctionArgs;
+use super::args::{FunctionArgs, PlatformArgs};
 use crate::function::template::{self, Template};
-use crate::function::{
-    Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, variables,
-};
+use crate::function::variables;
+use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
+use crate::instance::{StartAndStop, Surroundings};
+use crate::log::Log;
+use crate::scaling::{Freeze, Upkeep};
 
 /// How long an invocation may take unless template or flags say so.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -43,6 +45,18 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
         log_project: template.log_project.unwrap_or_default(),
         log_store: template.log_store.unwrap_or_default(),
     })
+}
+
+/// What the instances share, with the watch over them.
+pub fn surroundings(args: &PlatformArgs, log: Log) -> Result<Surroundings> {
+    let times = StartAndStop { start_timeout: args.start_timeout, sigterm_grace: args.sigterm };
+    Surroundings::start(log, times).context("cannot start the process that watches for orphans")
+}
+
+/// When instances are frozen and stopped.
+pub fn upkeep(args: &PlatformArgs, idle_timeout: Duration) -> Upkeep {
+    let freeze = Freeze { after: args.freeze_after, with_hooks: args.hooks_at_freeze };
+    Upkeep { idle_timeout, freeze: (!args.no_freeze).then_some(freeze) }
 }
 
 /// The template asked for; without one and without a command, the template people have.

@@ -12,7 +12,7 @@ use crate::cli::args::StartArgs;
 use crate::cli::{load, signals, watch};
 use crate::front::gateway::Gateway;
 use crate::log::{self, Log};
-use crate::scaling::platform::{Platform, Scale};
+use crate::scaling::platform::Platform;
 
 /// Beside a call's own limits: what its response takes to be read.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -22,17 +22,19 @@ const PATIENT: Duration = Duration::from_secs(86_400);
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let scale = Scale { max_instances: args.max_instances.into(), idle_timeout: args.idle_timeout };
-    let workers = (scale.max_instances * function.concurrency).clamp(256, 4096);
+    let workers = (usize::from(args.max_instances) * function.concurrency).clamp(256, 4096);
     let log = Log::to_stdout(args.platform.json);
     raise_descriptor_limit();
     let name = function.name.clone();
     // A second Ctrl-C does not wait for it.
     let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
     let drain = function.timeout + initializer + DRAIN;
-    let platform = Arc::new(Platform::start(function, &args.platform, &scale, log)?);
-    log::listen_to_library(&platform.log);
-    let gateway = Arc::new(Gateway::new(Arc::clone(&platform)));
+    let surroundings = load::surroundings(&args.platform, log)?;
+    let upkeep = load::upkeep(&args.platform, args.idle_timeout);
+    let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings);
+    let platform = Arc::new(platform.context("cannot start a thread")?);
+    log::listen_to_library(platform.log());
+    let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
     let serving = Arc::clone(&gateway);
     let config = ServerConfig::default()
         .address(args.listen)
@@ -54,14 +56,14 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let reloading = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
     let (stopper, stopping) = (server.stopper(), Arc::clone(&platform));
     signals::at_first(move || {
-        stopping.log.event(None, "stopping when the calls in flight are over; once more to stop at once");
+        stopping.log().event(None, "stopping when the calls in flight are over; once more to stop at once");
         stopping.stop_starting();
         stopper.stop();
     })?;
     let address = server.local_addr();
-    platform.log.event(None, &format!("{name} is served on http://{address}/"));
-    platform.log.event(None, &format!("try: curl http://{address}/"));
-    platform.log.event(
+    platform.log().event(None, &format!("{name} is served on http://{address}/"));
+    platform.log().event(None, &format!("try: curl http://{address}/"));
+    platform.log().event(
         None,
         &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"),
     );
@@ -69,7 +71,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     drop(reloading);
     gateway.close(drain);
     if let Err(error @ Error::DrainTimeout { .. }) = &result {
-        platform.log.warn(None, &format!("calls were cut: {error}"));
+        platform.log().warn(None, &format!("calls were cut: {error}"));
         platform.close();
         return Ok(ExitCode::FAILURE);
     }

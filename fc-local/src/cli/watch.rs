@@ -23,7 +23,7 @@ const IGNORED: [&str; 6] = ["__pycache__", ".git", "node_modules", ".venv", ".my
 pub fn watch(args: &FunctionArgs, platform: &Arc<Platform>) -> Result<RecommendedWatcher> {
     let (sender, changes) = channel();
     let template = load::template_path(args);
-    let code = platform.scaler.function().code.clone();
+    let code = platform.function().code.clone();
     let template = template.map(|path| path.canonicalize().unwrap_or(path));
     let watched = (code.clone(), template.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -42,7 +42,7 @@ pub fn watch(args: &FunctionArgs, platform: &Arc<Platform>) -> Result<Recommende
     }
     let args = args.clone();
     let platform = Arc::clone(platform);
-    platform.log.event(None, &format!("watching {}", code.display()));
+    platform.log().event(None, &format!("watching {}", code.display()));
     thread::Builder::new()
         .name("reload".to_owned())
         .spawn(move || follow(&changes, &args, &platform))
@@ -61,10 +61,10 @@ fn follow(changes: &Receiver<()>, args: &FunctionArgs, platform: &Platform) {
         }
         match load::function(args) {
             Ok(function) => {
-                platform.scaler.reload(function);
-                platform.log.event(None, "the code or the template changed: the next call starts it anew");
+                platform.reload(function);
+                platform.log().event(None, "the code or the template changed: the next call starts it anew");
             }
-            Err(error) => platform.log.warn(None, &format!("the change is not used: {error:#}")),
+            Err(error) => platform.log().warn(None, &format!("the change is not used: {error:#}")),
         }
     }
 }

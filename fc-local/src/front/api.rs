@@ -40,7 +40,7 @@ impl Api {
         request: &mut Request<'_>,
         request_id: &str,
     ) -> Result<Response, Failure> {
-        let function = self.platform.scaler.function();
+        let function = self.platform.function();
         if name != function.name {
             return Err(Failure::FunctionNotFound(name.to_owned()));
         }

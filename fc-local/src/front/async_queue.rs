@@ -79,7 +79,7 @@ impl Queue {
         state.waiting.clear();
         self.shared.changed.notify_all();
         if lost > 0 {
-            self.shared.platform.log.warn(None, &format!("{lost} asynchronous invocations were not run"));
+            self.shared.platform.log().warn(None, &format!("{lost} asynchronous invocations were not run"));
         }
         let running = self.shared.changed.wait_timeout_while(state, timeout, |state| state.running > 0);
         drop(running);
@@ -112,7 +112,7 @@ impl Shared {
 
     /// One invocation with its retries. Being throttled is not an attempt.
     fn run(&self, task: &Task) {
-        let retries = self.platform.scaler.function().async_retries;
+        let retries = self.platform.function().async_retries;
         let title = match &task.name {
             Some(name) => format!("{} async task {name}", task.request_id),
             None => format!("{} async", task.request_id),
@@ -123,20 +123,22 @@ impl Shared {
             let error = match result {
                 Ok(answer) if !answer.failed => return,
                 Ok(answer) => String::from_utf8_lossy(&answer.body).into_owned(),
-                Err(failure) if failure.is_throttled() => {
+                Err(Failure::Exhausted(_)) => {
                     thread::sleep(THROTTLED);
                     continue;
                 }
-                Err(failure) => failure.message(),
+                Err(failure) => failure.to_string(),
             };
             if attempt == retries {
                 let text = format!("{title}: failed for good after {} attempts: {error}", attempt + 1);
-                self.platform.log.warn(None, &text);
+                self.platform.log().warn(None, &text);
                 return;
             }
             attempt += 1;
-            self.platform.log.warn(None, &format!("{title}: failed, retry {attempt} of {retries}: {error}"));
+            self.platform
+                .log()
+                .warn(None, &format!("{title}: failed, retry {attempt} of {retries}: {error}"));
         }
-        self.platform.log.warn(None, &format!("{title}: not run to its end, fc-local stops"));
+        self.platform.log().warn(None, &format!("{title}: not run to its end, fc-local stops"));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::front::failure::{Failure, Kind};
+use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Call};
+use crate::instance::Instance;
 use crate::instance::client::{RequestBody, RequestHead};
 use crate::instance::headers;
-use crate::instance::running::Instance;
 use crate::log::milliseconds;
 use crate::scaling::platform::Platform;
 
@@ -32,12 +32,12 @@ pub fn invoke(
     caller_gone: &dyn Fn() -> bool,
 ) -> Result<EventAnswer, Failure> {
     let head = |instance: &Instance| {
-        let mut common = instance.headers.clone();
+        let mut common = instance.common_headers.clone();
         common.extend_from_slice(format!("x-fc-retry-count: {attempt}\r\n").as_bytes());
         headers::request("POST", "/invoke", Some("/invoke"), request_id, &common)
     };
     let call = Call {
-        kind: Kind::Event,
+        kind: CallKind::Event,
         request_id,
         title: "event".to_owned(),
         body: RequestBody::Bytes(event),

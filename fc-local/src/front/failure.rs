@@ -1,33 +1,29 @@
-//! How a call can fail, and what its caller sees: the platform's table of errors, in one place.
+//! How can a call fail, and what does its caller see? The platform's table of errors, in one place. Why an instance failed
+//! is in `instance/failure.rs`.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::json;
 
-/// Why a call got no answer of the function's own.
+use crate::instance::{NotStarted, UnexpectedExit};
+
+/// Why a call gets no reply of the function's own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
-    /// The process never served: `FunctionNotStarted`, `CAExited`, `CAFileNotFound`.
-    NotStarted {
-        code: &'static str,
-        message: String,
-    },
+    NotStarted(NotStarted),
     /// The Initializer failed or timed out.
-    Initialization(String),
+    NotInitialized(String),
     TimedOut {
         after: Duration,
         memory_mb: f64,
     },
-    /// The process exited or dropped the connection.
-    Exited {
-        after: Duration,
-        memory_mb: f64,
-    },
-    /// What the function answered is not HTTP, or more than the platform passes on.
+    Exited(UnexpectedExit),
+    /// The function's reply is not HTTP, or more than the platform passes on.
     BadResponse(String),
     /// The caller went away.
     ClientClosed,
-    /// Every instance is saturated and there may be no more.
+    /// There is no room for the call.
     Exhausted(String),
     /// The call is outside the platform's limits.
     InvalidArgument(String),
@@ -37,16 +33,17 @@ pub enum Failure {
     AliasNotFound(String),
 }
 
-/// An answer of the platform's own.
-pub struct Answer {
+/// A response of the platform's own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
     pub status: u16,
     pub error_type: Option<&'static str>,
     pub body: String,
 }
 
-/// What of a failure depends on the kind of call.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+/// What a failure's response depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
     Event,
     Http,
 }
@@ -57,61 +54,36 @@ impl Failure {
         Failure::Exhausted("the platform is stopping".to_owned())
     }
 
-    pub fn answer(&self, kind: Kind, request_id: &str, http_timeout_status: u16) -> Answer {
-        let (status, code) = match self {
-            Failure::Initialization(_) => {
-                return Self::error(200, "InitializationError", self.message());
-            }
-            Failure::TimedOut { .. } => {
-                let status = if kind == Kind::Http { http_timeout_status } else { 200 };
-                return Self::error(status, "UnhandledInvocationError", self.message());
-            }
-            Failure::Exited { .. } => {
-                let status = if kind == Kind::Http { 502 } else { 200 };
-                return Self::error(status, "UnhandledInvocationError", self.message());
-            }
-            Failure::NotStarted { code, .. } => (412, *code),
-            Failure::BadResponse(_) => (502, "BadResponse"),
-            Failure::ClientClosed => (499, "ClientClosedRequest"),
-            Failure::Exhausted(_) => (429, "ResourceExhausted"),
-            Failure::InvalidArgument(_) => (400, "InvalidArgument"),
-            Failure::EntityTooLarge(_) => (400, "EntityTooLarge"),
-            Failure::FunctionNotFound(_) => (404, "FunctionNotFound"),
-            Failure::VersionNotFound(_) => (404, "VersionNotFound"),
-            Failure::AliasNotFound(_) => (404, "AliasNotFound"),
-        };
-        let body = json!({"RequestId": request_id, "Code": code, "Message": self.message()});
-        Answer { status, error_type: None, body: body.to_string() }
-    }
-
-    fn error(status: u16, error_type: &'static str, message: String) -> Answer {
-        let body = json!({ "errorMessage": message }).to_string();
-        Answer { status, error_type: Some(error_type), body }
-    }
-
-    pub fn message(&self) -> String {
+    /// What a caller gets. An HTTP call that timed out gets the status `http_timeout_status`.
+    pub fn refusal(&self, kind: CallKind, request_id: &str, http_timeout_status: u16) -> Refusal {
+        let for_kind = |http| if kind == CallKind::Http { http } else { 200 };
         match self {
-            Failure::TimedOut { after, memory_mb } => format!(
-                "Function timed out after {} seconds (maxMemoryUsage: {memory_mb:.2}MB)",
-                after.as_secs()
-            ),
-            Failure::Exited { after, memory_mb } => format!(
-                "Process exited unexpectedly before completing request (duration: {}ms, maxMemoryUsage: {memory_mb:.2}MB)",
-                after.as_millis()
-            ),
-            Failure::ClientClosed => {
-                "ClientClosedRequest (499): the client closed the connection before the response".to_owned()
+            Failure::NotInitialized(_) => self.of_the_function(200, "InitializationError"),
+            Failure::TimedOut { .. } => {
+                self.of_the_function(for_kind(http_timeout_status), "UnhandledInvocationError")
             }
-            Failure::FunctionNotFound(name) => format!("function '{name}' does not exist."),
-            Failure::VersionNotFound(version) => format!("version '{version}' does not exist."),
-            Failure::AliasNotFound(alias) => format!("alias '{alias}' does not exist."),
-            Failure::NotStarted { message, .. }
-            | Failure::Initialization(message)
-            | Failure::BadResponse(message)
-            | Failure::Exhausted(message)
-            | Failure::InvalidArgument(message)
-            | Failure::EntityTooLarge(message) => message.clone(),
+            Failure::Exited(_) => self.of_the_function(for_kind(502), "UnhandledInvocationError"),
+            Failure::NotStarted(not_started) => self.of_the_system(412, code_of(not_started), request_id),
+            Failure::BadResponse(_) => self.of_the_system(502, "BadResponse", request_id),
+            Failure::ClientClosed => self.of_the_system(499, "ClientClosedRequest", request_id),
+            Failure::Exhausted(_) => self.of_the_system(429, "ResourceExhausted", request_id),
+            Failure::InvalidArgument(_) => self.of_the_system(400, "InvalidArgument", request_id),
+            Failure::EntityTooLarge(_) => self.of_the_system(400, "EntityTooLarge", request_id),
+            Failure::FunctionNotFound(_) => self.of_the_system(404, "FunctionNotFound", request_id),
+            Failure::VersionNotFound(_) => self.of_the_system(404, "VersionNotFound", request_id),
+            Failure::AliasNotFound(_) => self.of_the_system(404, "AliasNotFound", request_id),
         }
+    }
+
+    /// A failure of the function, which the platform reports in its place.
+    fn of_the_function(&self, status: u16, error_type: &'static str) -> Refusal {
+        let body = json!({ "errorMessage": self.to_string() }).to_string();
+        Refusal { status, error_type: Some(error_type), body }
+    }
+
+    fn of_the_system(&self, status: u16, code: &str, request_id: &str) -> Refusal {
+        let body = json!({"RequestId": request_id, "Code": code, "Message": self.to_string()});
+        Refusal { status, error_type: None, body: body.to_string() }
     }
 
     /// Whether an instance was involved, whose part of the log tells of it.
@@ -127,8 +99,113 @@ impl Failure {
         )
     }
 
-    /// Whether the async queue tries again without counting it as an attempt.
-    pub fn is_throttled(&self) -> bool {
-        matches!(self, Failure::Exhausted(_))
+    /// The most memory that the instance took, when it was measured.
+    pub fn memory_mb(&self) -> Option<f64> {
+        match self {
+            Failure::TimedOut { memory_mb, .. } | Failure::Exited(UnexpectedExit { memory_mb, .. }) => {
+                Some(*memory_mb)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn code_of(not_started: &NotStarted) -> &'static str {
+    match not_started {
+        NotStarted::CommandNotFound { .. } => "CAFileNotFound",
+        NotStarted::NotSpawned { .. } | NotStarted::Exited { .. } | NotStarted::PortTaken { .. } => {
+            "CAExited"
+        }
+        NotStarted::PortClosed { .. } | NotStarted::Unhealthy(_) => "FunctionNotStarted",
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::NotStarted(not_started) => not_started.fmt(f),
+            Failure::TimedOut { after, memory_mb } => write!(
+                f,
+                "Function timed out after {} seconds (maxMemoryUsage: {memory_mb:.2}MB)",
+                after.as_secs()
+            ),
+            Failure::Exited(exit) => exit.fmt(f),
+            Failure::ClientClosed => {
+                f.write_str("ClientClosedRequest (499): the client closed the connection before the response")
+            }
+            Failure::FunctionNotFound(name) => write!(f, "function '{name}' does not exist."),
+            Failure::VersionNotFound(version) => write!(f, "version '{version}' does not exist."),
+            Failure::AliasNotFound(alias) => write!(f, "alias '{alias}' does not exist."),
+            Failure::NotInitialized(message)
+            | Failure::BadResponse(message)
+            | Failure::Exhausted(message)
+            | Failure::InvalidArgument(message)
+            | Failure::EntityTooLarge(message) => f.write_str(message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT_STATUS: u16 = 504;
+
+    fn both(failure: &Failure) -> [Refusal; 2] {
+        [CallKind::Event, CallKind::Http].map(|kind| failure.refusal(kind, "1-2-3-4", TIMEOUT_STATUS))
+    }
+
+    #[test]
+    fn failures_of_the_function_are_reported_in_its_place() {
+        let message = || "why".to_owned();
+        let exit = UnexpectedExit { after: Duration::from_millis(45), memory_mb: 49.0 };
+        for (failure, statuses, error_type) in [
+            (Failure::NotInitialized(message()), [200, 200], "InitializationError"),
+            (
+                Failure::TimedOut { after: Duration::from_secs(3), memory_mb: 1.0 },
+                [200, TIMEOUT_STATUS],
+                "UnhandledInvocationError",
+            ),
+            (Failure::Exited(exit), [200, 502], "UnhandledInvocationError"),
+        ] {
+            let body = json!({ "errorMessage": failure.to_string() }).to_string();
+            for (refusal, status) in both(&failure).into_iter().zip(statuses) {
+                let wanted = Refusal { status, error_type: Some(error_type), body: body.clone() };
+                assert_eq!(refusal, wanted, "{failure}");
+            }
+            assert!(failure.has_instance());
+        }
+    }
+
+    #[test]
+    fn errors_of_the_system_have_a_status_and_a_code() {
+        let text = || "x".to_owned();
+        let not_found = NotStarted::CommandNotFound { command: text(), errno: 2 };
+        for (failure, status, code) in [
+            (Failure::NotStarted(not_found), 412, "CAFileNotFound"),
+            (Failure::NotStarted(NotStarted::NotSpawned { command: text(), errno: 13 }), 412, "CAExited"),
+            (Failure::NotStarted(NotStarted::Unhealthy(text())), 412, "FunctionNotStarted"),
+            (Failure::BadResponse(text()), 502, "BadResponse"),
+            (Failure::ClientClosed, 499, "ClientClosedRequest"),
+            (Failure::Exhausted(text()), 429, "ResourceExhausted"),
+            (Failure::InvalidArgument(text()), 400, "InvalidArgument"),
+            (Failure::EntityTooLarge(text()), 400, "EntityTooLarge"),
+            (Failure::FunctionNotFound(text()), 404, "FunctionNotFound"),
+            (Failure::VersionNotFound(text()), 404, "VersionNotFound"),
+            (Failure::AliasNotFound(text()), 404, "AliasNotFound"),
+        ] {
+            let body = json!({"RequestId": "1-2-3-4", "Code": code, "Message": failure.to_string()});
+            for refusal in both(&failure) {
+                let wanted = Refusal { status, error_type: None, body: body.to_string() };
+                assert_eq!(refusal, wanted, "{failure}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_timeout_names_seconds_and_memory() {
+        let failure = Failure::TimedOut { after: Duration::from_secs(3), memory_mb: 112.236 };
+        assert_eq!(failure.to_string(), "Function timed out after 3 seconds (maxMemoryUsage: 112.24MB)");
+        assert_eq!((failure.memory_mb(), Failure::ClientClosed.memory_mb()), (Some(112.236), None));
     }
 }

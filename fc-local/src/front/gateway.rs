@@ -8,11 +8,11 @@ use std::time::Duration;
 use fc_runtime::{Request, RequestBody, Response};
 
 use crate::front::api::Api;
-use crate::front::failure::{Failure, Kind};
+use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Answer, AnswerBody, Call};
 use crate::id;
 use crate::instance::client::{self, BodySource, Upload};
-use crate::instance::headers;
+use crate::instance::{Instance, headers};
 use crate::scaling::platform::Platform;
 
 /// The platform's limits for HTTP calls.
@@ -25,33 +25,35 @@ const SMALL: u64 = 64 * 1024;
 pub struct Gateway {
     platform: Arc<Platform>,
     api: Api,
+    /// The status of an HTTP call that timed out.
+    http_timeout_status: u16,
 }
 
 impl Gateway {
-    pub fn new(platform: Arc<Platform>) -> Gateway {
-        Gateway { api: Api::new(Arc::clone(&platform)), platform }
+    pub fn new(platform: Arc<Platform>, http_timeout_status: u16) -> Gateway {
+        Gateway { api: Api::new(Arc::clone(&platform)), platform, http_timeout_status }
     }
 
     /// Any request to the listen address.
     pub fn serve(&self, mut request: Request<'_>) -> Response {
         let request_id = id::request();
         let (kind, result) = match self.api.target(&request) {
-            Some(name) => (Kind::Event, self.api.invoke(name, &mut request, &request_id)),
-            None => (Kind::Http, self.http(&mut request, &request_id)),
+            Some(name) => (CallKind::Event, self.api.invoke(name, &mut request, &request_id)),
+            None => (CallKind::Http, self.http(&mut request, &request_id)),
         };
         let response = result.unwrap_or_else(|failure| self.refuse(&failure, kind, &request_id));
         response.header("X-Fc-Request-Id", &request_id)
     }
 
     /// An answer of the platform's own.
-    fn refuse(&self, failure: &Failure, kind: Kind, request_id: &str) -> Response {
-        let answer = failure.answer(kind, request_id, self.platform.args.http_timeout_status);
+    fn refuse(&self, failure: &Failure, kind: CallKind, request_id: &str) -> Response {
+        let refusal = failure.refusal(kind, request_id, self.http_timeout_status);
         if !failure.has_instance() {
-            let text = format!("{request_id} refused with {}: {}", answer.status, failure.message());
-            self.platform.log.warn(None, &text);
+            let text = format!("{request_id} refused with {}: {failure}", refusal.status);
+            self.platform.log().warn(None, &text);
         }
-        let response = Response::json(answer.body).with_status(answer.status);
-        match answer.error_type {
+        let response = Response::json(refusal.body).with_status(refusal.status);
+        match refusal.error_type {
             Some(error_type) => response.header("X-Fc-Error-Type", error_type),
             None => response,
         }
@@ -66,15 +68,15 @@ impl Gateway {
         within_limits(request)?;
         let (method, target, fields) = (request.method(), request.target(), request.headers());
         let title = format!("{method} {}", request.path());
-        let head = |instance: &crate::instance::running::Instance| {
-            headers::forwarded(method, target, fields.iter(), request_id, &instance.headers)
+        let head = |instance: &Instance| {
+            headers::forwarded(method, target, fields.iter(), request_id, &instance.common_headers)
         };
         let length = request.content_length();
         let chunked = length.is_none() && request.header("transfer-encoding").is_some();
         let answer = if chunked || length.unwrap_or(0) > SMALL {
             let mut body = Limited { inner: request.body(), left: MAX_BODY };
             let call = Call {
-                kind: Kind::Http,
+                kind: CallKind::Http,
                 request_id,
                 title,
                 body: client::RequestBody::Stream(&mut body, length),
@@ -86,7 +88,7 @@ impl Gateway {
         } else {
             let body = request.read_to_vec().map_err(|_| Failure::ClientClosed)?;
             let call = Call {
-                kind: Kind::Http,
+                kind: CallKind::Http,
                 request_id,
                 title,
                 body: client::RequestBody::Bytes(&body),

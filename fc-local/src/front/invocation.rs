@@ -6,16 +6,16 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::front::failure::{Failure, Kind};
+use crate::front::failure::{CallKind, Failure};
+use crate::instance::Instance;
 use crate::instance::client::{self, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload};
 use crate::instance::headers;
-use crate::instance::running::Instance;
 use crate::log::milliseconds;
 use crate::scaling::scaler::{Scaler, Ticket};
 
 /// What a caller asks for.
 pub struct Call<'a> {
-    pub kind: Kind,
+    pub kind: CallKind,
     pub request_id: &'a str,
     /// For the log: `event`, or method and path.
     pub title: String,
@@ -68,7 +68,7 @@ pub fn invoke(scaler: &Arc<Scaler>, call: Call<'_>) -> Result<Answer, Failure> {
         started,
     };
     let head = (call.head)(&instance);
-    let output_position = if call.kind == Kind::Event { instance.process.output.position() } else { 0 };
+    let output_position = if call.kind == CallKind::Event { instance.process.output.position() } else { 0 };
     let patience = Patience { until: started + instance.function.timeout, caller_gone: call.caller_gone };
     match instance.pool.send(&head, call.body, &patience) {
         Ok(reply) => answer(reply, run, output_position),
@@ -115,7 +115,7 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
             Failure::TimedOut { after: instance.function.timeout, memory_mb: instance.memory.peak_mb() }
         }
         client::Error::CallerGone => Failure::ClientClosed,
-        client::Error::Dropped(_) => instance.dropped(started),
+        client::Error::Dropped(_) => Failure::Exited(instance.unexpected_exit(started)),
         client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
         client::Error::Source(error) if error.kind() == io::ErrorKind::FileTooLarge => {
             Failure::InvalidArgument(error.to_string())
@@ -139,8 +139,7 @@ impl Run {
             self.ticket.condemn(reason);
         }
         let time = milliseconds(self.started.elapsed());
-        let text =
-            format!("{} {} failed after {time:.1} ms: {}", self.request_id, self.title, failure.message());
+        let text = format!("{} {} failed after {time:.1} ms: {}", self.request_id, self.title, failure);
         self.scaler.surroundings.log.warn(Some(&self.ticket.instance.id), &text);
     }
 
@@ -165,7 +164,7 @@ impl AnswerBody {
     pub fn check_time(&mut self) -> io::Result<()> {
         self.body.check_time().map_err(|error| {
             let kind = error.kind();
-            io::Error::new(kind, self.fail(error).message())
+            io::Error::new(kind, self.fail(error).to_string())
         })
     }
 
@@ -208,7 +207,7 @@ impl Read for AnswerBody {
             }
             Err(error) => {
                 let kind = error.kind();
-                Err(io::Error::new(kind, self.fail(error).message()))
+                Err(io::Error::new(kind, self.fail(error).to_string()))
             }
         }
     }

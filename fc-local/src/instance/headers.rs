@@ -1,10 +1,38 @@
-//! The headers the platform adds to requests and takes from responses.
+//! Which headers does the platform add to requests and take from replies? What a request is for is not known here.
 
+use super::client::{Headers, RequestHead};
 use crate::function::Function;
 use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
-use crate::instance::client::{Headers, RequestHead};
 
-/// The common headers that are the same for every request to one function.
+/// The platform's limit for names and values together, in both directions.
+pub const MAX_SIZE: usize = 8 * 1024;
+
+/// Request headers that belong to one connection, or are written anew.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+    "content-length",
+];
+
+/// Reply headers that do not reach an HTTP caller, beside the platform's own.
+const NOT_PASSED_ON: [&str; 8] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "server",
+    "transfer-encoding",
+    "trailer",
+    "upgrade",
+];
+
+/// The common headers, which are the same for every request to one function.
 pub fn common(function: &Function) -> Vec<u8> {
     let memory = function.memory_mb.to_string();
     let timeout = function.timeout.as_secs().to_string();
@@ -51,7 +79,7 @@ pub fn forwarded<'h>(
     common: &[u8],
 ) -> RequestHead {
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-    for (name, value) in headers.filter(|(name, _)| !is_hop(name)) {
+    for (name, value) in headers.filter(|(name, _)| !is_hop_by_hop(name)) {
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(b": ");
         bytes.extend_from_slice(value);
@@ -69,37 +97,18 @@ fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, com
     bytes.extend_from_slice(format!("x-fc-request-id: {request_id}\r\n").as_bytes());
 }
 
-/// Belongs to one connection, or is written anew.
-fn is_hop(name: &str) -> bool {
-    [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-        "content-length",
-    ]
-    .iter()
-    .any(|hop| name.eq_ignore_ascii_case(hop))
+fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
 }
 
-/// Whether a response header reaches an HTTP caller. `name` is in lower case.
+/// Whether only the platform may set a header of this name.
+pub fn is_reserved(name: &str) -> bool {
+    name.get(..5).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-fc-"))
+}
+
+/// Whether a reply's header reaches an HTTP caller; `name` is in lower case.
 pub fn is_passed_on(name: &str) -> bool {
-    !name.starts_with("x-fc-")
-        && ![
-            "connection",
-            "content-length",
-            "date",
-            "keep-alive",
-            "server",
-            "transfer-encoding",
-            "trailer",
-            "upgrade",
-        ]
-        .contains(&name)
+    !is_reserved(name) && !NOT_PASSED_ON.contains(&name)
 }
 
 /// What the function says of a failed invocation: `x-fc-status`, when it is not 200.
@@ -112,5 +121,47 @@ pub fn size<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> usize {
     headers.map(|(name, value)| name.len() + value.len()).sum()
 }
 
-/// The platform's limit for that, in both directions.
-pub const MAX_SIZE: usize = 8 * 1024;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(head: &RequestHead) -> String {
+        String::from_utf8_lossy(&head.bytes).into_owned()
+    }
+
+    #[test]
+    fn a_forwarded_request_loses_what_belongs_to_its_hop_and_gets_the_platforms_headers() {
+        let headers: [(&str, &[u8]); 4] =
+            [("Host", b"h"), ("Connection", b"close"), ("X-A", b"1"), ("TE", b"trailers")];
+        let head = forwarded("PUT", "/a?b", headers.into_iter(), "1-2-3-4", b"x-fc-region: r\r\n");
+        assert_eq!(head.method, "PUT");
+        assert_eq!(
+            text(&head),
+            "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-fc-region: r\r\n\
+             x-fc-control-path: /http-invoke\r\nx-fc-request-id: 1-2-3-4\r\n"
+        );
+    }
+
+    #[test]
+    fn only_an_event_has_a_content_type_and_only_a_health_check_no_control_path() {
+        let event = text(&request("POST", "/invoke", Some("/invoke"), "id", b""));
+        assert!(event.contains("content-type: application/octet-stream\r\n"), "{event}");
+        let hook = text(&request("GET", "/pre-stop", Some("/pre-stop"), "id", b""));
+        assert!(!hook.contains("content-type") && hook.contains("x-fc-control-path: /pre-stop"), "{hook}");
+        assert!(!text(&request("GET", "/health", None, "id", b"")).contains("control-path"));
+    }
+
+    #[test]
+    fn what_the_platform_sets_is_reserved_in_any_spelling() {
+        assert!(["x-fc-status", "X-Fc-", "X-FC-CONTROL-PATH"].iter().all(|name| is_reserved(name)));
+        assert!(["x-fc", "x-fcx", "fc-x", "é-x-fc-"].iter().all(|name| !is_reserved(name)));
+    }
+
+    #[test]
+    fn the_platforms_own_and_the_connections_headers_are_not_passed_on() {
+        for name in ["x-fc-status", "connection", "content-length", "date", "server"] {
+            assert!(!is_passed_on(name), "{name}");
+        }
+        assert!(is_passed_on("content-type") && is_passed_on("set-cookie"));
+    }
+}

@@ -1,38 +1,39 @@
-//! The lifecycle hooks as the platform calls them: the Initializer's two types, and PreStop.
+//! What does the platform ask of an instance by itself? The Initializer's two types, health checks, and PreStop with the
+//! stop that follows it. When each is due is not known here.
 
 use std::process::ExitStatus;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::front::failure::Failure;
-use crate::function::InitializerKind;
-use crate::id;
-use crate::instance::client::{Error, Patience, RequestBody};
-use crate::instance::function_output::Role;
-use crate::instance::running::Instance;
-use crate::instance::{headers, process};
+use rustix::process::Signal;
 
-/// What is shown of a hook's answer in a message.
+use super::client::{Error, Patience, RequestBody};
+use super::failure::NotInitialized;
+use super::function_output::Role;
+use super::process::Process;
+use super::running::Instance;
+use super::{command, headers};
+use crate::function::{HealthCheck, InitializerKind};
+use crate::id;
+use crate::log::milliseconds;
+
+/// How much of a hook's reply is shown in a message.
 const SHOWN: usize = 1024;
 
-/// Why an instance is not initialized.
-pub struct InitializeError {
-    pub failure: Failure,
-    /// The platform tries again on this instance (400, 404); otherwise the next call gets a new one.
-    pub keep_instance: bool,
-}
+/// How much of a hook's reply is read; of a health check's, whose status alone counts.
+const MAX_REPLY: u64 = 1024 * 1024;
+const MAX_HEALTH_REPLY: u64 = 64 * 1024;
 
-impl InitializeError {
-    fn replace(message: String) -> InitializeError {
-        InitializeError { failure: Failure::Initialization(message), keep_instance: false }
+impl NotInitialized {
+    fn replace(message: String) -> NotInitialized {
+        NotInitialized { message, keep_instance: false }
     }
 }
 
 impl Instance {
     /// Runs the configured Initializer, if any.
-    pub fn initialize(&self) -> Result<(), InitializeError> {
+    pub fn initialize(&self) -> Result<(), NotInitialized> {
         let Some(initializer) = &self.function.initializer else {
-            self.initialized.store(true, Ordering::SeqCst);
+            self.owe_pre_stop();
             return Ok(());
         };
         let begin = Instant::now();
@@ -42,93 +43,116 @@ impl Instance {
         };
         self.spent("initializer", begin.elapsed());
         match &result {
-            Ok(()) => self.initialized.store(true, Ordering::SeqCst),
-            Err(error) => self.surroundings.log.warn(Some(&self.id), &error.failure.message()),
+            Ok(()) => self.owe_pre_stop(),
+            Err(error) => self.surroundings.log.warn(Some(&self.id), &error.message),
         }
         result
     }
 
-    fn initialize_by_request(&self, timeout: Duration) -> Result<(), InitializeError> {
+    fn initialize_by_request(&self, timeout: Duration) -> Result<(), NotInitialized> {
         let begin = Instant::now();
-        let head = headers::request("POST", "/initialize", Some("/initialize"), &id::uuid(), &self.headers);
-        let answer = self
-            .pool
-            .send(&head, RequestBody::Bytes(b""), &Patience::until(begin + timeout))
-            .and_then(|mut reply| {
-                let body = reply.body.read_all(1 << 20).map_err(Error::of_body)?;
-                Ok((reply.status, body))
-            });
-        match answer {
+        match self.ask("POST", "/initialize", begin + timeout) {
             Ok((200..=299, _)) => Ok(()),
-            Ok((status, body)) => Err(InitializeError {
-                failure: Failure::Initialization(format!(
+            Ok((status, body)) => Err(NotInitialized {
+                message: format!(
                     "Function initialization failed: POST /initialize returned status code {status}{}",
                     shown(&body)
-                )),
+                ),
                 keep_instance: matches!(status, 400 | 404),
             }),
-            Err(Error::TimedOut) => Err(InitializeError::replace(format!(
+            Err(Error::TimedOut) => Err(NotInitialized::replace(format!(
                 "Function initialization timed out after {} seconds (maxMemoryUsage: {:.2}MB)",
                 timeout.as_secs(),
                 self.memory.peak_mb()
             ))),
-            Err(Error::Dropped(_)) => Err(InitializeError::replace(self.dropped(begin).message())),
-            Err(error) => Err(InitializeError::replace(format!("Function initialization failed: {}", error))),
+            Err(Error::Dropped(_)) => Err(NotInitialized::replace(self.unexpected_exit(begin).to_string())),
+            Err(error) => Err(NotInitialized::replace(format!("Function initialization failed: {error}"))),
         }
     }
 
+    /// Status and body of the reply to a hook's request.
+    fn ask(&self, method: &str, hook: &str, until: Instant) -> Result<(u16, Vec<u8>), Error> {
+        let head = headers::request(method, hook, Some(hook), &id::uuid(), &self.common_headers);
+        let mut reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(until))?;
+        let body = reply.body.read_all(MAX_REPLY).map_err(Error::of_body)?;
+        Ok((reply.status, body))
+    }
+
     /// Runs beside the server, in its environment, in a group of its own.
-    fn initialize_by_command(&self, words: &[String], timeout: Duration) -> Result<(), InitializeError> {
+    fn initialize_by_command(&self, words: &[String], timeout: Duration) -> Result<(), NotInitialized> {
         let failed =
-            |text: String| InitializeError::replace(format!("Function initialization failed: {text}"));
-        let command = process::command(&self.function, words, &self.id, self.port);
-        let surroundings = &self.surroundings;
-        let running =
-            process::spawn(command, &self.id, Role::Initializer, &surroundings.log, &surroundings.watcher)
-                .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
+            |text: String| NotInitialized::replace(format!("Function initialization failed: {text}"));
+        let command = command::of(&self.function, words, &self.id, self.port);
+        let running = Process::spawn(command, &self.id, Role::Initializer, &self.surroundings)
+            .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         match running.wait(timeout) {
             Some(status) if status.success() => Ok(()),
             Some(status) => {
-                let stderr = running.output.last();
+                let stderr = running.output.last_lines();
                 Err(failed(format!("the command exited with {}: {stderr}", exit_code(status))))
             }
             None => {
                 running.kill(Duration::ZERO);
-                let stderr = running.output.last();
+                let stderr = running.output.last_lines();
                 let seconds = timeout.as_secs();
                 Err(failed(format!("the command timed out after {seconds} seconds: {stderr}")))
             }
         }
     }
 
-    /// GET /pre-stop; whatever comes of it, the stop goes on.
+    /// One health check; why it failed.
+    pub fn check_health(&self, check: &HealthCheck) -> Result<(), String> {
+        let head = headers::request("GET", &check.path, None, &id::uuid(), &self.common_headers);
+        let patience = Patience::until(Instant::now() + check.timeout);
+        let mut reply = self
+            .pool
+            .send(&head, RequestBody::Bytes(b""), &patience)
+            .map_err(|error| format!("check function health failed: {error}"))?;
+        let _ = reply.body.read_all(MAX_HEALTH_REPLY); // only the status counts; a whole body keeps the connection
+        if (200..400).contains(&reply.status) {
+            Ok(())
+        } else {
+            Err(format!("check function health failed with status code: {}", reply.status))
+        }
+    }
+
+    /// `GET /pre-stop`, when it is configured; whatever comes of it, the stop goes on.
     pub fn pre_stop(&self) {
         let Some(hook) = &self.function.pre_stop else {
             return;
         };
         let begin = Instant::now();
-        let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.headers);
+        let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.common_headers);
         let reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(begin + hook.timeout));
         let log = &self.surroundings.log;
         match reply {
             Ok(mut reply) => {
-                let body = reply.body.read_all(1 << 20).unwrap_or_default();
+                let body = reply.body.read_all(MAX_REPLY).unwrap_or_default();
                 if reply.is_success() {
-                    let time = crate::log::milliseconds(begin.elapsed());
+                    let time = milliseconds(begin.elapsed());
                     log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
                 } else {
-                    log.warn(
-                        Some(&self.id),
-                        &format!("PreStop failed with status {}{}", reply.status, shown(&body)),
-                    );
+                    let text = format!("PreStop failed with status {}{}", reply.status, shown(&body));
+                    log.warn(Some(&self.id), &text);
                 }
             }
             Err(Error::TimedOut) => {
                 let seconds = hook.timeout.as_secs();
                 log.warn(Some(&self.id), &format!("PreStop timed out after {seconds} seconds"));
             }
-            Err(error) => log.warn(Some(&self.id), &format!("PreStop failed: {}", error)),
+            Err(error) => log.warn(Some(&self.id), &format!("PreStop failed: {error}")),
         }
+    }
+
+    /// PreStop when one is owed, then the end of the process.
+    pub fn stop(&self, reason: &str) {
+        self.process.signal(Signal::CONT);
+        if self.take_owed_pre_stop() && self.process.exited().is_none() {
+            self.pre_stop();
+        }
+        self.process.end(self.surroundings.times.sigterm_grace);
+        self.pool.reset();
+        self.surroundings.log.event(Some(&self.id), &format!("stopped: {reason}"));
     }
 }
 
@@ -136,6 +160,7 @@ fn exit_code(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("code {code}"))
 }
 
+/// The beginning of a reply's body, as the end of a message.
 fn shown(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body)).trim().to_owned();
     if text.is_empty() { text } else { format!(": {text}") }

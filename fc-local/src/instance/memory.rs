@@ -1,22 +1,31 @@
-//! How much memory an instance takes, and whether that is more than it may.
+//! How much memory does an instance take, and is that more than it may? What happens to one that takes too much is
+//! decided elsewhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use crate::instance::procfs;
+use super::procfs;
 use crate::sync::Mutex;
 
-/// Looking for new members of a group means reading all of /proc: seldom.
+/// How often new members of a group are looked for, which means reading all of /proc.
 const MEMBERS_EVERY: Duration = Duration::from_millis(500);
+
+const MEGABYTE: u64 = 1024 * 1024;
 
 pub struct Memory {
     group: Pid,
     limit: u64,
     peak: AtomicU64,
     exceeded: AtomicBool,
-    members: Mutex<(Vec<i32>, Option<Instant>)>,
+    members: Mutex<Members>,
+}
+
+/// The processes of the group as they were last looked for.
+struct Members {
+    pids: Vec<i32>,
+    looked_at: Option<Instant>,
 }
 
 impl Memory {
@@ -24,36 +33,84 @@ impl Memory {
         let leader = group.as_raw_nonzero().get();
         Memory {
             group,
-            limit: limit_mb * 1024 * 1024,
+            limit: limit_mb * MEGABYTE,
             peak: AtomicU64::new(0),
             exceeded: AtomicBool::new(false),
-            members: Mutex::new((vec![leader], None)),
+            members: Mutex::new(Members { pids: vec![leader], looked_at: None }),
         }
     }
 
-    /// Looks at the group; true the first time it is over its limit.
-    pub fn sample(&self) -> bool {
-        let mut members = self.members.lock();
-        if members.1.is_none_or(|last| last.elapsed() > MEMBERS_EVERY) {
-            *members = (procfs::group_members(self.group), Some(Instant::now()));
-        }
-        let now: u64 = match members.0.as_slice() {
-            // The kernel remembers the peak of a single process, also between two looks.
-            [only] => procfs::peak(*only),
-            all => all.iter().map(|pid| procfs::resident(*pid)).sum(),
+    /// Looks at the group; true the first time that it is over its limit.
+    pub fn sample(&self, now: Instant) -> bool {
+        let used = {
+            let mut members = self.members.lock();
+            if members.is_due(now) {
+                *members = Members { pids: procfs::group_members(self.group), looked_at: Some(now) };
+            }
+            members.used()
         };
-        drop(members);
-        self.peak.fetch_max(now, Ordering::Relaxed);
-        now > self.limit && !self.exceeded.swap(true, Ordering::SeqCst)
+        self.peak.fetch_max(used, Ordering::Relaxed);
+        used > self.limit && !self.exceeded.swap(true, Ordering::SeqCst)
     }
 
     /// The most seen so far, in MB, the leader's own peak included while it lives.
     pub fn peak_mb(&self) -> f64 {
         self.peak.fetch_max(procfs::peak(self.group.as_raw_nonzero().get()), Ordering::Relaxed);
-        self.peak.load(Ordering::Relaxed) as f64 / (1024.0 * 1024.0)
+        self.peak.load(Ordering::Relaxed) as f64 / MEGABYTE as f64
     }
 
     pub fn limit_mb(&self) -> u64 {
-        self.limit / (1024 * 1024)
+        self.limit / MEGABYTE
+    }
+}
+
+impl Members {
+    fn is_due(&self, now: Instant) -> bool {
+        self.looked_at.is_none_or(|last| now.saturating_duration_since(last) > MEMBERS_EVERY)
+    }
+
+    /// Bytes in use by all of them.
+    fn used(&self) -> u64 {
+        match self.pids.as_slice() {
+            // The kernel remembers the peak of a single process, also between two looks.
+            [only] => procfs::peak(*only),
+            all => all.iter().map(|pid| procfs::resident(*pid)).sum(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_this_process(limit_mb: u64) -> Memory {
+        let pid = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw).expect("a process id");
+        Memory::new(pid, limit_mb)
+    }
+
+    #[test]
+    fn a_limit_is_exceeded_once() {
+        let memory = of_this_process(0);
+        memory.members.lock().looked_at = Some(Instant::now());
+        let now = Instant::now();
+        assert_eq!([memory.sample(now), memory.sample(now)], [true, false]);
+        assert!(memory.peak_mb() > 0.0);
+    }
+
+    #[test]
+    fn what_is_within_the_limit_is_no_more_than_measured() {
+        let memory = of_this_process(1 << 20);
+        assert!(!memory.sample(Instant::now()));
+        assert_eq!(memory.limit_mb(), 1 << 20);
+    }
+
+    #[test]
+    fn members_are_looked_for_at_the_first_look_and_then_seldom() {
+        let start = Instant::now();
+        let members = |looked_at| Members { pids: Vec::new(), looked_at };
+        assert!(members(None).is_due(start));
+        for (after, due) in [(0, false), (500, false), (501, true)] {
+            assert_eq!(members(Some(start)).is_due(start + Duration::from_millis(after)), due, "{after} ms");
+        }
     }
 }

@@ -1,12 +1,32 @@
-//! One instance: its process, its port, its connections, its hooks.
+//! One instance of a function: its process, its port, its connections, its hooks. How many instances there are, and who
+//! may use which, is not known here.
+
+mod hooks;
+mod start;
+
+mod running;
+
+pub mod headers;
 
 pub mod client;
-mod function_output;
-pub mod headers;
-pub mod hooks;
+
+mod cold_start;
+mod command;
 mod memory;
-pub mod orphans;
 pub mod port;
-pub mod process;
+
+mod failure;
+mod process;
+
+mod exit;
+mod function_output;
+mod surroundings;
+
+pub mod orphans;
 pub mod procfs;
-pub mod running;
+
+pub use exit::describe as describe_exit;
+pub use failure::{NotInitialized, NotStarted, UnexpectedExit};
+pub use running::Instance;
+pub use start::{StartError, start};
+pub use surroundings::{StartAndStop, Surroundings};

@@ -1,43 +1,49 @@
-//! When is an instance's port open? Ready is a TCP connect that succeeds, on an address the platform can reach.
+//! When is an instance's port open, and which one may it be? Ready is a TCP connect that succeeds, on an address that the
+//! platform can reach. What follows when it is not is decided in `start.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::instance::process::Process;
-use crate::instance::procfs;
+use super::failure::Listens;
+use super::process::Process;
+use super::procfs;
+use super::surroundings::Surroundings;
 
-/// A server that binds loopback first and all interfaces right after is given this long.
+/// How long a server may take between its bind of loopback and that of all interfaces.
 const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
 
-/// Every so often a process is asked whether it has opened another port than its own; a look takes milliseconds.
+/// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
 const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
+
+/// The pause between two connects: a fast start is met within 100 µs, and a slow one does not cost a core.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The bound of one connect on this machine.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the port is of no use.
 pub enum NotReady {
     Exited(ExitStatus),
-    /// Listens where the platform cannot reach it.
-    Unreachable(IpAddr),
-    /// Not open in time; the ports that are open instead.
-    TimedOut(Vec<u16>),
+    /// Not open in time, or where the platform cannot reach it.
+    Closed(Listens),
+    /// Not open, and the port that it opens when it does not know of its own is.
+    OpenedConfigured,
     /// fc-local itself is stopping.
     Stopping,
 }
 
-/// What a process is waited for.
-pub struct Wanted<'a> {
-    pub port: u16,
-    /// What it opens when it does not know of `port`.
-    pub configured: u16,
-    pub timeout: Duration,
-    pub stopping: &'a AtomicBool,
-}
-
-/// Waits until `process` listens on its port; the address to connect to.
-pub fn wait(process: &Process, wanted: &Wanted<'_>) -> Result<IpAddr, NotReady> {
-    let (start, port) = (Instant::now(), wanted.port);
+/// Waits until `process` listens on `port`; the address to connect to. `configured` is what it opens when it does not
+/// know of `port`.
+pub fn wait(
+    process: &Process,
+    port: u16,
+    configured: u16,
+    surroundings: &Surroundings,
+) -> Result<IpAddr, NotReady> {
+    let start = Instant::now();
     let mut next_look = LOOK_FOR_PORTS;
     loop {
         match reach(port) {
@@ -45,48 +51,63 @@ pub fn wait(process: &Process, wanted: &Wanted<'_>) -> Result<IpAddr, NotReady> 
             Reach::Everywhere(host) => return Ok(host),
             Reach::Loopback(host) => {
                 thread::sleep(LOOPBACK_GRACE);
-                match loopback_only(port) {
-                    None => return Ok(host),
-                    Some(address) => return Err(NotReady::Unreachable(address)),
-                }
+                return match loopback_only(port) {
+                    None => Ok(host),
+                    Some(address) => Err(NotReady::Closed(Listens::OnlyOn(address))),
+                };
             }
         }
         if let Some(status) = process.exited() {
             return Err(NotReady::Exited(status));
         }
-        if wanted.stopping.load(Ordering::SeqCst) {
+        if surroundings.is_stopping() {
             return Err(NotReady::Stopping);
         }
         let elapsed = start.elapsed();
-        if port != wanted.configured && elapsed > next_look {
+        if port != configured && elapsed > next_look {
             next_look += LOOK_FOR_PORTS;
-            let open = procfs::ports_of(&procfs::group_members(process.pid));
-            if open.contains(&wanted.configured) && !open.contains(&port) {
-                return Err(NotReady::TimedOut(open));
+            let open = open_ports(process);
+            if open.contains(&configured) && !open.contains(&port) {
+                return Err(NotReady::OpenedConfigured);
             }
         }
-        if elapsed > wanted.timeout {
-            // Open, and not on the address that stands for the platform's side here.
-            if let Some(address) = procfs::listeners(port).first() {
-                return Err(NotReady::Unreachable(*address));
-            }
-            return Err(NotReady::TimedOut(procfs::ports_of(&procfs::group_members(process.pid))));
+        if elapsed > surroundings.times.start_timeout {
+            return Err(timed_out(process, port, configured));
         }
-        // A fast start is met within 100 µs, a slow one does not cost a core.
-        thread::sleep((elapsed / 16).clamp(Duration::from_micros(100), Duration::from_millis(10)));
+        thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
     }
+}
+
+fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
+    // Open, and not on the address that stands for the platform's side here.
+    if let Some(address) = procfs::listeners(port).first() {
+        return NotReady::Closed(Listens::OnlyOn(*address));
+    }
+    let open = open_ports(process);
+    if port != configured && open.contains(&configured) {
+        NotReady::OpenedConfigured
+    } else if open.is_empty() {
+        NotReady::Closed(Listens::Nowhere)
+    } else {
+        NotReady::Closed(Listens::AtOtherPorts(open))
+    }
+}
+
+fn open_ports(process: &Process) -> Vec<u16> {
+    procfs::ports_of(&procfs::group_members(process.pid))
 }
 
 /// Whether and where a connect succeeds.
 enum Reach {
     Nowhere,
-    /// On an address nobody binds by name, so on all of them.
+    /// On an address that nobody binds by name, so on all of them.
     Everywhere(IpAddr),
     /// On a loopback address, which says nothing of the others.
     Loopback(IpAddr),
 }
 
-/// All of 127.0.0.0/8 is this machine: who answers here listens on all interfaces.
+/// An address of this machine, as all of 127.0.0.0/8 are, that nobody binds by name: who answers here listens on all
+/// interfaces.
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 83, 157, 211));
 
 /// Three connects instead of a look into /proc/net/tcp, which takes the kernel milliseconds.
@@ -105,11 +126,11 @@ fn reach(port: u16) -> Reach {
 
 /// A port of the ephemeral range can be connected to itself while nobody listens: that does not count.
 fn connects(host: IpAddr, port: u16) -> bool {
-    TcpStream::connect_timeout(&SocketAddr::new(host, port), Duration::from_secs(1))
+    TcpStream::connect_timeout(&SocketAddr::new(host, port), CONNECT_TIMEOUT)
         .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
-/// The loopback address `port` is bound to, when it is bound to no other.
+/// The loopback address that `port` is bound to, when it is bound to no other.
 fn loopback_only(port: u16) -> Option<IpAddr> {
     let addresses = procfs::listeners(port);
     addresses.iter().all(IpAddr::is_loopback).then_some(addresses.first().copied()).flatten()
@@ -131,4 +152,42 @@ pub fn free_port(taken: &[u16]) -> Option<u16> {
     (0..span)
         .map(|step| start + offset.wrapping_add(step) % span)
         .find(|port| !taken.contains(port) && is_free(*port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(host: &str) -> (TcpListener, u16) {
+        let listener = TcpListener::bind((host, 0)).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        (listener, port)
+    }
+
+    #[test]
+    fn a_listener_on_all_interfaces_is_reached_everywhere() {
+        let (_listener, port) = listener("0.0.0.0");
+        assert!(matches!(reach(port), Reach::Everywhere(_)));
+        assert_eq!(loopback_only(port), None);
+    }
+
+    #[test]
+    fn a_listener_on_loopback_says_nothing_of_other_interfaces() {
+        let (_listener, port) = listener("127.0.0.1");
+        assert!(matches!(reach(port), Reach::Loopback(_)));
+        assert_eq!(loopback_only(port), Some(Ipv4Addr::LOCALHOST.into()));
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_not_free() {
+        let (_listener, port) = listener("0.0.0.0");
+        assert!(!is_free(port));
+    }
+
+    #[test]
+    fn a_free_port_is_none_of_those_taken() {
+        let first = free_port(&[]).expect("a free port");
+        let second = free_port(&[first]).expect("another one");
+        assert_ne!(first, second);
+    }
 }

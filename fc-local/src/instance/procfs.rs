@@ -1,4 +1,5 @@
-//! What /proc knows: who carries an instance's id, who listens where, how much memory a group takes.
+//! What does /proc know? Who carries an instance's id, who listens where, how much memory a process takes. What follows
+//! from it is not decided here.
 
 use std::fs;
 use std::io::Read;
@@ -6,18 +7,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// All process ids.
-fn processes() -> impl Iterator<Item = i32> {
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-}
-
-/// Kills every process whose `FC_INSTANCE_ID` begins with `tag`, wherever it has gone: a grandchild in a session of its
-/// own is in no group we know. Returns how many there were.
-pub fn kill_tagged(tag: &str) -> usize {
-    let wanted = format!("FC_INSTANCE_ID={tag}");
+/// Kills every process whose `FC_INSTANCE_ID` begins with `id_prefix`, wherever it has gone: a grandchild in a session of
+/// its own is in no group we know. Returns how many there were.
+pub fn kill_instances(id_prefix: &str) -> usize {
+    let wanted = format!("FC_INSTANCE_ID={id_prefix}");
     let mut found = 0;
     for pid in processes() {
         let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
@@ -37,6 +30,14 @@ pub fn kill_tagged(tag: &str) -> usize {
 /// The processes of a group.
 pub fn group_members(group: Pid) -> Vec<i32> {
     processes().filter(|pid| stat_field(*pid, 2) == Some(group.as_raw_nonzero().get().into())).collect()
+}
+
+/// All process ids.
+fn processes() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// A number of /proc/PID/stat, counted behind the command's name: 0 is the state, 2 the group.
@@ -70,7 +71,7 @@ pub fn listeners(port: u16) -> Vec<IpAddr> {
     sockets().filter(|socket| socket.port == port).map(|socket| socket.address).collect()
 }
 
-/// The ports on which `pids` listen.
+/// The ports that one of `pids` listens on.
 pub fn ports_of(pids: &[i32]) -> Vec<u16> {
     let mut inodes = Vec::new();
     for pid in pids {
@@ -93,6 +94,7 @@ struct Listener {
     inode: u64,
 }
 
+/// All TCP sockets that listen.
 fn sockets() -> impl Iterator<Item = Listener> {
     ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(|table| {
         let text = fs::read_to_string(table).unwrap_or_default();

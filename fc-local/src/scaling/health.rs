@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::front::failure::Failure;
-use crate::instance::running::Instance;
+use crate::instance::{Instance, NotStarted};
 use crate::scaling::scaler::Scaler;
 
 /// The first check of a new instance, if it has one.
@@ -13,10 +13,7 @@ pub fn first(instance: &Instance) -> Result<(), Failure> {
         return Ok(());
     };
     instance.process.wait(check.initial_delay);
-    instance.check_health(check).map_err(|reason| Failure::NotStarted {
-        code: "FunctionNotStarted",
-        message: format!("The function http server cannot be started. {reason}"),
-    })
+    instance.check_health(check).map_err(|reason| Failure::NotStarted(NotStarted::Unhealthy(reason)))
 }
 
 /// Checks for as long as the process lives; never while it is frozen.

@@ -94,7 +94,7 @@ impl Scaler {
         }
         for id in frozen {
             self.freeze(state, id);
-            at(now + self.surroundings.idle_timeout);
+            at(now + self.upkeep.idle_timeout);
         }
         for id in idle {
             self.retire(state, id, "idle");
@@ -109,15 +109,14 @@ impl Scaler {
         if slot.in_flight > 0 || matches!(slot.phase, Phase::Busy(_)) {
             return slot.instance.is_some().then_some(Due::At(now + MEMORY_EVERY));
         }
-        let idle_at = slot.last_used + self.surroundings.idle_timeout;
+        let idle_at = slot.last_used + self.upkeep.idle_timeout;
         if now >= idle_at {
             return Some(Due::Stop);
         }
-        let args = &self.surroundings.args;
-        if slot.frozen || args.no_freeze || !slot.healthy {
+        let Some(freeze) = self.upkeep.freeze.filter(|_| !slot.frozen && slot.healthy) else {
             return Some(Due::At(idle_at));
-        }
-        let freeze_at = slot.last_used + args.freeze_after;
+        };
+        let freeze_at = slot.last_used + freeze.after;
         if now < freeze_at {
             return Some(Due::At(freeze_at.min(idle_at)));
         }
@@ -126,7 +125,7 @@ impl Scaler {
     }
 
     fn freeze(self: &Arc<Self>, state: &mut Slots, id: u64) {
-        let hooks = self.surroundings.args.hooks_at_freeze;
+        let hooks = self.upkeep.freeze.is_some_and(|freeze| freeze.with_hooks);
         let Some(slot) = state.get(id) else { return };
         let Some(instance) = slot.instance.clone() else {
             return;
@@ -154,7 +153,7 @@ impl Scaler {
             }
             drop(state);
             attempt.finish(Outcome::Again);
-            scaler.housekeeper.ring_by(Instant::now() + scaler.surroundings.idle_timeout);
+            scaler.housekeeper.ring_by(Instant::now() + scaler.upkeep.idle_timeout);
         };
         if let Err(error) = thread::Builder::new().name("park".to_owned()).spawn(park) {
             self.surroundings.log.warn(None, &format!("cannot call PreStop before a freeze: {error}"));
@@ -169,7 +168,7 @@ impl Scaler {
             thawed.filter_map(|slot| slot.instance.clone()).collect()
         };
         for instance in busy {
-            if instance.memory.sample() {
+            if instance.memory.sample(Instant::now()) {
                 let limit = instance.memory.limit_mb();
                 let text = format!(
                     "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",

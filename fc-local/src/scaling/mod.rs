@@ -5,3 +5,6 @@ mod housekeeper;
 pub mod platform;
 pub mod scaler;
 mod slots;
+mod upkeep;
+
+pub use upkeep::{Freeze, Upkeep};

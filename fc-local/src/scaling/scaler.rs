@@ -1,7 +1,6 @@
 //! Instances for calls: chosen by the rule in `slots.rs`, started when it says so, given back with the last byte.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,16 +8,16 @@ use rustix::process::Signal;
 
 use crate::front::failure::Failure;
 use crate::function::Function;
-use crate::instance::hooks::InitializeError;
 use crate::instance::port;
-use crate::instance::running::{Instance, StartError};
+use crate::instance::{self, Instance, NotInitialized, NotStarted, StartError, Surroundings, describe_exit};
 use crate::scaling::health;
-use crate::scaling::platform::Surroundings;
 use crate::scaling::slots::{Attempt, Choice, Outcome, Phase, Slots};
+use crate::scaling::upkeep::Upkeep;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 pub struct Scaler {
     pub surroundings: Arc<Surroundings>,
+    pub(crate) upkeep: Upkeep,
     max_instances: usize,
     state: Mutex<Slots>,
     /// A slot is gone, or the first one has opened its port.
@@ -55,9 +54,15 @@ enum Next {
 }
 
 impl Scaler {
-    pub fn new(surroundings: Arc<Surroundings>, function: Function, max_instances: usize) -> Scaler {
+    pub fn new(
+        surroundings: Arc<Surroundings>,
+        upkeep: Upkeep,
+        function: Function,
+        max_instances: usize,
+    ) -> Scaler {
         Scaler {
             surroundings,
+            upkeep,
             max_instances,
             state: Mutex::new(Slots::new(Arc::new(function))),
             gone: Condvar::default(),
@@ -174,7 +179,7 @@ impl Scaler {
     /// still hold it; then this waits, and the call chooses again. So it does while the first one has not opened its
     /// port: a function that ignores what it is told would open the same one twice.
     fn place(&self, mut state: MutexGuard<'_, Slots>) -> Result<Option<Next>, Failure> {
-        if self.surroundings.stopping.load(Ordering::SeqCst) {
+        if self.surroundings.is_stopping() {
             return Err(Failure::stopping());
         }
         if let Some(first) = state.first_start() {
@@ -209,14 +214,14 @@ impl Scaler {
         let is_starting = |state: &mut Slots| !state.has_other(u64::MAX) && first.outcome().is_none();
         drop(self.gone.wait_while(state, is_starting));
         match first.outcome() {
-            Some(Outcome::Failed(failure @ Failure::NotStarted { .. })) => Err(failure),
+            Some(Outcome::Failed(failure @ Failure::NotStarted(_))) => Err(failure),
             _ => Ok(()),
         }
     }
 
     /// Create: start process, port check, Initializer, first health check.
     fn start(self: &Arc<Self>, slot: u64, function: &Arc<Function>, port: u16) -> Outcome {
-        let instance = match Instance::start(&self.surroundings, function, port) {
+        let instance = match instance::start(&self.surroundings, function, port) {
             Ok(instance) => Arc::new(instance),
             Err(error) => return self.not_started(slot, error),
         };
@@ -228,7 +233,7 @@ impl Scaler {
         let initialized = instance.initialize();
         let outcome = if initialized.is_ok() { health::first(&instance) } else { Ok(()) };
         if let Err(failure) = outcome {
-            self.surroundings.log.warn(Some(&instance.id), &failure.message());
+            self.surroundings.log.warn(Some(&instance.id), &failure.to_string());
             self.retire(&mut self.lock(), slot, "its first health check failed");
             return Outcome::Failed(failure);
         }
@@ -242,10 +247,9 @@ impl Scaler {
     fn not_started(&self, slot: u64, error: StartError) -> Outcome {
         let mut state = self.lock();
         let failure = match error {
-            StartError::Failed(failure) => failure,
-            StartError::IgnoresPort(how) => {
-                let ignores =
-                    format!("the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT ({how})");
+            StartError::NotStarted(not_started) => Failure::NotStarted(not_started),
+            StartError::Stopping => Failure::stopping(),
+            StartError::IgnoresPort(ignores) => {
                 if state.has_other(slot) {
                     let why = format!("{ignores}, so one instance is all it can have here");
                     state.single = Some(why.clone());
@@ -261,22 +265,19 @@ impl Scaler {
                     ))
                 } else {
                     let port = state.function.port;
-                    let message = format!(
-                        "port {port} is taken by another program, and {ignores}; free it, or let function and --port agree on another one"
-                    );
-                    Failure::NotStarted { code: "CAExited", message }
+                    Failure::NotStarted(NotStarted::PortTaken { port, ignores })
                 }
             }
         };
         state.remove(slot);
         drop(state);
         self.gone.notify_all();
-        self.surroundings.log.warn(None, &failure.message());
+        self.surroundings.log.warn(None, &failure.to_string());
         Outcome::Failed(failure)
     }
 
     /// What an Initializer's outcome makes of a slot.
-    pub(crate) fn settle(self: &Arc<Self>, id: u64, result: Result<(), InitializeError>) -> Outcome {
+    pub(crate) fn settle(self: &Arc<Self>, id: u64, result: Result<(), NotInitialized>) -> Outcome {
         let mut state = self.lock();
         let Some(slot) = state.get(id) else {
             return Outcome::Again;
@@ -287,13 +288,13 @@ impl Scaler {
                 slot.phase = Phase::Ready;
                 Outcome::Ready
             }
-            Err(InitializeError { failure, keep_instance: true }) => {
+            Err(NotInitialized { message, keep_instance: true }) => {
                 slot.phase = Phase::Uninitialized;
-                Outcome::Failed(failure)
+                Outcome::Failed(Failure::NotInitialized(message))
             }
-            Err(InitializeError { failure, keep_instance: false }) => {
+            Err(NotInitialized { message, keep_instance: false }) => {
                 self.retire(&mut state, id, "its Initializer failed");
-                Outcome::Failed(failure)
+                Outcome::Failed(Failure::NotInitialized(message))
             }
         }
     }
@@ -311,8 +312,7 @@ impl Scaler {
         match slot.condemned {
             Some(reason) if slot.in_flight == 0 => self.retire(&mut state, id, reason),
             _ if slot.in_flight == 0 => {
-                let args = &self.surroundings.args;
-                let wait = if args.no_freeze { self.surroundings.idle_timeout } else { args.freeze_after };
+                let wait = self.upkeep.freeze.map_or(self.upkeep.idle_timeout, |freeze| freeze.after);
                 self.housekeeper.ring_by(Instant::now() + wait);
             }
             _ => {}
@@ -347,8 +347,7 @@ impl Scaler {
             let exited = slot.instance.as_ref().and_then(|instance| instance.process.exited());
             match (busy, exited, &slot.instance) {
                 (false, Some(status), Some(instance)) => {
-                    let text =
-                        format!("process exited ({})", crate::instance::process::describe_exit(status));
+                    let text = format!("process exited ({})", describe_exit(status));
                     self.surroundings.log.warn(Some(&instance.id), &text);
                     instance.process.end(Duration::ZERO);
                     false
@@ -382,7 +381,7 @@ impl Scaler {
         let starting = state.slots.iter().any(|slot| slot.instance.is_none());
         let longest = state.function.pre_stop.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
         // Hook, SIGTERM's grace and the kill itself, whose own bound is 5 s.
-        let end = Instant::now() + longest + self.surroundings.args.sigterm + Duration::from_secs(10);
+        let end = Instant::now() + longest + self.surroundings.times.sigterm_grace + Duration::from_secs(10);
         for id in state.slots.iter().map(|slot| slot.id).collect::<Vec<_>>() {
             self.retire(&mut state, id, "the platform stops");
         }

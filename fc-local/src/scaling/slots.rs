@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::front::failure::Failure;
 use crate::function::Function;
-use crate::instance::running::Instance;
+use crate::instance::Instance;
 use crate::sync::{Condvar, Mutex};
 
 /// An instance, or the place of one that is being started or stopped.
@@ -101,7 +101,7 @@ impl Slots {
     /// ready soon before a new one; a new one only when all are saturated.
     pub fn choose(&self, max: usize) -> Choice {
         if self.closing {
-            return Choice::Refuse(Failure::stopping().message());
+            return Choice::Refuse(Failure::stopping().to_string());
         }
         let concurrency = self.function.concurrency;
         let with_room = || self.current().filter(|slot| slot.healthy && slot.in_flight < concurrency);

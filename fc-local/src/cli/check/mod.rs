@@ -8,36 +8,26 @@ mod subject;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::cli::args::CheckArgs;
 use crate::cli::load;
-use crate::instance::orphans::Watcher;
 use crate::log::Log;
-use crate::scaling::platform::Surroundings;
 use report::{Finding, Verdict};
 use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let watcher = Watcher::start().context("cannot start the process that watches for orphans")?;
-    let surroundings = Arc::new(Surroundings {
-        args: args.platform.clone(),
-        idle_timeout: Duration::MAX,
-        log: Arc::new(Log::silent()),
-        watcher: Arc::new(watcher),
-        stopping: AtomicBool::new(false),
-    });
+    let surroundings = Arc::new(load::surroundings(&args.platform, Log::silent())?);
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     if !args.platform.json && std::io::stderr().is_terminal() {
         eprintln!("testing; the longest test takes {} s", args.idle.as_secs());
     }
     let findings = examine(&mut subject, args.idle);
     subject.stop();
-    surroundings.watcher.finish();
+    surroundings.orphans.finish();
     report::print(&findings, args.platform.json).context("cannot print the report")?;
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -11,9 +11,9 @@ use rustix::process::Signal;
 use super::report::Finding;
 use super::subject::{Subject, send};
 use crate::function::InitializerKind;
+use crate::instance::Instance;
 use crate::instance::client::{IdleState, Pool, RequestBody};
 use crate::instance::procfs;
-use crate::instance::running::Instance;
 use crate::log::milliseconds;
 
 /// The platform's limit for the body of a synchronous call.
@@ -90,7 +90,7 @@ pub fn initializer(subject: &mut Subject) -> Finding {
     // The one instance of `start` has not been initialized yet.
     let result = subject.instance().and_then(|instance| {
         let begin = Instant::now();
-        instance.initialize().map_err(|error| error.failure.message())?;
+        instance.initialize().map_err(|error| error.message)?;
         Ok(milliseconds(begin.elapsed()))
     });
     match result {

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use crate::function::Function;
 use crate::instance::client::{Patience, Pool, RequestBody};
 use crate::instance::headers;
-use crate::instance::running::{Instance, StartError};
-use crate::scaling::platform::Surroundings;
+use crate::instance::{self, Instance, StartError, Surroundings};
 
 /// One for all probes, so that answers that repeat it can be compared.
 const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
@@ -39,13 +38,14 @@ impl Subject {
     pub fn start(&mut self) -> Result<Arc<Instance>, String> {
         self.stop();
         let port = self.function.port;
-        if !crate::instance::port::is_free(port) {
+        if !instance::port::is_free(port) {
             return Err(format!("port {port} is taken by another program; choose another one with --port"));
         }
-        let started = Instance::start(&self.surroundings, &self.function, port);
+        let started = instance::start(&self.surroundings, &self.function, port);
         let instance = Arc::new(started.map_err(|error| match error {
-            StartError::Failed(failure) => failure.message(),
-            StartError::IgnoresPort(how) => how,
+            StartError::NotStarted(not_started) => not_started.to_string(),
+            StartError::IgnoresPort(ignores) => ignores.to_string(),
+            StartError::Stopping => "the platform is stopping".to_owned(),
         })?);
         self.instance = Some(Arc::clone(&instance));
         Ok(instance)
@@ -58,7 +58,7 @@ impl Subject {
             return Ok(Arc::clone(instance));
         }
         let instance = self.start()?;
-        instance.initialize().map_err(|error| error.failure.message())?;
+        instance.initialize().map_err(|error| error.message)?;
         Ok(instance)
     }
 
@@ -126,7 +126,7 @@ pub fn send(
     body: RequestBody<'_>,
     timeout: Duration,
 ) -> Result<Answered, String> {
-    let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.headers);
+    let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
     let mut reply =
         pool.send(&head, body, &Patience::until(Instant::now() + timeout)).map_err(|error| match error {
             crate::instance::client::Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),

@@ -1,0 +1,211 @@
+//! How can an instance fail? As data, so that nobody has to look for the kind of a failure in its text. What a caller is
+//! answered with is not known here.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use super::exit;
+
+/// Why an instance did not start. The text is the platform's.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NotStarted {
+    /// The command's file does not exist.
+    CommandNotFound { command: String, errno: i32 },
+    /// The system refused to run the command.
+    NotSpawned { command: String, errno: i32 },
+    /// The process exited before its port was open.
+    Exited { status: ExitStatus, command: String, logs: String },
+    /// The port was not open in time, or where the platform cannot reach it.
+    PortClosed { port: u16, timeout: Duration, listens: Listens, logs: String },
+    /// The port it insists on is another program's.
+    PortTaken { port: u16, ignores: IgnoresPort },
+    /// The port was open, and the first health check failed.
+    Unhealthy(String),
+}
+
+/// Where a process listens that should listen on all interfaces at its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listens {
+    Nowhere,
+    /// At its port, on this address alone.
+    OnlyOn(IpAddr),
+    AtOtherPorts(Vec<u16>),
+}
+
+/// A function that serves, and not at the port it was told: there can be only one instance of it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IgnoresPort {
+    /// It exited since an address was in use, which cannot have been the port it was told.
+    ExitedInUse {
+        told: u16,
+    },
+    ListensAt {
+        opened: u16,
+        told: u16,
+    },
+}
+
+/// Why an instance is not initialized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotInitialized {
+    pub message: String,
+    /// Whether the platform tries again on this instance (400, 404); otherwise the next call gets a new one.
+    pub keep_instance: bool,
+}
+
+/// The process exited, or dropped the connection, before a request was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnexpectedExit {
+    pub after: Duration,
+    pub memory_mb: f64,
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotStarted::CommandNotFound { command, errno } => {
+                write!(f, "The start command '{command}' was not found: {}", exit::strerror(*errno))
+            }
+            NotStarted::NotSpawned { command, errno } => {
+                let reason = format!("code {errno}, message:{}", exit::strerror(*errno));
+                exited_unexpectedly(f, &reason, command, "")
+            }
+            NotStarted::Exited { status, command, logs } => {
+                exited_unexpectedly(f, &exit::describe(*status), command, logs)
+            }
+            NotStarted::PortClosed { port, timeout, listens, logs } => write!(
+                f,
+                "Function instance health check failed on port {port} in {} seconds{listens}.\nLogs:{logs}",
+                timeout.as_secs()
+            ),
+            NotStarted::PortTaken { port, ignores } => write!(
+                f,
+                "port {port} is taken by another program, and {ignores}; free it, or let function and --port agree on another one"
+            ),
+            NotStarted::Unhealthy(reason) => {
+                write!(f, "The function http server cannot be started. {reason}")
+            }
+        }
+    }
+}
+
+fn exited_unexpectedly(f: &mut fmt::Formatter<'_>, reason: &str, command: &str, logs: &str) -> fmt::Result {
+    write!(f, "Function instance exited unexpectedly({reason}) with start command '{command}'. Logs:{logs}")
+}
+
+impl fmt::Display for Listens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listens::Nowhere => Ok(()),
+            Listens::OnlyOn(address) => write!(
+                f,
+                ": it listens on {address} only, where the platform cannot reach it; listen on 0.0.0.0"
+            ),
+            Listens::AtOtherPorts(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                write!(f, ": it listens on {} instead", ports.join(", "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for IgnoresPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (")?;
+        match self {
+            IgnoresPort::ExitedInUse { told } => {
+                write!(f, "it exited with an address in use, port {told} was its own)")
+            }
+            IgnoresPort::ListensAt { opened, told } => write!(f, "it listens on {opened} instead of {told})"),
+        }
+    }
+}
+
+impl fmt::Display for UnexpectedExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Process exited unexpectedly before completing request (duration: {}ms, maxMemoryUsage: {:.2}MB)",
+            self.after.as_millis(),
+            self.memory_mb
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    fn closed(listens: Listens) -> NotStarted {
+        let timeout = Duration::from_secs(120);
+        NotStarted::PortClosed { port: 9000, timeout, listens, logs: "up".to_owned() }
+    }
+
+    #[test]
+    fn an_instance_that_did_not_start_is_described_in_the_platforms_words() {
+        let command = || "./x".to_owned();
+        let exited = NotStarted::Exited {
+            status: ExitStatus::from_raw(2 << 8),
+            command: command(),
+            logs: "bye".to_owned(),
+        };
+        for (failure, wanted) in [
+            (
+                NotStarted::CommandNotFound { command: command(), errno: 2 },
+                "The start command './x' was not found: no such file or directory",
+            ),
+            (
+                NotStarted::NotSpawned { command: command(), errno: 13 },
+                "Function instance exited unexpectedly(code 13, message:permission denied) with start command './x'. Logs:",
+            ),
+            (
+                exited,
+                "Function instance exited unexpectedly(code 2, message:no such file or directory) with start command './x'. Logs:bye",
+            ),
+            (
+                closed(Listens::Nowhere),
+                "Function instance health check failed on port 9000 in 120 seconds.\nLogs:up",
+            ),
+            (
+                closed(Listens::OnlyOn(Ipv4Addr::LOCALHOST.into())),
+                "Function instance health check failed on port 9000 in 120 seconds: it listens on 127.0.0.1 only, where the platform cannot reach it; listen on 0.0.0.0.\nLogs:up",
+            ),
+            (
+                closed(Listens::AtOtherPorts(vec![80, 8080])),
+                "Function instance health check failed on port 9000 in 120 seconds: it listens on 80, 8080 instead.\nLogs:up",
+            ),
+            (
+                NotStarted::PortTaken { port: 9000, ignores: IgnoresPort::ExitedInUse { told: 9001 } },
+                "port 9000 is taken by another program, and the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it exited with an address in use, port 9001 was its own); free it, or let function and --port agree on another one",
+            ),
+            (
+                NotStarted::Unhealthy("check function health failed with status code: 500".to_owned()),
+                "The function http server cannot be started. check function health failed with status code: 500",
+            ),
+        ] {
+            assert_eq!(failure.to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_ignored_is_named_with_the_one_that_is_opened() {
+        assert_eq!(
+            IgnoresPort::ListensAt { opened: 9000, told: 9001 }.to_string(),
+            "the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it listens on 9000 instead of 9001)"
+        );
+    }
+
+    #[test]
+    fn an_unexpected_exit_tells_duration_and_memory() {
+        let exit = UnexpectedExit { after: Duration::from_micros(45_900), memory_mb: 49.0 };
+        assert_eq!(
+            exit.to_string(),
+            "Process exited unexpectedly before completing request (duration: 45ms, maxMemoryUsage: 49.00MB)"
+        );
+    }
+}

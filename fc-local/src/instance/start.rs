@@ -1,0 +1,134 @@
+//! How does an instance come to be? Its process is started and its port waited for; when it does not open, why. Its
+//! Initializer and its first health check are not run here.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::command;
+use super::failure::{IgnoresPort, NotStarted};
+use super::function_output::Role;
+use super::port::{self, NotReady};
+use super::process::Process;
+use super::running::{Identity, Instance};
+use super::surroundings::Surroundings;
+use crate::function::Function;
+use crate::id;
+
+/// Why an instance did not start.
+pub enum StartError {
+    NotStarted(NotStarted),
+    /// It serves, but not at the port it was told.
+    IgnoresPort(IgnoresPort),
+    /// fc-local itself is stopping.
+    Stopping,
+}
+
+/// Starts the process and waits for its port.
+pub fn start(
+    surroundings: &Arc<Surroundings>,
+    function: &Arc<Function>,
+    port: u16,
+) -> Result<Instance, StartError> {
+    let id = id::instance();
+    let begin = Instant::now();
+    let command = command::of(function, &function.command, &id, port);
+    let process = Process::spawn(command, &id, Role::Function, surroundings)
+        .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
+    let spawned = begin.elapsed();
+    let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
+    surroundings.log.event(Some(&id), &format!("process {pid} started on port {port}: {line}"));
+    match port::wait(&process, port, function.port, surroundings) {
+        Ok(host) => {
+            let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
+            Ok(Instance::new(Identity { id, host, port }, process, function, surroundings, account))
+        }
+        Err(why) => {
+            process.end(Duration::ZERO);
+            let logs = process.output.last_lines();
+            Err(not_ready(why, function, port, surroundings.times.start_timeout, logs))
+        }
+    }
+}
+
+fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
+    let command = function.command_line();
+    let errno = error.raw_os_error().unwrap_or(0);
+    match error.kind() {
+        ErrorKind::NotFound => NotStarted::CommandNotFound { command, errno },
+        _ => NotStarted::NotSpawned { command, errno },
+    }
+}
+
+fn not_ready(why: NotReady, function: &Function, told: u16, timeout: Duration, logs: String) -> StartError {
+    let ignores = StartError::IgnoresPort;
+    match why {
+        NotReady::Exited(_) if told != function.port && says_port_in_use(&logs) => {
+            ignores(IgnoresPort::ExitedInUse { told })
+        }
+        NotReady::Exited(status) => {
+            let command = function.command_line();
+            StartError::NotStarted(NotStarted::Exited { status, command, logs })
+        }
+        NotReady::OpenedConfigured => ignores(IgnoresPort::ListensAt { opened: function.port, told }),
+        NotReady::Closed(listens) => {
+            StartError::NotStarted(NotStarted::PortClosed { port: told, timeout, listens, logs })
+        }
+        NotReady::Stopping => StartError::Stopping,
+    }
+}
+
+/// How runtimes say EADDRINUSE: libc's text, Node's and Python's names for it. Nothing but its output tells why a process
+/// of somebody else's exited.
+fn says_port_in_use(logs: &str) -> bool {
+    let logs = logs.to_lowercase();
+    ["address already in use", "eaddrinuse", "address in use"].iter().any(|text| logs.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    use super::*;
+    use crate::instance::failure::Listens;
+
+    fn failed(why: NotReady, told: u16, logs: &str) -> StartError {
+        not_ready(why, &Function::example(), told, Duration::from_secs(1), logs.to_owned())
+    }
+
+    #[test]
+    fn an_exit_over_an_address_in_use_is_that_of_a_function_that_ignores_another_port() {
+        let exited = || NotReady::Exited(ExitStatus::from_raw(1 << 8));
+        for logs in ["OSError: [Errno 98] Address already in use", "code: 'EADDRINUSE'", "Address in use"] {
+            assert!(matches!(
+                failed(exited(), 9001, logs),
+                StartError::IgnoresPort(IgnoresPort::ExitedInUse { told: 9001 })
+            ));
+        }
+        for (told, logs) in [(9000, "Address already in use"), (9001, "no such table")] {
+            let failed = failed(exited(), told, logs);
+            assert!(matches!(failed, StartError::NotStarted(NotStarted::Exited { .. })), "{told} {logs}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_stays_closed_is_a_start_that_failed() {
+        assert!(matches!(
+            failed(NotReady::Closed(Listens::Nowhere), 9000, ""),
+            StartError::NotStarted(NotStarted::PortClosed { port: 9000, .. })
+        ));
+        assert!(matches!(
+            failed(NotReady::OpenedConfigured, 9001, ""),
+            StartError::IgnoresPort(IgnoresPort::ListensAt { opened: 9000, told: 9001 })
+        ));
+        assert!(matches!(failed(NotReady::Stopping, 9000, ""), StartError::Stopping));
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_is_told_from_one_that_may_not_run() {
+        let not_spawned = |errno| not_spawned(&Function::example(), &io::Error::from_raw_os_error(errno));
+        assert!(matches!(not_spawned(2), NotStarted::CommandNotFound { errno: 2, .. }));
+        assert!(matches!(not_spawned(13), NotStarted::NotSpawned { errno: 13, .. }));
+    }
+}
