@@ -26,7 +26,9 @@ pub mod orphans;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;
-pub use failure::{NotInitialized, NotStarted, UnexpectedExit};
+#[cfg(test)]
+pub use failure::Listens;
+pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
 pub use running::Instance;
 pub use start::{StartError, start};
 pub use surroundings::{StartAndStop, Surroundings};

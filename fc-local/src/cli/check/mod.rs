@@ -1,9 +1,11 @@
-//! `fc-local check`: is a function fit for the platform? The order of the tests and what becomes of their findings; what
-//! each test asks is in `probes.rs`.
+//! `fc-local check`: is a function fit for the platform? The order of the probes and what becomes of their findings; what
+//! each probe asks is below `probes`.
 
 mod probes;
-mod report;
+
 mod subject;
+
+mod report;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -12,9 +14,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::args::CheckArgs;
-use crate::cli::load;
+use super::args::CheckArgs;
+use super::load;
 use crate::log::Log;
+use probes::{Idling, Probe};
 use report::{Finding, Verdict};
 use subject::Subject;
 
@@ -33,10 +36,12 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-type Probe = (&'static str, fn(&mut Subject) -> Finding);
+/// Without these there is nothing to examine.
+const FIRST: [Probe; 3] =
+    [("start", probes::start), ("initializer", probes::initializer), ("connections", probes::connections)];
 
-/// The instance lives through most of the tests, as one on the platform does; a test that ends it gets the next a new one.
-const PROBES: [Probe; 10] = [
+/// The instance lives through most of these, as one on the platform does; a probe that ends it gets the next a new one.
+const THEN: [Probe; 10] = [
     ("event", probes::event),
     ("HEAD", probes::head),
     ("large body", probes::large_body),
@@ -51,13 +56,7 @@ const PROBES: [Probe; 10] = [
 
 fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // Without these there is nothing to test.
-    let first: [Probe; 3] = [
-        ("start", probes::start),
-        ("initializer", probes::initializer),
-        ("connections", probes::connections),
-    ];
-    for (name, probe) in first {
+    for (name, probe) in FIRST {
         let finding = probe(subject).named(name);
         let failed = finding.verdict == Verdict::Fail;
         findings.push(finding);
@@ -65,13 +64,13 @@ fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
             return findings;
         }
     }
-    // The wait of the longest test goes on beside the others, where others are served beside it.
-    let idling = (!subject.serves_one_connection).then(|| probes::Idling::begin(subject));
-    for (name, probe) in PROBES {
+    // The wait of the longest probe goes on beside the others, where others are served beside it.
+    let idling = (!subject.serves_one_connection).then(|| Idling::begin(subject));
+    for (name, probe) in THEN {
         findings.push(probe(subject).named(name));
     }
     subject.make_room();
-    let idling = idling.unwrap_or_else(|| probes::Idling::begin(subject));
+    let idling = idling.unwrap_or_else(|| Idling::begin(subject));
     findings.push(idling.end(idle).named("idle connection"));
     findings.push(probes::sigterm(subject).named("SIGTERM"));
     findings.push(probes::cold_start(subject).named("cold start"));

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Pass,
@@ -16,7 +16,7 @@ pub enum Verdict {
     Skip,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Finding {
     pub name: &'static str,
     pub verdict: Verdict,

@@ -1,31 +1,71 @@
-//! The function under test: an instance when one is needed, and the requests that are made to it.
+//! The function under test: an instance when one is needed, and the requests that are made to it. What is asked is not known
+//! here.
 
+use std::fmt;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::function::Function;
-use crate::instance::client::{Patience, Pool, RequestBody};
-use crate::instance::headers;
-use crate::instance::{self, Instance, StartError, Surroundings};
+use crate::instance::client::{Error, Patience, Pool, RequestBody};
+use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
 
-/// One for all probes, so that answers that repeat it can be compared.
+/// One request id for all probes, so that replies that repeat it can be compared.
 const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
 
-/// An answer to a probe.
+/// The largest reply that is read.
+const MAX_REPLY: u64 = 64 * 1024 * 1024;
+
+/// The bounds of a connection outside any pool.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The function's reply to a probe.
 #[derive(PartialEq, Eq, Debug)]
-pub struct Answered {
+pub struct ProbeReply {
     pub status: u16,
     pub body: Vec<u8>,
     /// The function's own `x-fc-status`.
     pub failed: bool,
 }
 
+/// Why there is no instance.
+pub enum NotServing {
+    /// The port that it would open is another program's.
+    PortTaken(u16),
+    NotStarted(NotStarted),
+    IgnoresPort(IgnoresPort),
+    Stopping,
+}
+
+impl From<StartError> for NotServing {
+    fn from(error: StartError) -> NotServing {
+        match error {
+            StartError::NotStarted(not_started) => NotServing::NotStarted(not_started),
+            StartError::IgnoresPort(ignores) => NotServing::IgnoresPort(ignores),
+            StartError::Stopping => NotServing::Stopping,
+        }
+    }
+}
+
+impl fmt::Display for NotServing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotServing::PortTaken(port) => {
+                write!(f, "port {port} is taken by another program; choose another one with --port")
+            }
+            NotServing::NotStarted(not_started) => not_started.fmt(f),
+            NotServing::IgnoresPort(ignores) => ignores.fmt(f),
+            NotServing::Stopping => f.write_str("the platform is stopping"),
+        }
+    }
+}
+
 pub struct Subject {
     pub function: Arc<Function>,
     surroundings: Arc<Surroundings>,
     instance: Option<Arc<Instance>>,
-    /// What else is open keeps it from serving.
+    /// Whether a connection that is open keeps others from being served.
     pub serves_one_connection: bool,
 }
 
@@ -35,29 +75,24 @@ impl Subject {
     }
 
     /// Starts a new instance, without its Initializer.
-    pub fn start(&mut self) -> Result<Arc<Instance>, String> {
+    pub fn start(&mut self) -> Result<Arc<Instance>, NotServing> {
         self.stop();
         let port = self.function.port;
-        if !instance::port::is_free(port) {
-            return Err(format!("port {port} is taken by another program; choose another one with --port"));
+        if !port::is_free(port) {
+            return Err(NotServing::PortTaken(port));
         }
-        let started = instance::start(&self.surroundings, &self.function, port);
-        let instance = Arc::new(started.map_err(|error| match error {
-            StartError::NotStarted(not_started) => not_started.to_string(),
-            StartError::IgnoresPort(ignores) => ignores.to_string(),
-            StartError::Stopping => "the platform is stopping".to_owned(),
-        })?);
+        let instance = Arc::new(instance::start(&self.surroundings, &self.function, port)?);
         self.instance = Some(Arc::clone(&instance));
         Ok(instance)
     }
 
-    /// The instance, initialized; a new one when the last has gone.
+    /// The instance; a new one, initialized, when the last has gone.
     pub fn instance(&mut self) -> Result<Arc<Instance>, String> {
-        if let Some(instance) = self.instance.as_ref().filter(|instance| instance.process.exited().is_none())
-        {
+        let running = self.instance.as_ref().filter(|instance| instance.process.exited().is_none());
+        if let Some(instance) = running {
             return Ok(Arc::clone(instance));
         }
-        let instance = self.start()?;
+        let instance = self.start().map_err(|reason| reason.to_string())?;
         instance.initialize().map_err(|error| error.message)?;
         Ok(instance)
     }
@@ -86,17 +121,17 @@ impl Subject {
         path: &str,
         control_path: &str,
         body: RequestBody<'_>,
-    ) -> Result<Answered, String> {
+    ) -> Result<ProbeReply, String> {
         let instance = self.instance()?;
         send(&instance, &instance.pool, method, path, control_path, body, self.function.timeout)
     }
 
-    /// A plain event; what every test ends with, to see that the function still serves.
+    /// A plain event; what every probe ends with, to see that the function still serves.
     pub fn still_serves(&mut self) -> Result<(), String> {
         if !self.is_alive() {
             return Err("the process has exited".to_owned());
         }
-        // A pooled connection may have been closed meanwhile; whether that happens is a test of its own.
+        // A pooled connection may have been closed meanwhile; whether that happens is a probe of its own.
         let mut send = || self.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")).map(drop);
         send().or_else(|_| send())
     }
@@ -110,9 +145,9 @@ impl Subject {
 }
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(3))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
+    stream.set_write_timeout(Some(READ_TIMEOUT))?;
     Ok(stream)
 }
 
@@ -125,15 +160,15 @@ pub fn send(
     control_path: &str,
     body: RequestBody<'_>,
     timeout: Duration,
-) -> Result<Answered, String> {
+) -> Result<ProbeReply, String> {
     let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
     let mut reply =
         pool.send(&head, body, &Patience::until(Instant::now() + timeout)).map_err(|error| match error {
-            crate::instance::client::Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
+            Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
             error => error.to_string(),
         })?;
     let failed = headers::failure_status(&reply.headers).is_some();
     let status = reply.status;
-    let body = reply.body.read_all(64 << 20).map_err(|error| format!("its answer broke off: {error}"))?;
-    Ok(Answered { status, body, failed })
+    let body = reply.body.read_all(MAX_REPLY).map_err(|error| format!("its answer broke off: {error}"))?;
+    Ok(ProbeReply { status, body, failed })
 }
