@@ -1,12 +1,39 @@
-//! The commands an author types.
+//! The commands an author types, and what they print. How a function is run is not known here.
 
-pub mod args;
-pub mod check;
-pub mod invoke;
-mod load;
-pub mod new;
-pub mod package;
-mod signals;
-pub mod start;
-mod values;
+mod start;
 mod watch;
+
+mod check;
+mod invoke;
+
+mod new;
+mod package;
+
+mod load;
+mod signals;
+
+mod args;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::instance::orphans;
+use args::{Cli, Command};
+
+/// The program: does what the command line says. The exit code of every wrong use and every error of ours is 2.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Start(args) => start::run(&args),
+        Command::Invoke(args) => invoke::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Package(args) => package::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::OrphanWatch => return orphans::run(),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("fc-local: {error:#}");
+        ExitCode::from(2)
+    })
+}

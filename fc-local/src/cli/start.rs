@@ -1,74 +1,51 @@
-//! `fc-local start`: serves until Ctrl-C.
+//! `fc-local start`: serves until Ctrl-C. What is served is not known here.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use fc_runtime::{Error, Server, ServerConfig};
+use fc_runtime::{Error, Server, ServerConfig, Stopper};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::cli::args::StartArgs;
-use crate::cli::{load, signals, watch};
-use crate::front::gateway::Gateway;
+use super::args::StartArgs;
+use super::{load, signals, watch};
+use crate::front::Gateway;
+use crate::function::Function;
 use crate::log::{self, Log};
-use crate::scaling::platform::Platform;
+use crate::scaling::Platform;
 
-/// Beside a call's own limits: what its response takes to be read.
+/// What a call may take beside its own limits: the time to read its response.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// A caller may pause for as long as a function may run.
-const PATIENT: Duration = Duration::from_secs(86_400);
+/// How long a caller may pause: as long as a function may run.
+const CALLER_PAUSE: Duration = Duration::from_secs(86_400);
+
+/// Workers of the server beside those that calls in flight hold: calls that are refused must not wait behind them.
+const SPARE_WORKERS: usize = 64;
+
+/// The platform's limit for descriptors.
+const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let workers = (usize::from(args.max_instances) * function.concurrency).clamp(256, 4096);
-    let log = Log::to_stdout(args.platform.json);
+    let (name, drain) = (function.name.clone(), drain_timeout(&function));
+    let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
-    let name = function.name.clone();
-    // A second Ctrl-C does not wait for it.
-    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
-    let drain = function.timeout + initializer + DRAIN;
-    let surroundings = load::surroundings(&args.platform, log)?;
-    let upkeep = load::upkeep(&args.platform, args.idle_timeout);
-    let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings);
-    let platform = Arc::new(platform.context("cannot start a thread")?);
-    log::listen_to_library(platform.log());
+    let platform = Arc::new(start_platform(function, args)?);
     let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
-    let serving = Arc::clone(&gateway);
-    let config = ServerConfig::default()
-        .address(args.listen)
-        .hooks(false)
-        .marks(false)
-        // Every call in flight holds one, and calls that are refused must not wait behind them.
-        .max_workers(workers + 64)
-        // The platform's own limits are answered in the platform's own words.
-        .max_body(u64::MAX)
-        .body_timeout(PATIENT)
-        .drain_timeout(drain);
-    let server = match Server::bind_fn(config, move |_, request| Ok(serving.serve(request))) {
+    let server = match bind(args, workers, drain, &gateway) {
         Ok(server) => server,
         Err(error) => {
             platform.close();
             bail!("{error}; choose another address with --listen");
         }
     };
-    let reloading = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
-    let (stopper, stopping) = (server.stopper(), Arc::clone(&platform));
-    signals::at_first(move || {
-        stopping.log().event(None, "stopping when the calls in flight are over; once more to stop at once");
-        stopping.stop_starting();
-        stopper.stop();
-    })?;
-    let address = server.local_addr();
-    platform.log().event(None, &format!("{name} is served on http://{address}/"));
-    platform.log().event(None, &format!("try: curl http://{address}/"));
-    platform.log().event(
-        None,
-        &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"),
-    );
+    let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
+    stop_at_ctrl_c(&platform, server.stopper())?;
+    announce(platform.log(), &name, &server);
     let result = server.run();
-    drop(reloading);
+    drop(watching);
     gateway.close(drain);
     if let Err(error @ Error::DrainTimeout { .. }) = &result {
         platform.log().warn(None, &format!("calls were cut: {error}"));
@@ -80,9 +57,61 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The platform allows 100,000 descriptors, an author's shell often 1,024: two per call are soon used up.
+/// How long calls in flight may take at a stop. A second Ctrl-C does not wait for it.
+fn drain_timeout(function: &Function) -> Duration {
+    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
+    function.timeout + initializer + DRAIN
+}
+
+/// Workers of the server: every call in flight holds one.
+fn workers(max_instances: usize, concurrency: usize) -> usize {
+    (max_instances * concurrency).clamp(256, 4096) + SPARE_WORKERS
+}
+
+fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
+    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json))?;
+    let upkeep = load::upkeep(&args.platform, args.idle_timeout);
+    let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings)
+        .context("cannot start a thread")?;
+    log::listen_to_library(platform.log());
+    Ok(platform)
+}
+
+/// The server that callers reach. The platform's own limits are answered in the platform's own words, not in the server's.
+fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
+    let config = ServerConfig::default()
+        .address(args.listen)
+        .hooks(false)
+        .marks(false)
+        .max_workers(workers)
+        .max_body(u64::MAX)
+        .body_timeout(CALLER_PAUSE)
+        .drain_timeout(drain);
+    let gateway = Arc::clone(gateway);
+    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))
+}
+
+fn stop_at_ctrl_c(platform: &Arc<Platform>, stopper: Stopper) -> Result<()> {
+    let platform = Arc::clone(platform);
+    signals::at_first(move || {
+        let text = "stopping when the calls in flight are over; once more to stop at once";
+        platform.log().event(None, text);
+        platform.stop_starting();
+        stopper.stop();
+    })
+}
+
+/// Says where the function is served, and what to type.
+fn announce(log: &Log, name: &str, server: &Server) {
+    let address = server.local_addr();
+    log.event(None, &format!("{name} is served on http://{address}/"));
+    log.event(None, &format!("try: curl http://{address}/"));
+    log.event(None, &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"));
+}
+
+/// An author's shell often allows 1,024 descriptors, the platform many more: two per call are soon used up.
 fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum.map_or(Some(100_000), |maximum| Some(maximum.min(100_000)));
+    limit.current = Some(limit.maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS)));
     let _ = setrlimit(Resource::Nofile, limit); // few callers need it
 }

@@ -1,4 +1,5 @@
-//! `--watch`: notices that the code or the template changed, and starts anew.
+//! `--watch`: have the code or the template changed? Then the function is loaded anew. What becomes of its instances is not
+//! decided here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use crate::cli::args::FunctionArgs;
-use crate::cli::load;
-use crate::scaling::platform::Platform;
+use super::args::FunctionArgs;
+use super::load;
+use crate::scaling::Platform;
 
 /// A build or an editor writes more than one file: it is over when nothing changed for this long.
 const QUIET: Duration = Duration::from_millis(100);

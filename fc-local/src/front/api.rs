@@ -1,27 +1,29 @@
-//! The InvokeFunction API as the vendor's SDK clients call it; any signature is accepted.
+//! The InvokeFunction API as the vendor's SDK clients call it; any signature is accepted. How an event is invoked is not
+//! known here.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use fc_runtime::{Request, Response};
 
-use crate::front::async_queue::Queue;
-use crate::front::event::{self, EventAnswer, MAX_ASYNC, MAX_SYNC};
-use crate::front::failure::Failure;
-use crate::scaling::platform::Platform;
+use super::async_queue::AsyncQueue;
+use super::event::{self, Event, EventReply, MAX_ASYNC, MAX_SYNC};
+use super::failure::Failure;
+use crate::scaling::Platform;
 
 const PREFIX: &str = "/2023-03-30/functions/";
 const SUFFIX: &str = "/invocations";
 
 pub struct Api {
     platform: Arc<Platform>,
-    queue: Queue,
+    queue: AsyncQueue,
 }
 
 impl Api {
     pub fn new(platform: Arc<Platform>) -> Api {
-        Api { queue: Queue::new(Arc::clone(&platform)), platform }
+        Api { queue: AsyncQueue::new(Arc::clone(&platform)), platform }
     }
 
     pub fn close(&self, timeout: Duration) {
@@ -29,7 +31,7 @@ impl Api {
     }
 
     /// The function named by an InvokeFunction request; `None` for any other request.
-    pub fn target<'r>(&self, request: &Request<'r>) -> Option<&'r str> {
+    pub fn function_of<'r>(request: &Request<'r>) -> Option<&'r str> {
         let name = request.path().strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
         (request.method() == "POST" && !name.is_empty() && !name.contains('/')).then_some(name)
     }
@@ -44,57 +46,41 @@ impl Api {
         if name != function.name {
             return Err(Failure::FunctionNotFound(name.to_owned()));
         }
-        qualifier(request.query())?;
-        let asynchronous = match request.header("x-fc-invocation-type") {
-            None => false,
-            Some(text) if text.eq_ignore_ascii_case("sync") => false,
-            Some(text) if text.eq_ignore_ascii_case("async") => true,
-            Some(other) => {
-                return Err(Failure::InvalidArgument(format!(
-                    "invocation type '{other}' is neither Sync nor Async"
-                )));
-            }
-        };
-        let wants_log = match request.header("x-fc-log-type") {
-            None => false,
-            Some(text) if text.eq_ignore_ascii_case("none") => false,
-            Some(text) if text.eq_ignore_ascii_case("tail") => true,
-            Some(other) => {
-                return Err(Failure::InvalidArgument(format!("log type '{other}' is neither None nor Tail")));
-            }
-        };
-        let limit = if asynchronous { MAX_ASYNC } else { MAX_SYNC };
-        let payload = read(request, limit)?;
-        if asynchronous {
+        check_qualifier(request.query())?;
+        let is_async = is_async(request.header("x-fc-invocation-type"))?;
+        let wants_log = wants_log(request.header("x-fc-log-type"))?;
+        let payload = read(request, if is_async { MAX_ASYNC } else { MAX_SYNC })?;
+        if is_async {
             let task = request.header("x-fc-async-task-id").map(str::to_owned);
             self.queue.push(payload, request_id.to_owned(), task)?;
             return Ok(Response::new(202));
         }
         let caller_gone = || request.peer_closed();
-        let answer = event::invoke(&self.platform, &payload, request_id, 0, &caller_gone)?;
-        Ok(respond(answer, wants_log && function.concurrency == 1))
+        let event = Event { caller_gone: &caller_gone, ..Event::new(&payload, request_id) };
+        let reply = event::invoke(&self.platform.scaler, &event)?;
+        Ok(respond(reply, wants_log && function.concurrency == 1))
     }
 }
 
-fn respond(answer: EventAnswer, with_log: bool) -> Response {
-    let memory = answer.instance.memory.peak_mb();
-    let mut response = Response::bytes(answer.body)
+fn respond(reply: EventReply, with_log: bool) -> Response {
+    let memory = reply.instance.memory.peak_mb();
+    let mut response = Response::bytes(reply.body)
         .header("Content-Type", "application/octet-stream")
-        .header("X-Fc-Invocation-Duration", answer.milliseconds.to_string())
+        .header("X-Fc-Invocation-Duration", reply.milliseconds.to_string())
         .header("X-Fc-Max-Memory-Usage", format!("{memory:.2}"))
-        .header("X-Fc-Instance-Id", &answer.instance.id);
-    if answer.failed {
+        .header("X-Fc-Instance-Id", &reply.instance.id);
+    if reply.failed {
         response = response.header("X-Fc-Error-Type", "UnhandledInvocationError");
     }
     if with_log {
-        let log = base64::engine::general_purpose::STANDARD.encode(&answer.log);
+        let log = base64::engine::general_purpose::STANDARD.encode(&reply.log);
         response = response.header("X-Fc-Log-Result", log);
     }
     response
 }
 
 /// Locally there is one version, LATEST, and no alias.
-fn qualifier(query: Option<&str>) -> Result<(), Failure> {
+fn check_qualifier(query: Option<&str>) -> Result<(), Failure> {
     let mut pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     match pairs.find(|(name, _)| *name == "qualifier") {
         None | Some((_, "" | "LATEST")) => Ok(()),
@@ -105,8 +91,28 @@ fn qualifier(query: Option<&str>) -> Result<(), Failure> {
     }
 }
 
+fn is_async(invocation_type: Option<&str>) -> Result<bool, Failure> {
+    match invocation_type {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("sync") => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("async") => Ok(true),
+        Some(other) => {
+            Err(Failure::InvalidArgument(format!("invocation type '{other}' is neither Sync nor Async")))
+        }
+    }
+}
+
+fn wants_log(log_type: Option<&str>) -> Result<bool, Failure> {
+    match log_type {
+        None => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("none") => Ok(false),
+        Some(text) if text.eq_ignore_ascii_case("tail") => Ok(true),
+        Some(other) => Err(Failure::InvalidArgument(format!("log type '{other}' is neither None nor Tail"))),
+    }
+}
+
+/// The whole body, which is the event.
 fn read(request: &mut Request<'_>, limit: u64) -> Result<Vec<u8>, Failure> {
-    use std::io::Read as _;
     let too_large = || Failure::EntityTooLarge(format!("the event is over {limit} bytes"));
     if request.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -114,4 +120,34 @@ fn read(request: &mut Request<'_>, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut payload = Vec::new();
     request.take(limit + 1).read_to_end(&mut payload).map_err(|_| Failure::ClientClosed)?;
     if payload.len() as u64 > limit { Err(too_large()) } else { Ok(payload) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_qualifier_names_the_latest_version_or_is_not_found() {
+        for query in [None, Some(""), Some("a=b"), Some("qualifier="), Some("a=b&qualifier=LATEST")] {
+            assert_eq!(check_qualifier(query), Ok(()), "{query:?}");
+        }
+        let not_found = |query| check_qualifier(Some(query)).expect_err(query);
+        assert_eq!(not_found("qualifier=7"), Failure::VersionNotFound("7".to_owned()));
+        assert_eq!(not_found("qualifier=prod"), Failure::AliasNotFound("prod".to_owned()));
+        assert_eq!(not_found("qualifier=latest"), Failure::AliasNotFound("latest".to_owned()));
+    }
+
+    #[test]
+    fn types_are_read_in_any_case_and_unknown_ones_refused() {
+        assert_eq!(
+            [is_async(None), is_async(Some("SYNC")), is_async(Some("async"))],
+            [Ok(false), Ok(false), Ok(true)]
+        );
+        assert_eq!(
+            [wants_log(None), wants_log(Some("none")), wants_log(Some("Tail"))],
+            [Ok(false), Ok(false), Ok(true)]
+        );
+        assert!(matches!(is_async(Some("Later")), Err(Failure::InvalidArgument(_))));
+        assert!(matches!(wants_log(Some("Head")), Err(Failure::InvalidArgument(_))));
+    }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::front::event;
-use crate::front::failure::Failure;
-use crate::scaling::platform::Platform;
+use super::event::{self, Event};
+use super::failure::Failure;
+use crate::scaling::Platform;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// More than this waiting is a loop that calls itself.
@@ -19,7 +19,7 @@ const MAX_WORKERS: usize = 64;
 /// How long a call waits when every instance is saturated.
 const THROTTLED: Duration = Duration::from_millis(50);
 
-pub struct Queue {
+pub struct AsyncQueue {
     shared: Arc<Shared>,
 }
 
@@ -51,9 +51,11 @@ impl Shared {
     }
 }
 
-impl Queue {
-    pub fn new(platform: Arc<Platform>) -> Queue {
-        Queue { shared: Arc::new(Shared { platform, state: Mutex::default(), changed: Condvar::default() }) }
+impl AsyncQueue {
+    pub fn new(platform: Arc<Platform>) -> AsyncQueue {
+        AsyncQueue {
+            shared: Arc::new(Shared { platform, state: Mutex::default(), changed: Condvar::default() }),
+        }
     }
 
     pub fn push(&self, event: Vec<u8>, request_id: String, name: Option<String>) -> Result<(), Failure> {
@@ -119,7 +121,10 @@ impl Shared {
         };
         let mut attempt = 0;
         while !self.lock().closed {
-            let result = event::invoke(&self.platform, &task.event, &task.request_id, attempt, &|| false);
+            let result = event::invoke(
+                &self.platform.scaler,
+                &Event { retries: attempt, ..Event::new(&task.event, &task.request_id) },
+            );
             let error = match result {
                 Ok(answer) if !answer.failed => return,
                 Ok(answer) => String::from_utf8_lossy(&answer.body).into_owned(),

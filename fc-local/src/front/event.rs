@@ -1,58 +1,68 @@
-//! One event invocation: POST /invoke, and its whole answer. Who asked for it is not known here.
+//! One event invocation: `POST /invoke`, and its whole reply. Who asked for it is not known here.
 
 use std::sync::Arc;
 
-use crate::front::failure::{CallKind, Failure};
-use crate::front::invocation::{self, Call};
-use crate::instance::Instance;
-use crate::instance::client::{RequestBody, RequestHead};
-use crate::instance::headers;
+use super::failure::{CallKind, Failure};
+use super::invocation::{self, Invocation};
+use crate::instance::client::RequestBody;
+use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
-use crate::scaling::platform::Platform;
+use crate::scaling::Scaler;
 
-/// The platform's limits for an event.
+/// The platform's limits for an event, in bytes.
 pub const MAX_SYNC: u64 = 32 * 1024 * 1024;
 pub const MAX_ASYNC: u64 = 128 * 1024;
 
-/// An event's outcome as the platform reports it.
-pub struct EventAnswer {
+/// An event, and who waits for its reply.
+pub struct Event<'a> {
+    pub payload: &'a [u8],
+    pub request_id: &'a str,
+    /// How often it was tried before.
+    pub retries: u32,
+    pub caller_gone: &'a dyn Fn() -> bool,
+}
+
+/// An event's reply as the platform reports it.
+pub struct EventReply {
     pub body: Vec<u8>,
     pub failed: bool,
     pub instance: Arc<Instance>,
+    /// What is billed.
     pub milliseconds: u64,
+    /// What the function printed meanwhile, the end of it.
     pub log: Vec<u8>,
 }
 
-/// Sends one event to the function and reads its whole answer: events do not stream.
-pub fn invoke(
-    platform: &Platform,
-    event: &[u8],
-    request_id: &str,
-    attempt: u32,
-    caller_gone: &dyn Fn() -> bool,
-) -> Result<EventAnswer, Failure> {
+impl<'a> Event<'a> {
+    /// An event tried once, whose caller stays.
+    pub fn new(payload: &'a [u8], request_id: &'a str) -> Event<'a> {
+        Event { payload, request_id, retries: 0, caller_gone: &|| false }
+    }
+}
+
+/// Sends one event to the function and reads its whole reply: events do not stream.
+pub fn invoke(scaler: &Arc<Scaler>, event: &Event<'_>) -> Result<EventReply, Failure> {
     let head = |instance: &Instance| {
-        let mut common = instance.common_headers.clone();
-        common.extend_from_slice(format!("x-fc-retry-count: {attempt}\r\n").as_bytes());
-        headers::request("POST", "/invoke", Some("/invoke"), request_id, &common)
+        let mut headers = instance.common_headers.clone();
+        headers.extend_from_slice(format!("x-fc-retry-count: {}\r\n", event.retries).as_bytes());
+        headers::request("POST", "/invoke", Some("/invoke"), event.request_id, &headers)
     };
-    let call = Call {
+    let invocation = Invocation {
         kind: CallKind::Event,
-        request_id,
+        request_id: event.request_id,
         title: "event".to_owned(),
-        body: RequestBody::Bytes(event),
-        caller_gone,
-        head: &head as &dyn Fn(&Instance) -> RequestHead,
+        head: &head,
+        body: RequestBody::Bytes(event.payload),
+        caller_gone: event.caller_gone,
     };
-    let mut answer = invocation::invoke(&platform.scaler, call)?;
-    let body = answer.body.read_all(MAX_SYNC)?;
-    let failed = headers::failure_status(&answer.headers).is_some();
-    Ok(EventAnswer {
+    let mut reply = invocation::invoke(scaler, invocation)?;
+    let body = reply.body.read_all(MAX_SYNC)?;
+    Ok(EventReply {
         body,
-        failed,
+        failed: headers::failure_status(&reply.headers).is_some(),
         // A call of under a millisecond is billed as one.
-        milliseconds: (milliseconds(answer.started.elapsed()).ceil() as u64).max(1),
-        log: answer.instance.process.output.since(answer.output_position),
-        instance: answer.instance,
+        milliseconds: (milliseconds(reply.started.elapsed()).ceil() as u64).max(1),
+        log: reply.instance.process.output.since(reply.output_position),
+        instance: reply.instance,
     })
 }

@@ -1,44 +1,43 @@
-//! One invocation: a place at an instance, the request to it, its outcome, and the line about it in the log. Callers of
-//! either kind are in `gateway.rs` and `api.rs`.
+//! One invocation: a place at an instance, the request to it, its outcome, and the line about it in the log. Which kind of
+//! caller it has, and what that one is answered with, is not known here.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::front::failure::{CallKind, Failure};
-use crate::instance::Instance;
+use super::failure::{CallKind, Failure};
 use crate::instance::client::{self, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload};
-use crate::instance::headers;
+use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
-use crate::scaling::scaler::{Scaler, Ticket};
+use crate::scaling::{Scaler, Ticket};
 
 /// What a caller asks for.
-pub struct Call<'a> {
+pub struct Invocation<'a> {
     pub kind: CallKind,
     pub request_id: &'a str,
     /// For the log: `event`, or method and path.
     pub title: String,
-    pub body: RequestBody<'a>,
-    pub caller_gone: &'a dyn Fn() -> bool,
     /// Makes the head once the instance, and so its common headers, is known.
     pub head: &'a dyn Fn(&Instance) -> RequestHead,
+    pub body: RequestBody<'a>,
+    pub caller_gone: &'a dyn Fn() -> bool,
 }
 
-/// The function's answer, from its head on.
-pub struct Answer {
+/// The function's reply, from its head on.
+pub struct InvocationReply {
     pub status: u16,
     pub headers: Headers,
-    pub body: AnswerBody,
+    pub body: InvocationBody,
     pub upload: Option<Upload>,
     pub instance: Arc<Instance>,
-    /// Where the function's output stood before.
+    /// The position in the function's output before the invocation.
     pub output_position: u64,
     pub started: Instant,
 }
 
-/// The body, and with its end the end of the invocation.
-pub struct AnswerBody {
+/// The reply's body, and with its end the end of the invocation.
+pub struct InvocationBody {
     body: ReplyBody,
     run: Option<Run>,
 }
@@ -46,7 +45,6 @@ pub struct AnswerBody {
 /// What is known of an invocation under way.
 struct Run {
     ticket: Ticket,
-    scaler: Arc<Scaler>,
     request_id: String,
     title: String,
     /// What the function said of it.
@@ -55,23 +53,26 @@ struct Run {
 }
 
 /// Invokes the function.
-pub fn invoke(scaler: &Arc<Scaler>, call: Call<'_>) -> Result<Answer, Failure> {
+pub fn invoke(scaler: &Arc<Scaler>, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
     let ticket = scaler.acquire()?;
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
     let run = Run {
         ticket,
-        scaler: Arc::clone(scaler),
-        request_id: call.request_id.to_owned(),
-        title: call.title,
+        request_id: invocation.request_id.to_owned(),
+        title: invocation.title,
         outcome: String::new(),
         started,
     };
-    let head = (call.head)(&instance);
-    let output_position = if call.kind == CallKind::Event { instance.process.output.position() } else { 0 };
-    let patience = Patience { until: started + instance.function.timeout, caller_gone: call.caller_gone };
-    match instance.pool.send(&head, call.body, &patience) {
-        Ok(reply) => answer(reply, run, output_position),
+    let head = (invocation.head)(&instance);
+    let output_position = match invocation.kind {
+        CallKind::Event => instance.process.output.position(),
+        CallKind::Http => 0,
+    };
+    let until = started + instance.function.timeout;
+    let patience = Patience { until, caller_gone: invocation.caller_gone };
+    match instance.pool.send(&head, invocation.body, &patience) {
+        Ok(reply) => accepted(reply, run, output_position),
         Err(error) => {
             let failure = failure_of(&error, &instance, started);
             run.failed(&failure);
@@ -80,33 +81,39 @@ pub fn invoke(scaler: &Arc<Scaler>, call: Call<'_>) -> Result<Answer, Failure> {
     }
 }
 
-fn answer(reply: Reply, mut run: Run, output_position: u64) -> Result<Answer, Failure> {
+/// The reply, unless it is none that the platform passes on.
+fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, Failure> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
-    let size = headers::size(reply.headers.iter());
-    if size > headers::MAX_SIZE || !(200..600).contains(&reply.status) {
-        let what = match reply.status {
-            200..600 => format!("response headers of {size} bytes, the limit is {}", headers::MAX_SIZE),
-            status => format!("status {status}"),
-        };
+    if let Some(what) = unacceptable(reply.status, headers::size(reply.headers.iter())) {
         let failure = Failure::BadResponse(format!("the function's response is refused: {what}"));
         run.failed(&failure);
         return Err(failure);
     }
-    let own = headers::failure_status(&reply.headers).map(String::from_utf8_lossy);
-    run.outcome = match own {
-        Some(own) => format!("{} (x-fc-status: {own})", reply.status),
+    run.outcome = match headers::failure_status(&reply.headers) {
+        Some(own) => format!("{} (x-fc-status: {})", reply.status, String::from_utf8_lossy(own)),
         None => reply.status.to_string(),
     };
-    Ok(Answer {
+    Ok(InvocationReply {
         status: reply.status,
         headers: reply.headers,
         upload: reply.upload,
         output_position,
         started: run.started,
-        body: AnswerBody { body: reply.body, run: Some(run) },
+        body: InvocationBody { body: reply.body, run: Some(run) },
         instance,
     })
+}
+
+/// What of a reply's head is beyond the platform's limits.
+fn unacceptable(status: u16, headers_size: usize) -> Option<String> {
+    match status {
+        200..600 if headers_size <= headers::MAX_SIZE => None,
+        200..600 => {
+            Some(format!("response headers of {headers_size} bytes, the limit is {}", headers::MAX_SIZE))
+        }
+        status => Some(format!("status {status}")),
+    }
 }
 
 fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> Failure {
@@ -117,40 +124,46 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
         client::Error::CallerGone => Failure::ClientClosed,
         client::Error::Dropped(_) => Failure::Exited(instance.unexpected_exit(started)),
         client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
-        client::Error::Source(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+        // What a body over the platform's limit fails with.
+        client::Error::Source(error) if error.kind() == ErrorKind::FileTooLarge => {
             Failure::InvalidArgument(error.to_string())
         }
         client::Error::Source(_) => Failure::ClientClosed,
     }
 }
 
+/// Why an instance cannot serve the next call: it is still busy with one that nobody waits for.
+fn condemned(failure: &Failure, concurrency: usize, has_health_check: bool) -> Option<&'static str> {
+    match failure {
+        _ if concurrency > 1 => None,
+        Failure::TimedOut { .. } => Some("its invocation timed out"),
+        Failure::ClientClosed if !has_health_check => Some("its caller went away"),
+        _ => None,
+    }
+}
+
 impl Run {
-    /// An instance that is still busy with a call nobody waits for cannot serve the next one.
     fn failed(mut self, failure: &Failure) {
-        self.ticket.instance.end_cold_start();
-        let function = &self.ticket.instance.function;
-        let abandoned = match failure {
-            Failure::TimedOut { .. } => Some("its invocation timed out"),
-            Failure::ClientClosed if function.health.is_none() => Some("its caller went away"),
-            _ => None,
-        };
-        let alone = function.concurrency == 1;
-        if let Some(reason) = abandoned.filter(|_| alone) {
+        let instance = Arc::clone(&self.ticket.instance);
+        instance.end_cold_start();
+        let function = &instance.function;
+        if let Some(reason) = condemned(failure, function.concurrency, function.health.is_some()) {
             self.ticket.condemn(reason);
         }
         let time = milliseconds(self.started.elapsed());
-        let text = format!("{} {} failed after {time:.1} ms: {}", self.request_id, self.title, failure);
-        self.scaler.surroundings.log.warn(Some(&self.ticket.instance.id), &text);
+        let text = format!("{} {} failed after {time:.1} ms: {failure}", self.request_id, self.title);
+        instance.surroundings.log.warn(Some(&instance.id), &text);
     }
 
     fn finished(self) {
         let time = milliseconds(self.started.elapsed());
         let text = format!("{} {} {} {time:.1} ms", self.request_id, self.title, self.outcome);
-        self.scaler.surroundings.log.event_soon(&self.ticket.instance.id, &text);
+        let instance = &self.ticket.instance;
+        instance.surroundings.log.event_soon(&instance.id, &text);
     }
 }
 
-impl AnswerBody {
+impl InvocationBody {
     pub fn length(&self) -> Option<u64> {
         self.body.length()
     }
@@ -162,10 +175,7 @@ impl AnswerBody {
 
     /// An error once the function's time is up, for whoever waits for something else.
     pub fn check_time(&mut self) -> io::Result<()> {
-        self.body.check_time().map_err(|error| {
-            let kind = error.kind();
-            io::Error::new(kind, self.fail(error).to_string())
-        })
+        self.body.check_time().map_err(|error| self.failed_read(error))
     }
 
     /// The connection, to wait on beside another.
@@ -194,30 +204,67 @@ impl AnswerBody {
         run.failed(&failure);
         failure
     }
-}
 
-impl Read for AnswerBody {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.body.read(buffer) {
-            Ok(count) => {
-                if self.body.is_complete() {
-                    self.finish();
-                }
-                Ok(count)
-            }
-            Err(error) => {
-                let kind = error.kind();
-                Err(io::Error::new(kind, self.fail(error).to_string()))
-            }
-        }
+    /// The failure as an error of the same kind.
+    fn failed_read(&mut self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        io::Error::new(kind, self.fail(error).to_string())
     }
 }
 
-impl Drop for AnswerBody {
+impl Read for InvocationBody {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.body.read(buffer).map_err(|error| self.failed_read(error))?;
+        if self.body.is_complete() {
+            self.finish();
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for InvocationBody {
     fn drop(&mut self) {
         // Nobody reads on: the caller went away, or there is no body.
         if let Some(run) = self.run.take() {
             if self.body.is_complete() { run.finished() } else { run.failed(&Failure::ClientClosed) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_instance_that_is_alone_with_a_call_nobody_waits_for_goes() {
+        let timed_out = || Failure::TimedOut { after: Duration::from_secs(3), memory_mb: 1.0 };
+        for (failure, concurrency, has_health_check, wanted) in [
+            (timed_out(), 1, false, Some("its invocation timed out")),
+            (timed_out(), 1, true, Some("its invocation timed out")),
+            (timed_out(), 2, false, None),
+            (Failure::ClientClosed, 1, false, Some("its caller went away")),
+            (Failure::ClientClosed, 1, true, None),
+            (Failure::ClientClosed, 2, false, None),
+            (Failure::BadResponse(String::new()), 1, false, None),
+        ] {
+            let found = condemned(&failure, concurrency, has_health_check);
+            assert_eq!(found, wanted, "{failure:?} {concurrency} {has_health_check}");
+        }
+    }
+
+    #[test]
+    fn a_reply_within_the_platforms_limits_is_accepted() {
+        for status in [200, 404, 599] {
+            assert_eq!(unacceptable(status, headers::MAX_SIZE), None, "{status}");
+        }
+        for status in [199, 600, 999] {
+            assert_eq!(unacceptable(status, 0), Some(format!("status {status}")));
+        }
+        assert_eq!(
+            unacceptable(200, headers::MAX_SIZE + 1).as_deref(),
+            Some("response headers of 8193 bytes, the limit is 8192")
+        );
     }
 }

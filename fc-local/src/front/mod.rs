@@ -1,8 +1,18 @@
-//! What callers reach.
+//! What callers reach: the HTTP trigger and the InvokeFunction API, and how a call is made and answered. How many instances
+//! there are is not known here.
+
+mod gateway;
 
 mod api;
 mod async_queue;
+mod http_trigger;
+
 pub mod event;
-pub mod failure;
-pub mod gateway;
+mod relay;
+
 pub mod invocation;
+
+pub mod failure;
+mod limited_body;
+
+pub use gateway::Gateway;

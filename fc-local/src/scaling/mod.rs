@@ -2,9 +2,11 @@
 
 mod health;
 mod housekeeper;
-pub mod platform;
-pub mod scaler;
+mod platform;
+mod scaler;
 mod slots;
 mod upkeep;
 
+pub use platform::Platform;
+pub use scaler::{Scaler, Ticket};
 pub use upkeep::{Freeze, Upkeep};

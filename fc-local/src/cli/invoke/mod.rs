@@ -1,0 +1,137 @@
+//! `fc-local invoke`: start, initialize, invoke once, stop. What is invoked is in `input.rs`, what is printed in
+//! `report.rs`.
+
+mod input;
+mod report;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::args::InvokeArgs;
+use super::{load, signals};
+use crate::front::event::{self, Event};
+use crate::front::failure::{CallKind, Failure};
+use crate::front::invocation::{self, Invocation};
+use crate::id;
+use crate::instance::client::RequestBody;
+use crate::instance::{Instance, headers};
+use crate::log::Log;
+use crate::scaling::Platform;
+use input::{HttpRequest, Input};
+use report::{Summary, billed, print_body, print_head};
+
+/// Longer than any one invocation: the instance does not idle out before it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The exit code of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
+    let function = load::function(&args.function)?;
+    let memory_size_mb = function.memory_mb;
+    let input = Input::of(args)?;
+    let surroundings = load::surroundings(&args.platform, Log::to_stderr(args.platform.json))?;
+    let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
+    let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
+    let platform = Arc::new(platform);
+    let is_interrupted = stop_at_ctrl_c(&platform)?;
+    let request_id = id::request();
+    let call = Call { platform: &platform, request_id: &request_id, args };
+    let result = match &input {
+        Input::Event(payload) => call.event(payload),
+        Input::Http(request) => call.http(request),
+    };
+    platform.close();
+    let summary = result?;
+    summary.print(&request_id, memory_size_mb, args.platform.json);
+    Ok(match (is_interrupted.load(Ordering::SeqCst), summary.failed) {
+        (true, _) => ExitCode::from(INTERRUPTED),
+        (false, true) => ExitCode::FAILURE,
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// Stops the platform at Ctrl-C; whether that has happened.
+fn stop_at_ctrl_c(platform: &Arc<Platform>) -> Result<Arc<AtomicBool>> {
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    let (platform, interrupted) = (Arc::clone(platform), Arc::clone(&is_interrupted));
+    signals::at_first(move || {
+        interrupted.store(true, Ordering::SeqCst);
+        platform.log().event(None, "stopping; once more to stop at once");
+        platform.stop_starting();
+        platform.close();
+    })?;
+    Ok(is_interrupted)
+}
+
+/// The one call.
+struct Call<'a> {
+    platform: &'a Platform,
+    request_id: &'a str,
+    args: &'a InvokeArgs,
+}
+
+impl Call<'_> {
+    fn event(&self, payload: &[u8]) -> Result<Summary> {
+        let started = Instant::now();
+        match event::invoke(&self.platform.scaler, &Event::new(payload, self.request_id)) {
+            Ok(reply) => {
+                print_body(&reply.body)?;
+                let memory_mb = reply.instance.memory.peak_mb();
+                Ok(Summary { failed: reply.failed, milliseconds: reply.milliseconds, memory_mb })
+            }
+            Err(failure) => self.refused(&failure, CallKind::Event, started),
+        }
+    }
+
+    fn http(&self, request: &HttpRequest) -> Result<Summary> {
+        let started = Instant::now();
+        let head = |instance: &Instance| {
+            let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            let common = &instance.common_headers;
+            headers::forwarded(&request.method, &request.target, fields, self.request_id, common)
+        };
+        let invocation = Invocation {
+            kind: CallKind::Http,
+            request_id: self.request_id,
+            title: format!("{} {}", request.method, request.target),
+            head: &head,
+            body: RequestBody::Bytes(&request.body),
+            caller_gone: &|| false,
+        };
+        let mut reply = match invocation::invoke(&self.platform.scaler, invocation) {
+            Ok(reply) => reply,
+            Err(failure) => return self.refused(&failure, CallKind::Http, started),
+        };
+        let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
+        let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
+        print_head(reply.status, shown, self.args.platform.json);
+        let copied = io::copy(&mut reply.body, &mut io::stdout().lock());
+        io::stdout().flush()?;
+        if let Err(error) = &copied {
+            eprintln!("{error}");
+        }
+        let failed = headers::failure_status(&reply.headers).is_some();
+        Ok(Summary {
+            failed: failed || copied.is_err() || reply.status >= 500,
+            milliseconds: billed(reply.started.elapsed()).max(1),
+            memory_mb: reply.instance.memory.peak_mb(),
+        })
+    }
+
+    /// Prints what a caller would have got.
+    fn refused(&self, failure: &Failure, kind: CallKind, started: Instant) -> Result<Summary> {
+        let args = &self.args.platform;
+        let refusal = failure.refusal(kind, self.request_id, args.http_timeout_status);
+        let error_type = refusal.error_type.map(|name| ("X-Fc-Error-Type", name.to_owned()));
+        print_head(refusal.status, error_type.into_iter(), args.json);
+        print_body(refusal.body.as_bytes())?;
+        let memory_mb = failure.memory_mb().unwrap_or(0.0);
+        Ok(Summary { failed: true, milliseconds: billed(started.elapsed()), memory_mb })
+    }
+}

@@ -1,0 +1,59 @@
+//! What `invoke` prints: the body on standard output, everything else on standard error. What was invoked is not known
+//! here.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use crate::log::milliseconds;
+
+/// What the last line reports.
+pub struct Summary {
+    pub failed: bool,
+    pub milliseconds: u64,
+    pub memory_mb: f64,
+}
+
+impl Summary {
+    pub fn print(&self, request_id: &str, memory_size_mb: u64, as_json: bool) {
+        let (billed, used) = (self.milliseconds, format!("{:.2}", self.memory_mb));
+        if as_json {
+            let summary = json!({
+                "event": "summary", "request_id": request_id, "billed_duration_ms": billed,
+                "memory_size_mb": memory_size_mb, "max_memory_used_mb": self.memory_mb, "failed": self.failed,
+            });
+            return eprintln!("{summary}");
+        }
+        eprintln!(
+            "RequestId: {request_id} Billed Duration: {billed} ms Memory Size: {memory_size_mb} MB Max Memory Used: {used} MB"
+        );
+    }
+}
+
+/// Whole milliseconds, those begun included.
+pub fn billed(time: Duration) -> u64 {
+    milliseconds(time).ceil() as u64
+}
+
+/// The head of a response, for people as it is written in HTTP.
+pub fn print_head<'h>(status: u16, headers: impl Iterator<Item = (&'h str, String)>, as_json: bool) {
+    if as_json {
+        let headers: Vec<_> = headers.map(|(name, value)| json!([name, value])).collect();
+        return eprintln!("{}", json!({"event": "response", "status": status, "headers": headers}));
+    }
+    eprintln!("HTTP {status}");
+    for (name, value) in headers {
+        eprintln!("{name}: {value}");
+    }
+}
+
+pub fn print_body(body: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(body)?;
+    if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
+        out.write_all(b"\n")?; // a person's next line is the log's
+    }
+    out.flush().context("cannot write to standard output")
+}

@@ -1,0 +1,71 @@
+//! A request body that keeps the platform's limit, also when nobody knows its length. Where it goes is not known here.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::BorrowedFd;
+
+use fc_runtime::RequestBody;
+
+use crate::instance::client::BodySource;
+
+/// The platform's limit for the body of an HTTP call.
+pub const MAX_BODY: u64 = 32 * 1024 * 1024;
+
+/// A body that fails with [`ErrorKind::FileTooLarge`] beyond its limit.
+pub struct LimitedBody<B> {
+    body: B,
+    left: u64,
+}
+
+impl<B: Read> LimitedBody<B> {
+    /// A body of which `left` bytes may still come.
+    pub fn new(body: B, left: u64) -> LimitedBody<B> {
+        LimitedBody { body, left }
+    }
+
+    /// How many bytes may still come.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+impl<B: Read> Read for LimitedBody<B> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.body.read(buffer)?;
+        match self.left.checked_sub(count as u64) {
+            Some(left) => self.left = left,
+            None => {
+                let text = format!("the request body is over {MAX_BODY} bytes");
+                return Err(io::Error::new(ErrorKind::FileTooLarge, text));
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl BodySource for LimitedBody<&mut RequestBody<'_>> {
+    fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
+        self.body.waits_for()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_within_its_limit_is_read_as_it_is() {
+        let mut body = LimitedBody::new(&b"0123456789"[..], 10);
+        let mut all = String::new();
+        body.read_to_string(&mut all).expect("within the limit");
+        assert_eq!((all.as_str(), body.left()), ("0123456789", 0));
+    }
+
+    #[test]
+    fn a_body_over_its_limit_fails_where_it_exceeds_it() {
+        let mut body = LimitedBody::new(&b"0123456789"[..], 9);
+        assert_eq!(body.read(&mut [0; 8]).expect("within the limit"), 8);
+        let error = body.read(&mut [0; 8]).expect_err("one byte too many");
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        assert_eq!(body.left(), 1);
+    }
+}
