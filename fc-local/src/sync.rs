@@ -33,12 +33,7 @@ impl Condvar {
         self.0.notify_all();
     }
 
-    /// Waits for a notification.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// As [`wait`](Self::wait), for `timeout` at the most.
+    /// Waits for a notification, for `timeout` at the most.
     pub fn wait_timeout<'a, T>(&self, guard: MutexGuard<'a, T>, timeout: Duration) -> MutexGuard<'a, T> {
         self.0.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0
     }

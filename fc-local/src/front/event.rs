@@ -7,7 +7,7 @@ use super::invocation::{self, Invocation};
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
-use crate::scaling::Scaler;
+use crate::scaling::{Scaler, WhenFull};
 
 /// The platform's limits for an event, in bytes.
 pub const MAX_SYNC: u64 = 32 * 1024 * 1024;
@@ -20,6 +20,7 @@ pub struct Event<'a> {
     /// How often it was tried before.
     pub retries: u32,
     pub caller_gone: &'a dyn Fn() -> bool,
+    pub when_full: WhenFull<'a>,
 }
 
 /// An event's reply as the platform reports it.
@@ -36,12 +37,12 @@ pub struct EventReply {
 impl<'a> Event<'a> {
     /// An event tried once, whose caller stays.
     pub fn new(payload: &'a [u8], request_id: &'a str) -> Event<'a> {
-        Event { payload, request_id, retries: 0, caller_gone: &|| false }
+        Event { payload, request_id, retries: 0, caller_gone: &|| false, when_full: WhenFull::Refuse }
     }
 }
 
 /// Sends one event to the function and reads its whole reply: events do not stream.
-pub fn invoke(scaler: &Arc<Scaler>, event: &Event<'_>) -> Result<EventReply, Failure> {
+pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, Failure> {
     let head = |instance: &Instance| {
         let mut headers = instance.common_headers.clone();
         headers.extend_from_slice(format!("x-fc-retry-count: {}\r\n", event.retries).as_bytes());
@@ -54,6 +55,7 @@ pub fn invoke(scaler: &Arc<Scaler>, event: &Event<'_>) -> Result<EventReply, Fai
         head: &head,
         body: RequestBody::Bytes(event.payload),
         caller_gone: event.caller_gone,
+        when_full: event.when_full,
     };
     let mut reply = invocation::invoke(scaler, invocation)?;
     let body = reply.body.read_all(MAX_SYNC)?;

@@ -1,5 +1,5 @@
 //! How can a call fail, and what does its caller see? The platform's table of errors, in one place. Why an instance failed
-//! is in `instance/failure.rs`.
+//! is in `instance/failure.rs`, why there is none in `scaling/unavailable.rs`.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::instance::{NotStarted, UnexpectedExit};
+use crate::scaling::Unavailable;
 
 /// Why a call gets no reply of the function's own.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +50,6 @@ pub enum CallKind {
 }
 
 impl Failure {
-    /// fc-local itself stops.
-    pub fn stopping() -> Failure {
-        Failure::Exhausted("the platform is stopping".to_owned())
-    }
-
     /// What a caller gets. An HTTP call that timed out gets the status `http_timeout_status`.
     pub fn refusal(&self, kind: CallKind, request_id: &str, http_timeout_status: u16) -> Refusal {
         let for_kind = |http| if kind == CallKind::Http { http } else { 200 };
@@ -120,6 +116,16 @@ fn code_of(not_started: &NotStarted) -> &'static str {
     }
 }
 
+impl From<Unavailable> for Failure {
+    fn from(unavailable: Unavailable) -> Failure {
+        match unavailable {
+            Unavailable::NotStarted(not_started) => Failure::NotStarted(not_started),
+            Unavailable::NotInitialized(message) => Failure::NotInitialized(message),
+            Unavailable::NoRoom(no_room) => Failure::Exhausted(no_room.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -148,6 +154,7 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scaling::NoRoom;
 
     const TIMEOUT_STATUS: u16 = 504;
 
@@ -200,6 +207,19 @@ mod tests {
                 assert_eq!(refusal, wanted, "{failure}");
             }
         }
+    }
+
+    #[test]
+    fn what_the_scaler_says_is_passed_on() {
+        assert_eq!(
+            Failure::from(Unavailable::from(NoRoom::Stopping)),
+            Failure::Exhausted("the platform is stopping".to_owned())
+        );
+        let message = "its Initializer failed".to_owned();
+        assert_eq!(
+            Failure::from(Unavailable::NotInitialized(message.clone())),
+            Failure::NotInitialized(message)
+        );
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! One HTTP call, as the platform takes it: its limits, and the request that the function sees. What becomes of the reply
 //! is in `relay.rs`.
 
-use std::sync::Arc;
-
 use fc_runtime::Request;
 
 use super::failure::{CallKind, Failure};
@@ -11,7 +9,7 @@ use super::limited_body::{LimitedBody, MAX_BODY};
 use super::relay::{self, SMALL};
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
-use crate::scaling::Scaler;
+use crate::scaling::{Scaler, WhenFull};
 
 /// The platform's limit for a path with its query.
 const MAX_TARGET: usize = 4 * 1024;
@@ -19,7 +17,7 @@ const MAX_TARGET: usize = 4 * 1024;
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller who goes away
 /// is noticed while the function works; any other is sent on as it comes.
 pub fn invoke(
-    scaler: &Arc<Scaler>,
+    scaler: &Scaler,
     request: &mut Request<'_>,
     request_id: &str,
 ) -> Result<fc_runtime::Response, Failure> {
@@ -37,6 +35,7 @@ pub fn invoke(
         head: &head,
         body,
         caller_gone,
+        when_full: WhenFull::Refuse,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     if is_chunked || length.unwrap_or(0) > SMALL {

@@ -10,7 +10,7 @@ use super::failure::{CallKind, Failure};
 use crate::instance::client::{self, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload};
 use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
-use crate::scaling::{Scaler, Ticket};
+use crate::scaling::{Scaler, Ticket, WhenFull};
 
 /// What a caller asks for.
 pub struct Invocation<'a> {
@@ -22,6 +22,7 @@ pub struct Invocation<'a> {
     pub head: &'a dyn Fn(&Instance) -> RequestHead,
     pub body: RequestBody<'a>,
     pub caller_gone: &'a dyn Fn() -> bool,
+    pub when_full: WhenFull<'a>,
 }
 
 /// The function's reply, from its head on.
@@ -53,8 +54,8 @@ struct Run {
 }
 
 /// Invokes the function.
-pub fn invoke(scaler: &Arc<Scaler>, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
-    let ticket = scaler.acquire()?;
+pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
+    let ticket = scaler.acquire(invocation.when_full)?;
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
     let run = Run {

@@ -118,6 +118,14 @@ fn groups_left(lines: impl Iterator<Item = String>) -> Option<BTreeSet<i32>> {
 }
 
 #[cfg(test)]
+impl OrphanWatch {
+    /// No watching process, for tests that start no instance.
+    pub fn none() -> OrphanWatch {
+        OrphanWatch { process: Mutex::new(None) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

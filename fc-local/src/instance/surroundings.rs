@@ -41,3 +41,13 @@ impl Surroundings {
         self.stopping.load(Ordering::SeqCst)
     }
 }
+
+#[cfg(test)]
+impl Surroundings {
+    /// Surroundings in which nothing is printed and nobody watches over orphans.
+    pub fn for_tests() -> Surroundings {
+        let times = StartAndStop { start_timeout: Duration::from_secs(30), sigterm_grace: Duration::ZERO };
+        let orphans = Arc::new(OrphanWatch::none());
+        Surroundings { log: Arc::new(Log::silent()), orphans, times, stopping: AtomicBool::new(false) }
+    }
+}

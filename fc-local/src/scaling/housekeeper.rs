@@ -1,182 +1,133 @@
-//! What happens to instances by the clock: freeze, idle out, the look at their memory, and the log of calls. One thread, asleep until the
-//! next of these is due.
+//! Who does what the clock asks for? One thread, asleep until the next thing is due: freezes and stops of idle instances,
+//! the look at their memory, and the log of calls. What is due when is decided in `upkeep.rs`.
 
+use std::io;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::scaling::scaler::Scaler;
-use crate::scaling::slots::{Outcome, Phase, Slot, Slots};
-use crate::sync::{Condvar, Mutex};
+use super::fleet::Fleet;
+use super::freezer;
+use super::upkeep::Due;
+use crate::instance::Instance;
 
-/// How often the memory of busy instances is looked at.
-pub const MEMORY_EVERY: Duration = Duration::from_millis(20);
-
-/// Wakes the housekeeper early. A busy gateway rings with every request, so an alarm that is due anyhow costs nothing.
-#[derive(Default)]
-pub struct Bell {
-    alarm: Mutex<Option<Instant>>,
-    earlier: Condvar,
-}
-
-impl Bell {
-    pub fn ring_by(&self, at: Instant) {
-        let mut alarm = self.alarm.lock();
-        if alarm.is_none_or(|due| at < due) {
-            *alarm = Some(at);
-            self.earlier.notify_one();
-        }
-    }
-
-    /// Sleeps until the alarm, which is then unset.
-    fn wait(&self) {
-        let mut alarm = self.alarm.lock();
-        loop {
-            let left = match *alarm {
-                Some(due) => due.saturating_duration_since(Instant::now()),
-                None => Duration::from_secs(3600),
-            };
-            if left.is_zero() {
-                *alarm = None;
-                return;
-            }
-            alarm = self.earlier.wait_timeout(alarm, left);
-        }
-    }
-}
-
-/// Starts the thread; it ends when the scaler is closed.
-pub fn start(scaler: &Arc<Scaler>) -> std::io::Result<thread::JoinHandle<()>> {
-    let scaler = Arc::clone(scaler);
+/// Starts the thread; it ends when the fleet is closed and empty.
+pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
+    let fleet = Arc::clone(fleet);
     thread::Builder::new().name("housekeeper".to_owned()).spawn(move || {
         loop {
-            scaler.housekeeper.wait();
-            scaler.surroundings.log.flush();
-            let next = {
-                let mut state = scaler.lock();
-                if state.closing && state.slots.is_empty() {
-                    return;
-                }
-                scaler.forget_exited(&mut state);
-                scaler.tidy(&mut state, Instant::now())
-            };
-            scaler.look_at_memory();
+            fleet.alarm.wait();
+            fleet.surroundings.log.flush();
+            if is_over(&fleet) {
+                return;
+            }
+            let now = Instant::now();
+            let next = tidy(&fleet, now);
+            for instance in thawed(&fleet) {
+                kill_over_limit(&instance, now);
+            }
             if let Some(next) = next {
-                scaler.housekeeper.ring_by(next);
+                fleet.alarm.ring_by(next);
             }
         }
     })
 }
 
-/// What the clock does to an idle slot.
-enum Due {
-    Freeze,
-    Stop,
-    At(Instant),
+/// Whether no instance is left, and none will come.
+fn is_over(fleet: &Fleet) -> bool {
+    let state = fleet.lock();
+    state.slots.is_closing() && state.slots.is_empty()
 }
 
-impl Scaler {
-    /// Does what is due; when the next thing is.
-    fn tidy(self: &Arc<Self>, state: &mut Slots, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        let mut at = |when: Instant| next = Some(next.map_or(when, |known| known.min(when)));
-        let mut frozen = Vec::new();
-        let mut idle = Vec::new();
-        for slot in &state.slots {
-            match self.due(slot, now) {
-                Some(Due::Freeze) => frozen.push(slot.id),
-                Some(Due::Stop) => idle.push(slot.id),
-                Some(Due::At(when)) => at(when),
-                None => {}
+/// Does what is due. When the next thing is; `None` when nothing will be without an event.
+fn tidy(fleet: &Arc<Fleet>, now: Instant) -> Option<Instant> {
+    let mut state = fleet.lock();
+    fleet.forget_exited(&mut state);
+    let upkeep = &fleet.upkeep;
+    let due: Vec<_> =
+        state.slots.iter().filter_map(|slot| Some((slot.id(), upkeep.due(slot, now)?))).collect();
+    let mut next: Option<Instant> = None;
+    for (id, due) in due {
+        let at = match due {
+            Due::At(at) => at,
+            Due::Freeze => {
+                let with_hooks = upkeep.freeze.is_some_and(|freeze| freeze.with_hooks);
+                freezer::freeze(fleet, &mut state, id, with_hooks);
+                now + upkeep.idle_timeout
             }
-        }
-        for id in frozen {
-            self.freeze(state, id);
-            at(now + self.upkeep.idle_timeout);
-        }
-        for id in idle {
-            self.retire(state, id, "idle");
-        }
-        next
+            Due::Stop => {
+                fleet.retire(&mut state, id, "idle");
+                continue;
+            }
+        };
+        next = Some(next.map_or(at, |known| known.min(at)));
+    }
+    next
+}
+
+/// The instances that run.
+fn thawed(fleet: &Fleet) -> Vec<Arc<Instance>> {
+    let state = fleet.lock();
+    let thawed = state.slots.iter().filter(|slot| !slot.is_frozen());
+    thawed.filter_map(|slot| slot.occupant.instance.clone()).collect()
+}
+
+/// Ends an instance that takes more memory than it may.
+fn kill_over_limit(instance: &Instance, now: Instant) {
+    if instance.memory.sample(now) {
+        let limit = instance.memory.limit_mb();
+        let text = format!(
+            "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",
+            instance.memory.peak_mb()
+        );
+        instance.surroundings.log.warn(Some(&instance.id), &text);
+        instance.process.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::scaling::fleet::tests::{enter, fleet, ready, state_of};
+    use crate::scaling::slot::SlotState;
+    use crate::scaling::upkeep::LOOK_EVERY;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_next_look_is_at_the_earliest_of_what_is_due() {
+        let fleet = fleet();
+        let now = Instant::now();
+        assert_eq!(tidy(&fleet, now), None, "nothing without instances");
+        ready(&fleet);
+        let idle = tidy(&fleet, now).expect("a freeze");
+        assert!(idle > now + LOOK_EVERY);
+        let in_use = ready(&fleet);
+        let _claim = enter(&fleet, in_use);
+        assert_eq!(tidy(&fleet, now), Some(now + LOOK_EVERY));
     }
 
-    fn due(&self, slot: &Slot, now: Instant) -> Option<Due> {
-        if matches!(slot.phase, Phase::Stopping) {
-            return None;
-        }
-        if slot.in_flight > 0 || matches!(slot.phase, Phase::Busy(_)) {
-            return slot.instance.is_some().then_some(Due::At(now + MEMORY_EVERY));
-        }
-        let idle_at = slot.last_used + self.upkeep.idle_timeout;
-        if now >= idle_at {
-            return Some(Due::Stop);
-        }
-        let Some(freeze) = self.upkeep.freeze.filter(|_| !slot.frozen && slot.healthy) else {
-            return Some(Due::At(idle_at));
-        };
-        let freeze_at = slot.last_used + freeze.after;
-        if now < freeze_at {
-            return Some(Due::At(freeze_at.min(idle_at)));
-        }
-        // A health check is short, and an instance is frozen after it.
-        Some(if slot.pinned > 0 { Due::At(now + MEMORY_EVERY) } else { Due::Freeze })
+    #[test]
+    fn an_instance_that_idles_out_is_stopped_and_one_in_use_is_not() {
+        let fleet = fleet();
+        let (idle, in_use) = (ready(&fleet), ready(&fleet));
+        let _claim = enter(&fleet, in_use);
+        tidy(&fleet, Instant::now() + fleet.upkeep.idle_timeout + SECOND);
+        assert_eq!(state_of(&fleet, idle), Some(SlotState::Stopping));
+        assert_eq!(state_of(&fleet, in_use), Some(SlotState::Ready));
     }
 
-    fn freeze(self: &Arc<Self>, state: &mut Slots, id: u64) {
-        let hooks = self.upkeep.freeze.is_some_and(|freeze| freeze.with_hooks);
-        let Some(slot) = state.get(id) else { return };
-        let Some(instance) = slot.instance.clone() else {
-            return;
-        };
-        if !hooks || matches!(slot.phase, Phase::Uninitialized) {
-            slot.frozen = true;
-            instance.process.signal(Signal::STOP);
-            return;
-        }
-        // PreStop takes its time, and calls that come meanwhile wait for it.
-        let attempt = self.make_busy(state, id);
-        let scaler = Arc::clone(self);
-        let park = move || {
-            instance.pre_stop();
-            let mut state = scaler.lock();
-            if let Some(slot) = state.get(id) {
-                slot.last_used = Instant::now();
-                // Only a request can be repeated: a command is run once per instance.
-                let repeated = instance.function.has_code_initializer();
-                slot.phase = if repeated { Phase::Uninitialized } else { Phase::Ready };
-                if slot.in_flight == 0 {
-                    slot.frozen = true;
-                    instance.process.signal(Signal::STOP);
-                }
-            }
-            drop(state);
-            attempt.finish(Outcome::Again);
-            scaler.housekeeper.ring_by(Instant::now() + scaler.upkeep.idle_timeout);
-        };
-        if let Err(error) = thread::Builder::new().name("park".to_owned()).spawn(park) {
-            self.surroundings.log.warn(None, &format!("cannot call PreStop before a freeze: {error}"));
-        }
-    }
-
-    /// Ends instances that take more memory than they may.
-    fn look_at_memory(&self) {
-        let busy: Vec<_> = {
-            let state = self.lock();
-            let thawed = state.slots.iter().filter(|slot| !slot.frozen);
-            thawed.filter_map(|slot| slot.instance.clone()).collect()
-        };
-        for instance in busy {
-            if instance.memory.sample(Instant::now()) {
-                let limit = instance.memory.limit_mb();
-                let text = format!(
-                    "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",
-                    instance.memory.peak_mb()
-                );
-                self.surroundings.log.warn(Some(&instance.id), &text);
-                instance.process.signal(Signal::KILL);
-            }
-        }
+    #[test]
+    fn the_housekeeper_ends_when_the_fleet_is_closed_and_empty() {
+        let fleet = fleet();
+        let slot = ready(&fleet);
+        fleet.lock().slots.close();
+        assert!(!is_over(&fleet), "an instance is left");
+        fleet.lock().slots.remove(slot);
+        assert!(is_over(&fleet));
     }
 }

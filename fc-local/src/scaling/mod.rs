@@ -1,12 +1,31 @@
-//! How many instances there are, and which of them serves a call.
+//! How many instances there are, and which of them serves a call. What a call is, is not known here.
 
-mod health;
-mod housekeeper;
 mod platform;
+
+mod housekeeper;
 mod scaler;
+
+mod freezer;
+mod health;
+
+mod ticket;
+mod underway;
+
+mod fleet;
+
+mod alarm;
+mod attempt;
+
 mod slots;
 mod upkeep;
 
+mod slot;
+mod unavailable;
+
 pub use platform::Platform;
-pub use scaler::{Scaler, Ticket};
+pub use scaler::{Scaler, WhenFull};
+pub use ticket::Ticket;
+#[cfg(test)]
+pub use unavailable::NoRoom;
+pub use unavailable::Unavailable;
 pub use upkeep::{Freeze, Upkeep};

@@ -4,17 +4,20 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use super::fleet::Fleet;
+use super::housekeeper;
+use super::scaler::Scaler;
+use super::slots::{Limits, Slots};
+use super::upkeep::Upkeep;
 use crate::function::Function;
 use crate::id;
 use crate::instance::{Surroundings, procfs};
 use crate::log::Log;
-use crate::scaling::housekeeper;
-use crate::scaling::scaler::Scaler;
-use crate::scaling::upkeep::Upkeep;
 use crate::sync::Mutex;
 
 pub struct Platform {
-    pub scaler: Arc<Scaler>,
+    pub scaler: Scaler,
+    fleet: Arc<Fleet>,
     housekeeper: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -26,39 +29,46 @@ impl Platform {
         upkeep: Upkeep,
         surroundings: Surroundings,
     ) -> io::Result<Platform> {
-        let scaler = Arc::new(Scaler::new(Arc::new(surroundings), upkeep, function, max_instances));
-        let housekeeper = Mutex::new(Some(housekeeper::start(&scaler)?));
-        Ok(Platform { scaler, housekeeper })
+        let limits = Limits { max_instances, concurrency: function.concurrency, port: function.port };
+        let fleet = Fleet::new(Arc::new(surroundings), upkeep, function, Slots::new(limits));
+        let fleet = Arc::new(fleet);
+        let housekeeper = Mutex::new(Some(housekeeper::start(&fleet)?));
+        Ok(Platform { scaler: Scaler::new(Arc::clone(&fleet)), fleet, housekeeper })
     }
 
     pub fn log(&self) -> &Arc<Log> {
-        &self.scaler.surroundings.log
+        &self.fleet.surroundings.log
     }
 
     pub fn function(&self) -> Arc<Function> {
-        self.scaler.function()
+        self.fleet.function()
     }
 
     /// A new configuration: what runs finishes, then goes; the next call starts the new one.
     pub fn reload(&self, function: Function) {
-        self.scaler.reload(function);
+        self.fleet.reload(function);
+    }
+
+    /// Lets calls that wait for room ask again whether they still want it.
+    pub fn wake_waiting(&self) {
+        self.fleet.wake_all();
     }
 
     /// Calls that run may finish; those that wait for an instance to start are refused.
     pub fn stop_starting(&self) {
-        self.scaler.surroundings.stop_starting();
+        self.fleet.stop_starting();
     }
 
     /// Stops all instances; nothing of them is left afterwards.
     pub fn close(&self) {
-        if self.scaler.close() {
+        if self.fleet.close() {
             // An instance that was just being started is in no list yet.
             procfs::kill_instances(id::instance_prefix());
         }
         if let Some(housekeeper) = self.housekeeper.lock().take() {
             let _ = housekeeper.join(); // a panic there has been printed
         }
-        self.scaler.surroundings.log.flush();
-        self.scaler.surroundings.orphans.finish();
+        self.fleet.surroundings.log.flush();
+        self.fleet.surroundings.orphans.finish();
     }
 }

@@ -1,193 +1,246 @@
-//! Which instance serves a call? The rule alone, on plain state: no process, no clock, no thread.
+//! Which instance serves a call? The rule alone: ids and times go in, a choice comes out. No process, no clock, no thread
+//! is known here.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use crate::front::failure::Failure;
-use crate::function::Function;
-use crate::instance::Instance;
-use crate::sync::{Condvar, Mutex};
+use super::slot::{Slot, SlotEvent, SlotId, SlotState};
+use super::unavailable::NoRoom;
+use crate::instance::IgnoresPort;
 
-/// An instance, or the place of one that is being started or stopped.
-pub struct Slot {
-    pub id: u64,
-    pub generation: u64,
-    pub port: u16,
-    pub phase: Phase,
-    pub instance: Option<Arc<Instance>>,
-    /// Calls that use it or wait for it.
-    pub in_flight: usize,
-    /// Health checks under way: not frozen meanwhile.
-    pub pinned: usize,
-    pub frozen: bool,
-    pub healthy: bool,
-    /// Why it goes when its last call is over.
-    pub condemned: Option<&'static str>,
-    pub last_used: Instant,
-}
-
-#[derive(Clone)]
-pub enum Phase {
-    /// Somebody starts, initializes or parks it; the rest waits for the outcome.
-    Busy(Arc<Attempt>),
-    /// Runs, and its Initializer must succeed before the next call.
-    Uninitialized,
-    Ready,
-    Stopping,
-}
-
-/// What those who wait for a busy slot wait for.
-#[derive(Default)]
-pub struct Attempt {
-    outcome: Mutex<Option<Outcome>>,
-    done: Condvar,
-}
-
-#[derive(Clone)]
-pub enum Outcome {
-    Ready,
-    Failed(Failure),
-    /// Neither: choose again.
-    Again,
-}
-
-impl Attempt {
-    pub fn finish(&self, outcome: Outcome) {
-        *self.outcome.lock() = Some(outcome);
-        self.done.notify_all();
-    }
-
-    pub fn outcome(&self) -> Option<Outcome> {
-        self.outcome.lock().clone()
-    }
-
-    /// Bounded by the attempt itself: start and hooks have timeouts.
-    pub fn wait(&self) -> Outcome {
-        let outcome = self.done.wait_while(self.outcome.lock(), |outcome| outcome.is_none());
-        outcome.clone().unwrap_or(Outcome::Again)
-    }
-}
-
-/// All slots of one function.
-pub struct Slots {
-    pub function: Arc<Function>,
+/// All slots of one function. `T` is what their user keeps in each.
+pub struct Slots<T> {
+    slots: Vec<Slot<T>>,
+    limits: Limits,
     /// Counts configurations: slots of an older one serve nobody new.
-    pub generation: u64,
-    pub slots: Vec<Slot>,
+    generation: u64,
     next_id: u64,
-    /// Why there can be only one instance.
-    pub single: Option<String>,
-    pub closing: bool,
+    /// Set when the function opens one port only: there can be only one instance.
+    one_port: Option<IgnoresPort>,
+    may_start: bool,
+    is_closing: bool,
+}
+
+/// What the configuration says of instances.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_instances: usize,
+    /// Calls at once per instance.
+    pub concurrency: usize,
+    /// The first instance's port.
+    pub port: u16,
 }
 
 /// What a call does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    Use(u64),
-    /// Runs the Initializer of this slot, then uses it.
-    Initialize(u64),
-    Join(u64, Arc<Attempt>),
+    Use(SlotId),
+    /// Runs the Initializer of this one, then uses it.
+    Initialize(SlotId),
+    /// Waits for the outcome of what somebody else does to this one.
+    Join(SlotId),
+    /// Starts a new one.
     Start,
+    /// Waits until the only one, which is starting, has opened its port: a function that ignores what it is told would
+    /// open the same one twice.
+    AwaitFirst(SlotId),
+    /// Waits until one that is being stopped no longer holds the port of the first one.
+    AwaitPort,
     /// Makes room first: this one is unhealthy and idle.
-    Replace(u64),
-    Refuse(String),
+    Replace(SlotId),
+    Refuse(NoRoom),
 }
 
-impl Slots {
-    pub fn new(function: Arc<Function>) -> Slots {
-        Slots { function, generation: 0, slots: Vec::new(), next_id: 0, single: None, closing: false }
+/// What a call leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// The slot was gone already, or others use it.
+    Nothing,
+    /// The instance is idle.
+    Idle,
+    /// The instance is idle, and goes for this reason.
+    Condemned(&'static str),
+}
+
+impl<T> Slots<T> {
+    pub fn new(limits: Limits) -> Slots<T> {
+        Slots {
+            slots: Vec::new(),
+            limits,
+            generation: 0,
+            next_id: 0,
+            one_port: None,
+            may_start: true,
+            is_closing: false,
+        }
     }
 
-    /// An instance with room, the one used last before all others, so that the rest can idle out; one that will be
-    /// ready soon before a new one; a new one only when all are saturated.
-    pub fn choose(&self, max: usize) -> Choice {
-        if self.closing {
-            return Choice::Refuse(Failure::stopping().to_string());
+    /// An instance with room, the one used last before all others, so that the rest can idle out; one that will be ready
+    /// soon before a new one; a new one only when all are saturated.
+    pub fn choose(&self) -> Choice {
+        if self.is_closing {
+            return Choice::Refuse(NoRoom::Stopping);
         }
-        let concurrency = self.function.concurrency;
-        let with_room = || self.current().filter(|slot| slot.healthy && slot.in_flight < concurrency);
-        let ready =
-            with_room().filter(|slot| matches!(slot.phase, Phase::Ready)).max_by_key(|slot| slot.last_used);
-        if let Some(slot) = ready {
-            return Choice::Use(slot.id);
+        let concurrency = self.limits.concurrency;
+        let with_room = || self.current().filter(|slot| slot.is_healthy() && slot.calls() < concurrency);
+        let ready = with_room().filter(|slot| slot.state() == SlotState::Ready);
+        if let Some(slot) = ready.max_by_key(|slot| slot.last_used()) {
+            return Choice::Use(slot.id());
         }
-        if let Some(slot) = with_room().find(|slot| matches!(slot.phase, Phase::Uninitialized)) {
-            return Choice::Initialize(slot.id);
+        if let Some(slot) = with_room().find(|slot| slot.state() == SlotState::Uninitialized) {
+            return Choice::Initialize(slot.id());
         }
-        let busy = with_room().find_map(|slot| match &slot.phase {
-            Phase::Busy(attempt) => Some(Choice::Join(slot.id, Arc::clone(attempt))),
-            _ => None,
-        });
-        if let Some(join) = busy {
-            return join;
+        if let Some(slot) = with_room().find(|slot| slot.state().is_busy()) {
+            return Choice::Join(slot.id());
         }
-        let live = self.current().count();
-        match &self.single {
-            Some(why) if live >= 1 => return Choice::Refuse(why.clone()),
-            _ if live < max => return Choice::Start,
+        let instances = self.current().count();
+        match &self.one_port {
+            Some(ignores) if instances >= 1 => {
+                return Choice::Refuse(NoRoom::OneInstance(ignores.clone()));
+            }
+            _ if instances < self.limits.max_instances => return self.start_or_wait(),
             _ => {}
         }
-        match self.current().find(|slot| !slot.healthy && slot.in_flight == 0) {
-            Some(slot) => Choice::Replace(slot.id),
-            None => Choice::Refuse(format!(
-                "all {live} instances are saturated with {concurrency} requests each; --max-instances is {max}"
-            )),
+        match self.current().find(|slot| !slot.is_healthy() && slot.calls() == 0) {
+            Some(slot) => Choice::Replace(slot.id()),
+            None => {
+                let max_instances = self.limits.max_instances;
+                Choice::Refuse(NoRoom::Saturated { instances, concurrency, max_instances })
+            }
         }
     }
 
-    /// Slots that count: not stopping, not condemned, of the current configuration.
-    fn current(&self) -> impl Iterator<Item = &Slot> {
+    /// A new instance, unless its port could only be decided later.
+    fn start_or_wait(&self) -> Choice {
+        if !self.may_start {
+            return Choice::Refuse(NoRoom::Stopping);
+        }
+        if self.is_any_up() {
+            return Choice::Start;
+        }
+        if let Some(first) = self.current().find(|slot| slot.state() == SlotState::Starting) {
+            return Choice::AwaitFirst(first.id());
+        }
+        match self.holder_of(self.limits.port) {
+            Some(holder) if holder.state() == SlotState::Stopping => Choice::AwaitPort,
+            _ => Choice::Start,
+        }
+    }
+
+    /// The slots that count: not stopping, not condemned, of the current configuration.
+    fn current(&self) -> impl Iterator<Item = &Slot<T>> {
         self.slots.iter().filter(|slot| {
-            slot.generation == self.generation
-                && slot.condemned.is_none()
-                && !matches!(slot.phase, Phase::Stopping)
+            slot.generation() == self.generation
+                && slot.condemned().is_none()
+                && slot.state() != SlotState::Stopping
         })
     }
 
-    /// A place for an instance that is about to start on `port`, with its first call waiting.
-    pub fn add(&mut self, port: u16, now: Instant) -> (u64, Arc<Attempt>) {
-        let attempt = Arc::new(Attempt::default());
-        let id = self.next_id;
+    /// Whether an instance of the current configuration has opened its port.
+    pub fn is_any_up(&self) -> bool {
+        self.current().any(Slot::is_up)
+    }
+
+    /// The slot whose instance was told `port`.
+    pub fn holder_of(&self, port: u16) -> Option<&Slot<T>> {
+        self.slots.iter().find(|slot| slot.port() == port)
+    }
+
+    /// A place for an instance that is about to start on `port`, with the call that starts it counted in.
+    pub fn add(&mut self, port: u16, now: Instant, occupant: T) -> SlotId {
+        let id = SlotId(self.next_id);
         self.next_id += 1;
-        self.slots.push(Slot {
-            id,
-            generation: self.generation,
-            port,
-            phase: Phase::Busy(Arc::clone(&attempt)),
-            instance: None,
-            in_flight: 1,
-            pinned: 0,
-            frozen: false,
-            healthy: true,
-            condemned: None,
-            last_used: now,
-        });
-        (id, attempt)
+        self.slots.push(Slot::new(id, self.generation, port, now, occupant));
+        id
     }
 
-    pub fn get(&mut self, id: u64) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.id == id)
+    /// Counts a call out, and condemns the slot for this reason if there is one.
+    pub fn leave(&mut self, id: SlotId, condemned: Option<&'static str>, now: Instant) -> Left {
+        let generation = self.generation;
+        let Some(slot) = self.get_mut(id) else { return Left::Nothing };
+        slot.leave(now);
+        if let Some(reason) = condemned {
+            slot.condemn(reason);
+        }
+        if slot.generation() != generation {
+            slot.condemn(CHANGED);
+        }
+        match slot.condemned() {
+            _ if slot.calls() > 0 => Left::Nothing,
+            Some(reason) => Left::Condemned(reason),
+            None => Left::Idle,
+        }
     }
 
-    pub fn remove(&mut self, id: u64) {
-        self.slots.retain(|slot| slot.id != id);
-    }
-
-    /// The start of the only instance, as long as its port is not open.
-    pub fn first_start(&self) -> Option<Arc<Attempt>> {
-        if self.has_other(u64::MAX) {
+    /// Lets a slot's instance go. What is in the slot when there is an instance to be stopped; a slot whose process has
+    /// not opened its port is removed.
+    pub fn retire(&mut self, id: SlotId, now: Instant) -> Option<&T> {
+        let slot = self.get_mut(id)?;
+        let was_starting = slot.state() == SlotState::Starting;
+        if !slot.apply(SlotEvent::Retire, now) {
             return None;
         }
-        self.current().find_map(|slot| match &slot.phase {
-            Phase::Busy(attempt) => Some(Arc::clone(attempt)),
-            _ => None,
-        })
+        if was_starting {
+            self.remove(id);
+            return None;
+        }
+        self.get(id).map(|slot| &slot.occupant)
     }
 
-    /// Whether another instance of the current configuration is up.
-    pub fn has_other(&self, id: u64) -> bool {
-        self.current().any(|slot| slot.id != id && slot.instance.is_some())
+    /// Begins a new configuration: what runs finishes, then goes. The instances that go at once, since nobody uses them.
+    pub fn renew(&mut self, concurrency: usize, port: u16) -> Vec<SlotId> {
+        self.limits = Limits { concurrency, port, ..self.limits };
+        self.generation += 1;
+        self.one_port = None;
+        let idle = self.slots.iter().filter(|slot| slot.calls() == 0 && !slot.state().is_busy());
+        idle.map(Slot::id).collect()
+    }
+
+    /// Takes note that the function opens one port only.
+    pub fn allow_one(&mut self, ignores: IgnoresPort) {
+        self.one_port = Some(ignores);
+    }
+
+    /// Refuses calls that no instance there is has room for.
+    pub fn stop_starting(&mut self) {
+        self.may_start = false;
+    }
+
+    /// Refuses all calls from now on.
+    pub fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.is_closing
+    }
+
+    pub fn get(&self, id: SlotId) -> Option<&Slot<T>> {
+        self.slots.iter().find(|slot| slot.id() == id)
+    }
+
+    pub fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot<T>> {
+        self.slots.iter_mut().find(|slot| slot.id() == id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Slot<T>> {
+        self.slots.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub fn remove(&mut self, id: SlotId) {
+        self.slots.retain(|slot| slot.id() != id);
+    }
+
+    pub fn clear(&mut self) {
+        self.slots.clear();
     }
 }
+
+/// Why an instance of an older configuration goes.
+pub const CHANGED: &str = "the code or the template changed";
 
 #[cfg(test)]
 mod tests;

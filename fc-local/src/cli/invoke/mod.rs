@@ -21,7 +21,7 @@ use crate::id;
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::Log;
-use crate::scaling::Platform;
+use crate::scaling::{Platform, WhenFull};
 use input::{HttpRequest, Input};
 use report::{Summary, billed, print_body, print_head};
 
@@ -103,6 +103,7 @@ impl Call<'_> {
             head: &head,
             body: RequestBody::Bytes(&request.body),
             caller_gone: &|| false,
+            when_full: WhenFull::Refuse,
         };
         let mut reply = match invocation::invoke(&self.platform.scaler, invocation) {
             Ok(reply) => reply,
