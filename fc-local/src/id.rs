@@ -1,4 +1,4 @@
-//! Ids in the platform's forms. None of them is a secret.
+//! Ids in the platform's forms, none of them a secret. What they name is not known here.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
@@ -11,8 +11,8 @@ pub fn request() -> String {
     format!("1-{:08x}-{:08x}-{:012x}", seconds(), random >> 32, mixed(random) >> 16)
 }
 
-/// `c-67a59f35-150c1267-f381ba1c085c`: an instance. The middle part is the same for all instances of this process, so
-/// that the watcher finds every process that still carries it.
+/// `c-67a59f35-150c1267-f381ba1c085c`: an instance. The middle part is the same for all instances of this
+/// process, so that the watch over orphans finds every process that still carries it.
 pub fn instance() -> String {
     format!("{}{:012x}", instance_prefix(), random() >> 16)
 }

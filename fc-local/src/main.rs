@@ -1,5 +1,5 @@
-//! The platform's half of a custom runtime, on the author's machine. The modules are in layers, from the command line down;
-//! which one may import which is in ARCHITECTURE.md.
+//! The platform's half of a custom runtime, on the author's machine. The modules are in layers, from the
+//! command line down; which one may import which is in ARCHITECTURE.md.
 
 mod cli;
 mod front;

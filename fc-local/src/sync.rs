@@ -5,8 +5,9 @@ use std::time::Duration;
 
 pub use std::sync::MutexGuard;
 
-/// A mutex without poison. Poison tells of a panic between two steps of a change; the changes under these locks leave
-/// every value usable after each step, and one thread's panic must not end the calls of all the others.
+/// A mutex without poison. Poison tells of a panic between two steps of a change; the changes under these
+/// locks leave every value usable after each step, and one thread's panic must not end the calls of all the
+/// others.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(std::sync::Mutex<T>);
 

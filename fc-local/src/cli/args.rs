@@ -1,5 +1,5 @@
-//! The command line: its commands, options and help. What they mean for a function is in `load.rs`, how a value is read
-//! in `values.rs`.
+//! The command line: its commands, options and help. What they mean for a function is in `load.rs`, how a
+//! value is read in `values.rs`.
 #![allow(
     rustdoc::broken_intra_doc_links,
     reason = "the comments are the help text, and brackets in it hold defaults"

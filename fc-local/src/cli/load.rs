@@ -1,5 +1,6 @@
-//! What does the command line mean? A function's template, the flags over it, and the platform's defaults under both become
-//! one complete configuration; the platform's flags become what its parts ask for. No instance is started here.
+//! What does the command line mean? A function's template, the flags over it, and the platform's defaults
+//! under both become one complete configuration; the platform's flags become what its parts ask for. No
+//! instance is started here.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -22,7 +22,8 @@ use clap::Parser as _;
 use crate::instance::orphans;
 use args::{Cli, Command};
 
-/// The program: does what the command line says. The exit code of every wrong use and every error of ours is 2.
+/// The program: does what the command line says. The exit code of every wrong use and every error of ours is
+/// 2.
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start(args) => start::run(&args),

@@ -1,5 +1,6 @@
-//! `fc-local package`: a directory as the code package that is uploaded as it is. The same files make the same bytes,
-//! on any machine and at any time: deploying tools compare checksums, and what did not change is not uploaded again.
+//! `fc-local package`: a directory as the code package that is uploaded as it is. The same files make the
+//! same bytes, on any machine and at any time: deploying tools compare checksums, and what did not change is
+//! not uploaded again. What is in the files is not known here.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -12,12 +13,13 @@ use anyhow::{Context as _, Result, bail};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use crate::cli::args::PackageArgs;
+use super::args::PackageArgs;
 
 /// What the platform starts when the function names no command.
 const START_FILE: &str = "bootstrap";
 
-/// Above 9 it is Zopfli: seconds once, for 3 to 4 % less to fetch at every cold start. More rounds gain nothing (0.3 %).
+/// The level: above 9 it is Zopfli, seconds once, for 3 to 4 % less to fetch at every cold start. More rounds
+/// gain nothing (0.3 %).
 const COMPRESSION: i64 = 10;
 
 /// One file of the package, or a symbolic link.
@@ -26,11 +28,11 @@ struct Entry {
     /// Relative to the directory, with `/`.
     name: String,
     path: PathBuf,
-    kind: Kind,
+    kind: EntryKind,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     File { executable: bool },
     Link,
 }
@@ -53,7 +55,7 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
 }
 
 /// The package of `dir/function` is `dir/function.zip`.
-pub fn beside(directory: &Path) -> PathBuf {
+fn beside(directory: &Path) -> PathBuf {
     with_suffix(directory, ".zip")
 }
 
@@ -84,29 +86,29 @@ fn collect(directory: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<(
         if about.is_dir() {
             collect(&path, &format!("{name}/"), entries)?;
         } else {
-            let kind = Kind::of(&about).with_context(|| path.display().to_string())?;
+            let kind = EntryKind::of(&about).with_context(|| path.display().to_string())?;
             entries.push(Entry { name, path, kind });
         }
     }
     Ok(())
 }
 
-impl Kind {
-    fn of(about: &Metadata) -> Result<Kind> {
+impl EntryKind {
+    fn of(about: &Metadata) -> Result<EntryKind> {
         if about.is_symlink() {
-            Ok(Kind::Link)
+            Ok(EntryKind::Link)
         } else if about.is_file() {
-            Ok(Kind::File { executable: about.permissions().mode() & 0o111 != 0 })
+            Ok(EntryKind::File { executable: about.permissions().mode() & 0o111 != 0 })
         } else {
             bail!("neither a file nor a link")
         }
     }
 }
 
-/// What the platform would refuse only when the function starts.
+/// Refuses what the platform would refuse only when the function starts.
 fn check(entries: &[Entry], output: &Path) -> Result<()> {
     match entries.iter().find(|entry| entry.name == START_FILE) {
-        Some(Entry { kind: Kind::File { executable: false }, .. }) => {
+        Some(Entry { kind: EntryKind::File { executable: false }, .. }) => {
             bail!("'{START_FILE}' is not executable; chmod +x it")
         }
         Some(_) => {}
@@ -129,14 +131,14 @@ fn pack(entries: &[Entry]) -> Result<Vec<u8>> {
     for entry in entries {
         let unreadable = || format!("cannot read {}", entry.path.display());
         match entry.kind {
-            Kind::Link => {
+            EntryKind::Link => {
                 let target = fs::read_link(&entry.path).with_context(unreadable)?;
                 let Some(target) = target.to_str() else {
                     bail!("the target of {} is not UTF-8", entry.path.display());
                 };
                 zip.add_symlink(entry.name.as_str(), target, options)?;
             }
-            Kind::File { executable } => {
+            EntryKind::File { executable } => {
                 // Only whether it can be run: the rest depends on who checked the files out.
                 let mode = if executable { 0o755 } else { 0o644 };
                 zip.start_file(entry.name.as_str(), options.unix_permissions(mode))?;
@@ -145,4 +147,37 @@ fn pack(entries: &[Entry]) -> Result<Vec<u8>> {
         }
     }
     Ok(zip.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_stands_beside_its_directory() {
+        for (directory, package) in
+            [("function", "function.zip"), ("a/function/", "a/function.zip"), ("v1.2", "v1.2.zip")]
+        {
+            assert_eq!(beside(Path::new(directory)), Path::new(package));
+        }
+    }
+
+    fn entry(name: &str, kind: EntryKind) -> Entry {
+        Entry { name: name.to_owned(), path: Path::new("/code").join(name), kind }
+    }
+
+    #[test]
+    fn what_could_not_be_started_is_refused() {
+        let refused = |entries: &[Entry], output: &str| {
+            check(entries, Path::new(output)).err().map(|error| error.to_string())
+        };
+        let start_file = |executable| entry(START_FILE, EntryKind::File { executable });
+        assert_eq!(refused(&[start_file(true)], "/code.zip"), None);
+        assert_eq!(refused(&[entry(START_FILE, EntryKind::Link)], "/code.zip"), None);
+        assert_eq!(refused(&[], "/code.zip").as_deref(), Some("nothing to package"));
+        let not_executable = refused(&[start_file(false)], "/code.zip");
+        assert_eq!(not_executable.as_deref(), Some("'bootstrap' is not executable; chmod +x it"));
+        let inside = refused(&[start_file(true), entry("x.zip", EntryKind::Link)], "/code/x.zip");
+        assert!(inside.is_some_and(|error| error.contains("would contain itself")));
+    }
 }

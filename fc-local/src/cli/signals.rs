@@ -1,10 +1,14 @@
-//! Ctrl-C and its kin: the first one stops in order, the second one at once; instances are then killed by the watcher.
+//! Ctrl-C and its kin: the first one stops in order, the second one at once; instances are then killed by the
+//! watch over orphans. What a stop is, is not known here.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
 use anyhow::{Context as _, Result};
+
+/// The exit code of a program that Ctrl-C ended, as shells report it.
+pub const INTERRUPTED: u8 = 130;
 
 /// Runs `stop` at the first signal, and ends the process at the second.
 pub fn at_first(stop: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -19,7 +23,7 @@ pub fn at_first(stop: impl FnOnce() + Send + 'static) -> Result<()> {
             let _ = thread::Builder::new().name("stop".to_owned()).spawn(stop); // without a thread the second one ends it
         }
         if signals.read_exact(&mut [0]).is_ok() {
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED.into());
         }
     };
     thread::Builder::new().name("signals".to_owned()).spawn(wait).context("cannot start a thread")?;

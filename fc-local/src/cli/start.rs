@@ -21,7 +21,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long a caller may pause: as long as a function may run.
 const CALLER_PAUSE: Duration = Duration::from_secs(86_400);
 
-/// Workers of the server beside those that calls in flight hold: calls that are refused must not wait behind them.
+/// Workers of the server beside those that calls in flight hold: calls that are refused must not wait behind
+/// them.
 const SPARE_WORKERS: usize = 64;
 
 /// The platform's limit for descriptors.
@@ -77,7 +78,8 @@ fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
     Ok(platform)
 }
 
-/// The server that callers reach. The platform's own limits are answered in the platform's own words, not in the server's.
+/// The server that callers reach. The platform's own limits are answered in the platform's own words, not in
+/// the server's.
 fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
     let config = ServerConfig::default()
         .address(args.listen)

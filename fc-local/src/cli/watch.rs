@@ -1,5 +1,5 @@
-//! `--watch`: have the code or the template changed? Then the function is loaded anew. What becomes of its instances is not
-//! decided here.
+//! `--watch`: have the code or the template changed? Then the function is loaded anew. What becomes of its
+//! instances is not decided here.
 
 use std::path::Path;
 use std::sync::Arc;

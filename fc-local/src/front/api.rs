@@ -1,5 +1,5 @@
-//! The InvokeFunction API as the vendor's SDK clients call it; any signature is accepted. How an event is invoked is not
-//! known here.
+//! The InvokeFunction API as the vendor's SDK clients call it; any signature is accepted. How an event is
+//! invoked is not known here.
 
 use std::io::Read as _;
 use std::sync::Arc;

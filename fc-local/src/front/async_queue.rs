@@ -1,5 +1,5 @@
-//! Asynchronous invocations: accepted at once, run when there is room, retried when they fail. What an event is, is not
-//! known here.
+//! Asynchronous invocations: accepted at once, run when there is room, retried when they fail. What an event
+//! is, is not known here.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,7 +71,8 @@ impl AsyncQueue {
         Ok(())
     }
 
-    /// Starts nothing more; what runs may finish within `timeout`. What was only accepted is lost, and said to be.
+    /// Starts nothing more; what runs may finish within `timeout`. What was only accepted is lost, and said
+    /// to be.
     pub fn close(&self, timeout: Duration) {
         let lost = self.tasks.close();
         if lost > 0 {

@@ -1,5 +1,5 @@
-//! How can a call fail, and what does its caller see? The platform's table of errors, in one place. Why an instance failed
-//! is in `instance/failure.rs`, why there is none in `scaling/unavailable.rs`.
+//! How can a call fail, and what does its caller see? The platform's table of errors, in one place. Why an
+//! instance failed is in `instance/failure.rs`, why there is none in `scaling/unavailable.rs`.
 
 use std::fmt;
 use std::time::Duration;

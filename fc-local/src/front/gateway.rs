@@ -1,5 +1,5 @@
-//! What callers reach on the listen address: the InvokeFunction API, and everything else the function's HTTP trigger. What
-//! either does with a request is not known here.
+//! What callers reach on the listen address: the InvokeFunction API, and everything else the function's HTTP
+//! trigger. What either does with a request is not known here.
 
 use std::sync::Arc;
 use std::time::Duration;

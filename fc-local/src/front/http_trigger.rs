@@ -1,5 +1,5 @@
-//! One HTTP call, as the platform takes it: its limits, and the request that the function sees. What becomes of the reply
-//! is in `relay.rs`.
+//! One HTTP call, as the platform takes it: its limits, and the request that the function sees. What becomes
+//! of the reply is in `relay.rs`.
 
 use fc_runtime::Request;
 
@@ -14,8 +14,8 @@ use crate::scaling::{Scaler, WhenFull};
 /// The platform's limit for a path with its query.
 const MAX_TARGET: usize = 4 * 1024;
 
-/// Calls the function with a client's request. A small body of known length is read first, so that a caller who goes away
-/// is noticed while the function works; any other is sent on as it comes.
+/// Calls the function with a client's request. A small body of known length is read first, so that a caller
+/// who goes away is noticed while the function works; any other is sent on as it comes.
 pub fn invoke(
     scaler: &Scaler,
     request: &mut Request<'_>,
@@ -51,7 +51,8 @@ pub fn invoke(
     relay::response(reply, MAX_BODY)
 }
 
-/// `Connection` is not refused, although the platform's page lists it: it belongs to the hop, and most clients send it.
+/// `Connection` is not refused, although the platform's page lists it: it belongs to the hop, and most
+/// clients send it.
 fn check_limits(target: &str, fields: &[(&str, &[u8])], length: Option<u64>) -> Result<(), Failure> {
     let refused = |what: String| Err(Failure::InvalidArgument(what));
     if target.len() > MAX_TARGET {

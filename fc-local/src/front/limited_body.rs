@@ -1,4 +1,5 @@
-//! A request body that keeps the platform's limit, also when nobody knows its length. Where it goes is not known here.
+//! A request body that keeps the platform's limit, also when nobody knows its length. Where it goes is not
+//! known here.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::BorrowedFd;

@@ -1,5 +1,5 @@
-//! What callers reach: the HTTP trigger and the InvokeFunction API, and how a call is made and answered. How many instances
-//! there are is not known here.
+//! What callers reach: the HTTP trigger and the InvokeFunction API, and how a call is made and answered. How
+//! many instances there are is not known here.
 
 mod gateway;
 

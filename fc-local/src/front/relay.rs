@@ -1,5 +1,5 @@
-//! How does the function's reply reach its caller? In one piece, piece by piece, or while the request is still being sent.
-//! What request and reply mean is not known here.
+//! How does the function's reply reach its caller? In one piece, piece by piece, or while the request is
+//! still being sent. What request and reply mean is not known here.
 
 use std::io::{self, Read as _, Write};
 use std::time::Duration;
@@ -53,8 +53,8 @@ fn stream(mut reply: InvocationBody, out: &mut dyn Write) -> anyhow::Result<()> 
     }
 }
 
-/// Passes on one piece; 0 is the end. The caller of a reply that breaks off gets what the function said before, and then a
-/// connection that is cut.
+/// Passes on one piece; 0 is the end. The caller of a reply that breaks off gets what the function said
+/// before, and then a connection that is cut.
 fn pass_on(reply: &mut InvocationBody, piece: &mut [u8], out: &mut dyn Write) -> anyhow::Result<usize> {
     match reply.read(piece) {
         Ok(count) => {
@@ -88,8 +88,8 @@ fn step(reply_is_here: bool, request_is_over: bool, all_is_sent: bool) -> Step {
     }
 }
 
-/// A reply that began before its request was sent: both go on together, on one thread, so that neither fills up while the
-/// other is waited for.
+/// A reply that began before its request was sent: both go on together, on one thread, so that neither fills
+/// up while the other is waited for.
 fn both_ways(
     mut upload: Upload,
     request: &mut dyn BodySource,

@@ -1,4 +1,5 @@
-//! The account a function runs under: made up, and the same in its variables and in the headers of its requests.
+//! The account a function runs under: made up, and the same in its variables and in the headers of its
+//! requests.
 
 /// An account id that looks like one and is none.
 pub const ACCOUNT_ID: &str = "1234567890123456";

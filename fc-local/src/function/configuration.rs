@@ -1,5 +1,5 @@
-//! What runs, and within which limits? A function's configuration, complete. Where its parts come from (template, flags,
-//! defaults) is not known here.
+//! What runs, and within which limits? A function's configuration, complete. Where its parts come from
+//! (template, flags, defaults) is not known here.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,8 @@ pub struct Function {
     pub command: Vec<String>,
     /// The directory that stands for `/code`; also the working directory.
     pub code: PathBuf,
-    /// Whether `/code/…` in the command means `code`: not without a template, where it is a path like any other.
+    /// Whether `/code/…` in the command means `code`: not without a template, where it is a path like any
+    /// other.
     pub maps_code: bool,
     /// The first instance's port.
     pub port: u16,

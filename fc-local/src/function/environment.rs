@@ -1,12 +1,13 @@
-//! What does an instance's process find in its environment? The platform's variables, the user's, and five of the
-//! author's own. Which ones a user may set is in `variables.rs`.
+//! What does an instance's process find in its environment? The platform's variables, the user's, and five of
+//! the author's own. Which ones a user may set is in `variables.rs`.
 
 use std::collections::BTreeMap;
 
 use super::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
 use super::configuration::Function;
 
-/// The variables that a function shares with its author's shell: what programs need to be found and to run at all.
+/// The variables that a function shares with its author's shell: what programs need to be found and to run at
+/// all.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 /// The whole environment of one instance.

@@ -1,5 +1,5 @@
-//! What is known of a function before it runs: its configuration, its variables, and what its template says. Nothing here
-//! starts anything.
+//! What is known of a function before it runs: its configuration, its variables, and what its template says.
+//! Nothing here starts anything.
 
 pub mod template;
 

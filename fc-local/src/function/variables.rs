@@ -1,5 +1,5 @@
-//! Which variables may a user set? The platform's rules for them. What else a process finds in its environment is in
-//! `environment.rs`.
+//! Which variables may a user set? The platform's rules for them. What else a process finds in its
+//! environment is in `environment.rs`.
 
 use anyhow::{Result, bail};
 

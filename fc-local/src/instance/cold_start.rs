@@ -1,4 +1,5 @@
-//! Where did the time of a cold start go? An account of its parts, printed once. How it is printed is not known here.
+//! Where did the time of a cold start go? An account of its parts, printed once. How it is printed is not
+//! known here.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How is a process of an instance made? A command with the instance's environment, directory and pipes. What becomes of
-//! the process is in `process.rs`.
+//! How is a process of an instance made? A command with the instance's environment, directory and pipes. What
+//! becomes of the process is in `process.rs`.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! How can an instance fail? As data, so that nobody has to look for the kind of a failure in its text. What a caller is
-//! answered with is not known here.
+//! How can an instance fail? As data, so that nobody has to look for the kind of a failure in its text. What
+//! a caller is answered with is not known here.
 
 use std::fmt;
 use std::net::IpAddr;

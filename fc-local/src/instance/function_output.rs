@@ -1,5 +1,5 @@
-//! What has a process of the function printed? Read as it comes, logged line by line, the last of it kept for `Logs:` and
-//! the log tail. How a line looks in the log is not known here.
+//! What has a process of the function printed? Read as it comes, logged line by line, the last of it kept for
+//! `Logs:` and the log tail. How a line looks in the log is not known here.
 
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -59,8 +59,8 @@ impl FunctionOutput {
         Ok(FunctionOutput { log, instance_id: instance_id.to_owned(), streams: Mutex::new(streams) })
     }
 
-    /// Reads all that there is now. A function has printed what belongs to a reply before its last byte, so that this
-    /// makes the log complete up to that reply.
+    /// Reads all that there is now. A function has printed what belongs to a reply before its last byte, so
+    /// that this makes the log complete up to that reply.
     pub fn drain(&self) {
         let mut streams = self.streams.lock();
         let Streams { stdout, stderr, tail } = &mut *streams;

@@ -1,4 +1,5 @@
-//! Which headers does the platform add to requests and take from replies? What a request is for is not known here.
+//! Which headers does the platform add to requests and take from replies? What a request is for is not known
+//! here.
 
 use super::client::{Headers, RequestHead};
 use crate::function::Function;

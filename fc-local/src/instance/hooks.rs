@@ -1,5 +1,5 @@
-//! What does the platform ask of an instance by itself? The Initializer's two types, health checks, and PreStop with the
-//! stop that follows it. When each is due is not known here.
+//! What does the platform ask of an instance by itself? The Initializer's two types, health checks, and
+//! PreStop with the stop that follows it. When each is due is not known here.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! How much memory does an instance take, and is that more than it may? What happens to one that takes too much is
-//! decided elsewhere.
+//! How much memory does an instance take, and is that more than it may? What happens to one that takes too
+//! much is decided elsewhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

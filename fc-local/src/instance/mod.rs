@@ -1,5 +1,5 @@
-//! One instance of a function: its process, its port, its connections, its hooks. How many instances there are, and who
-//! may use which, is not known here.
+//! One instance of a function: its process, its port, its connections, its hooks. How many instances there
+//! are, and who may use which, is not known here.
 
 mod hooks;
 mod start;

@@ -1,7 +1,7 @@
-//! Who kills the instances of an fc-local that was killed? A second process that outlives it just long enough to do so.
-//! It reads a pipe that only fc-local holds open, so that its end is noticed whatever the reason; a parent-death signal
-//! would belong to the thread that spawned and would not reach grandchildren. How an instance ends otherwise is not
-//! decided here.
+//! Who kills the instances of an fc-local that was killed? A second process that outlives it just long enough
+//! to do so. It reads a pipe that only fc-local holds open, so that its end is noticed whatever the reason; a
+//! parent-death signal would belong to the thread that spawned and would not reach grandchildren. How an
+//! instance ends otherwise is not decided here.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
@@ -19,8 +19,8 @@ use crate::sync::Mutex;
 /// Searches for orphans in all: a process that is stuck in the kernel stays visible for ever.
 const SEARCHES: usize = 100;
 
-/// Searches in a row that must find nobody: a child that was being spawned when fc-local died shows its variables only
-/// after its exec.
+/// Searches in a row that must find nobody: a child that was being spawned when fc-local died shows its
+/// variables only after its exec.
 const SEARCHES_IN_VAIN: usize = 3;
 
 const BETWEEN_SEARCHES: Duration = Duration::from_millis(30);
@@ -33,7 +33,8 @@ pub struct OrphanWatch {
 impl OrphanWatch {
     /// Starts this program again as the watching process.
     pub fn start() -> io::Result<OrphanWatch> {
-        // A group of its own, so that Ctrl-C does not reach it, and a name of its own for whoever kills by name.
+        // A group of its own, so that Ctrl-C does not reach it, and a name of its own for whoever kills by
+        // name.
         let mut child = Command::new("/proc/self/exe")
             .arg0("fc-orphan-watch")
             .arg("watch")
@@ -69,7 +70,8 @@ impl OrphanWatch {
 
     fn tell(&self, line: &str) {
         if let Some((_, pipe)) = &mut *self.process.lock() {
-            // One write, so that a kill between two never leaves half a line; without the watch the rest goes on.
+            // One write, so that a kill between two never leaves half a line; without the watch the rest goes
+            // on.
             let _ = pipe.write_all(format!("{line}\n").as_bytes());
         }
     }

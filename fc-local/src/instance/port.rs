@@ -1,5 +1,5 @@
-//! When is an instance's port open, and which one may it be? Ready is a TCP connect that succeeds, on an address that the
-//! platform can reach. What follows when it is not is decided in `start.rs`.
+//! When is an instance's port open, and which one may it be? Ready is a TCP connect that succeeds, on an
+//! address that the platform can reach. What follows when it is not is decided in `start.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitStatus;
@@ -35,8 +35,8 @@ pub enum NotReady {
     Stopping,
 }
 
-/// Waits until `process` listens on `port`; the address to connect to. `configured` is what it opens when it does not
-/// know of `port`.
+/// Waits until `process` listens on `port`; the address to connect to. `configured` is what it opens when it
+/// does not know of `port`.
 pub fn wait(
     process: &Process,
     port: u16,
@@ -106,8 +106,8 @@ enum Reach {
     Loopback(IpAddr),
 }
 
-/// An address of this machine, as all of 127.0.0.0/8 are, that nobody binds by name: who answers here listens on all
-/// interfaces.
+/// An address of this machine, as all of 127.0.0.0/8 are, that nobody binds by name: who answers here listens
+/// on all interfaces.
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 83, 157, 211));
 
 /// Three connects instead of a look into /proc/net/tcp, which takes the kernel milliseconds.

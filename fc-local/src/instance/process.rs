@@ -17,7 +17,8 @@ use super::procfs;
 use super::surroundings::Surroundings;
 use crate::sync::{Condvar, Mutex};
 
-/// How long a process may take to go after SIGKILL, which it cannot refuse: only one that is stuck in the kernel stays.
+/// How long a process may take to go after SIGKILL, which it cannot refuse: only one that is stuck in the
+/// kernel stays.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A process of an instance, from its spawn on.
@@ -29,7 +30,8 @@ pub struct Process {
     orphans: Arc<OrphanWatch>,
 }
 
-/// The exit status. It is locked for as long as the group is signalled: once the leader is reaped its id may be anyone's.
+/// The exit status. It is locked for as long as the group is signalled: once the leader is reaped its id may
+/// be anyone's.
 #[derive(Default)]
 struct Exit {
     status: Mutex<Option<ExitStatus>>,
@@ -104,8 +106,8 @@ impl Process {
     }
 }
 
-/// Reads what the process prints until it exits. A function takes what is left of its group with it; an Initializer may
-/// have started something that is to stay.
+/// Reads what the process prints until it exits. A function takes what is left of its group with it; an
+/// Initializer may have started something that is to stay.
 fn supervise(
     mut child: Child,
     role: Role,

@@ -1,5 +1,5 @@
-//! What does /proc know? Who carries an instance's id, who listens where, how much memory a process takes. What follows
-//! from it is not decided here.
+//! What does /proc know? Who carries an instance's id, who listens where, how much memory a process takes.
+//! What follows from it is not decided here.
 
 use std::fs;
 use std::io::Read;
@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills every process whose `FC_INSTANCE_ID` begins with `id_prefix`, wherever it has gone: a grandchild in a session of
-/// its own is in no group we know. Returns how many there were.
+/// Kills every process whose `FC_INSTANCE_ID` begins with `id_prefix`, wherever it has gone: a grandchild in
+/// a session of its own is in no group we know. Returns how many there were.
 pub fn kill_instances(id_prefix: &str) -> usize {
     let wanted = format!("FC_INSTANCE_ID={id_prefix}");
     let mut found = 0;
@@ -102,7 +102,8 @@ fn sockets() -> impl Iterator<Item = Listener> {
     })
 }
 
-/// `  0: 0100007F:1F90 00000000:0000 0A …`: address and port in hex, `0A` is LISTEN, the tenth field the inode.
+/// `  0: 0100007F:1F90 00000000:0000 0A …`: address and port in hex, `0A` is LISTEN, the tenth field the
+/// inode.
 fn listener(line: &str) -> Option<Listener> {
     let mut fields = line.split_whitespace();
     let (address, port) = fields.nth(1)?.split_once(':')?;

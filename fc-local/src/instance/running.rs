@@ -1,5 +1,5 @@
-//! A running instance: its process, its connections, what it costs. How it comes to be is in `start.rs`, what the platform
-//! asks of it by itself in `hooks.rs`; who may use it is not known here.
+//! A running instance: its process, its connections, what it costs. How it comes to be is in `start.rs`, what
+//! the platform asks of it by itself in `hooks.rs`; who may use it is not known here.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -96,7 +96,8 @@ impl Instance {
 
     /// The failure of a call whose connection was dropped.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
-        // The kernel resets connections a moment before the exit can be waited for; the memory is then known for good.
+        // The kernel resets connections a moment before the exit can be waited for; the memory is then known
+        // for good.
         self.process.wait(EXIT_AFTER_RESET);
         UnexpectedExit { after: since.elapsed(), memory_mb: self.memory.peak_mb() }
     }

@@ -1,5 +1,5 @@
-//! How does an instance come to be? Its process is started and its port waited for; when it does not open, why. Its
-//! Initializer and its first health check are not run here.
+//! How does an instance come to be? Its process is started and its port waited for; when it does not open,
+//! why. Its Initializer and its first health check are not run here.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -78,8 +78,8 @@ fn not_ready(why: NotReady, function: &Function, told: u16, timeout: Duration, l
     }
 }
 
-/// How runtimes say EADDRINUSE: libc's text, Node's and Python's names for it. Nothing but its output tells why a process
-/// of somebody else's exited.
+/// How runtimes say EADDRINUSE: libc's text, Node's and Python's names for it. Nothing but its output tells
+/// why a process of somebody else's exited.
 fn says_port_in_use(logs: &str) -> bool {
     let logs = logs.to_lowercase();
     ["address already in use", "eaddrinuse", "address in use"].iter().any(|text| logs.contains(text))

@@ -1,5 +1,5 @@
-//! What does every instance of a run share? The log, the watch over orphans, the times of its start and stop, and whether
-//! fc-local is stopping. How many instances there are and when one is frozen is not known here.
+//! What does every instance of a run share? The log, the watch over orphans, the times of its start and stop,
+//! and whether fc-local is stopping. How many instances there are and when one is frozen is not known here.
 
 use std::io;
 use std::sync::Arc;

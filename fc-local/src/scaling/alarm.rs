@@ -1,4 +1,5 @@
-//! When is the housekeeper woken? At the earliest time that anybody asked for. What it does then is not known here.
+//! When is the housekeeper woken? At the earliest time that anybody asked for. What it does then is not known
+//! here.
 
 use std::time::{Duration, Instant};
 

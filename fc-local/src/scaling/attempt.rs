@@ -1,5 +1,5 @@
-//! A start, an initialization or a PreStop before a freeze under way: calls wait for its outcome and share it. Who makes
-//! it, and of which instance, is not known here.
+//! A start, an initialization or a PreStop before a freeze under way: calls wait for its outcome and share
+//! it. Who makes it, and of which instance, is not known here.
 
 use super::unavailable::Unavailable;
 use crate::sync::{Condvar, Mutex};

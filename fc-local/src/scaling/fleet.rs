@@ -1,5 +1,6 @@
-//! Which instances are there, and what becomes of them: when a call leaves, a process exits, the configuration changes,
-//! fc-local stops? One lock around the slots. Which instance a call gets is not decided here, nor what the clock does.
+//! Which instances are there, and what becomes of them: when a call leaves, a process exits, the
+//! configuration changes, fc-local stops? One lock around the slots. Which instance a call gets is not
+//! decided here, nor what the clock does.
 
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -189,7 +190,8 @@ impl Fleet {
         self.tell_all();
     }
 
-    /// Stops all instances and waits until they are gone. Whether some may be left: those that were being started.
+    /// Stops all instances and waits until they are gone. Whether some may be left: those that were being
+    /// started.
     pub fn close(self: &Arc<Self>) -> bool {
         let mut state = self.lock();
         state.slots.close();
@@ -207,7 +209,8 @@ impl Fleet {
         starting || left
     }
 
-    /// Waits for as long as `is_waiting` says so of the slots, which every slot that moves on is a reason to ask.
+    /// Waits for as long as `is_waiting` says so of the slots, which every slot that moves on is a reason to
+    /// ask.
     pub fn wait_while<'a>(
         &self,
         state: MutexGuard<'a, State>,
@@ -237,8 +240,8 @@ impl Fleet {
         self.room.notify_all();
     }
 
-    /// Wakes all who wait, after a change that they look at and that is not under the lock: whoever has looked before
-    /// waits by now, since it looked under the lock and does not let go of it before it waits.
+    /// Wakes all who wait, after a change that they look at and that is not under the lock: whoever has
+    /// looked before waits by now, since it looked under the lock and does not let go of it before it waits.
     pub fn wake_all(&self) {
         let _state = self.lock();
         self.tell_all();

@@ -1,4 +1,5 @@
-//! How is an idle instance frozen? At once, or after a PreStop that takes its time. When it is due is not known here.
+//! How is an idle instance frozen? At once, or after a PreStop that takes its time. When it is due is not
+//! known here.
 
 use std::sync::Arc;
 use std::thread;

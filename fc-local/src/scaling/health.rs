@@ -1,5 +1,5 @@
-//! Is an instance healthy? The first check decides whether it has started, the periodic ones whether it gets calls. How a
-//! check is made is not known here.
+//! Is an instance healthy? The first check decides whether it has started, the periodic ones whether it gets
+//! calls. How a check is made is not known here.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,5 +1,6 @@
-//! Who does what the clock asks for? One thread, asleep until the next thing is due: freezes and stops of idle instances,
-//! the look at their memory, and the log of calls. What is due when is decided in `upkeep.rs`.
+//! Who does what the clock asks for? One thread, asleep until the next thing is due: freezes and stops of
+//! idle instances, the look at their memory, and the log of calls. What is due when is decided in
+//! `upkeep.rs`.
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! How does a call get an instance? Chosen by the rule in `slots.rs`, started or initialized when it says so. What becomes
-//! of an instance afterwards is in `fleet.rs`.
+//! How does a call get an instance? Chosen by the rule in `slots.rs`, started or initialized when it says so.
+//! What becomes of an instance afterwards is in `fleet.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

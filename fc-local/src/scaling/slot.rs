@@ -9,8 +9,8 @@
 //! | Parking | - | - | - | Ready | Uninitialized | Stopping |
 //! | Stopping | - | - | - | - | - | - |
 //!
-//! An event that has a `-` changes nothing: what it tells of has been overtaken by a stop. No process, no clock, no thread
-//! and no other slot is known here.
+//! An event that has a `-` changes nothing: what it tells of has been overtaken by a stop. No process, no
+//! clock, no thread and no other slot is known here.
 
 use std::time::Instant;
 
@@ -136,7 +136,8 @@ impl<T> Slot<T> {
         self.condemned = self.condemned.or(Some(reason));
     }
 
-    /// Begins a health check, during which the instance is not frozen; false when it is not to be checked now.
+    /// Begins a health check, during which the instance is not frozen; false when it is not to be checked
+    /// now.
     pub fn begin_health_check(&mut self) -> bool {
         let is_checked = !self.is_frozen && self.state == SlotState::Ready;
         self.health_checks += usize::from(is_checked);

@@ -1,5 +1,5 @@
-//! Which instance serves a call? The rule alone: ids and times go in, a choice comes out. No process, no clock, no thread
-//! is known here.
+//! Which instance serves a call? The rule alone: ids and times go in, a choice comes out. No process, no
+//! clock, no thread is known here.
 
 use std::time::Instant;
 
@@ -40,8 +40,8 @@ pub enum Choice {
     Join(SlotId),
     /// Starts a new one.
     Start,
-    /// Waits until the only one, which is starting, has opened its port: a function that ignores what it is told would
-    /// open the same one twice.
+    /// Waits until the only one, which is starting, has opened its port: a function that ignores what it is
+    /// told would open the same one twice.
     AwaitFirst(SlotId),
     /// Waits until one that is being stopped no longer holds the port of the first one.
     AwaitPort,
@@ -74,8 +74,8 @@ impl<T> Slots<T> {
         }
     }
 
-    /// An instance with room, the one used last before all others, so that the rest can idle out; one that will be ready
-    /// soon before a new one; a new one only when all are saturated.
+    /// An instance with room, the one used last before all others, so that the rest can idle out; one that
+    /// will be ready soon before a new one; a new one only when all are saturated.
     pub fn choose(&self) -> Choice {
         if self.is_closing {
             return Choice::Refuse(NoRoom::Stopping);
@@ -171,8 +171,8 @@ impl<T> Slots<T> {
         }
     }
 
-    /// Lets a slot's instance go. What is in the slot when there is an instance to be stopped; a slot whose process has
-    /// not opened its port is removed.
+    /// Lets a slot's instance go. What is in the slot when there is an instance to be stopped; a slot whose
+    /// process has not opened its port is removed.
     pub fn retire(&mut self, id: SlotId, now: Instant) -> Option<&T> {
         let slot = self.get_mut(id)?;
         let was_starting = slot.state() == SlotState::Starting;
@@ -186,7 +186,8 @@ impl<T> Slots<T> {
         self.get(id).map(|slot| &slot.occupant)
     }
 
-    /// Begins a new configuration: what runs finishes, then goes. The instances that go at once, since nobody uses them.
+    /// Begins a new configuration: what runs finishes, then goes. The instances that go at once, since nobody
+    /// uses them.
     pub fn renew(&mut self, concurrency: usize, port: u16) -> Vec<SlotId> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;

@@ -1,5 +1,5 @@
-//! One call's place at an instance, from the moment it is counted in: given back when dropped, also by a panic. Which
-//! instance it is, is not decided here.
+//! One call's place at an instance, from the moment it is counted in: given back when dropped, also by a
+//! panic. Which instance it is, is not decided here.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ pub struct Ticket {
 }
 
 impl Claim {
-    /// Takes charge of a call that was counted in at `slot`. Its drop takes the fleet's lock, which the caller must have let
-    /// go of by then.
+    /// Takes charge of a call that was counted in at `slot`. Its drop takes the fleet's lock, which the
+    /// caller must have let go of by then.
     pub fn new(fleet: &Arc<Fleet>, slot: SlotId) -> Claim {
         Claim { fleet: Arc::clone(fleet), slot, condemned: None }
     }

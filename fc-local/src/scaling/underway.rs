@@ -1,5 +1,5 @@
-//! An attempt at a slot by the thread that holds this: it ends with an outcome, also when the thread panics. What the
-//! attempt is, is not known here.
+//! An attempt at a slot by the thread that holds this: it ends with an outcome, also when the thread panics.
+//! What the attempt is, is not known here.
 
 use std::sync::Arc;
 

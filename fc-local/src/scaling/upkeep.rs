@@ -1,5 +1,5 @@
-//! What does the clock do to an instance, and when? The rule alone: a slot and a time go in. No process, no clock, no thread
-//! is known here.
+//! What does the clock do to an instance, and when? The rule alone: a slot and a time go in. No process, no
+//! clock, no thread is known here.
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,8 @@ use crate::harness::{Fc, eventually, start};
 
 const ASYNC: &str = "x-fc-invocation-type: Async\r\n";
 
-/// Invokes a function that fails `times` times; the retry count of each call that was made, once there are `calls`.
+/// Invokes a function that fails `times` times; the retry count of each call that was made, once there are
+/// `calls`.
 fn attempts(fc: &Fc, times: usize, calls: usize) -> Vec<String> {
     let file = fc.scratch.path("calls");
     let answer =

@@ -116,7 +116,8 @@ pub fn start(arguments: &[&str]) -> Fc {
     start_with(Scratch::new(), arguments, &python())
 }
 
-/// Starts `command`, with `{port}` in the arguments replaced by the first instance's port; the file `trace` in `scratch` gets its requests when it is the Python function.
+/// Starts `command`, with `{port}` in the arguments replaced by the first instance's port; the file `trace`
+/// in `scratch` gets its requests when it is the Python function.
 pub fn start_with(scratch: Scratch, arguments: &[&str], command: &[String]) -> Fc {
     let trace = format!("TRACE={}", scratch.path("trace"));
     let port = reserved_port().to_string();

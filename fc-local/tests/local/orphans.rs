@@ -92,8 +92,8 @@ while True:
     assert!(!fc.log().contains("is taken"), "each on the configured port\n{}", fc.log());
 }
 
-/// A reserved port is for servers with SO_REUSEADDR. Below the range of ports that the kernel hands out, one that is
-/// free stays free.
+/// A reserved port is for servers with SO_REUSEADDR. Below the range of ports that the kernel hands out, one
+/// that is free stays free.
 fn port_nobody_is_given() -> u16 {
     let first = 10_000 + u16::try_from(std::process::id() % 5_000).expect("below 5,000");
     let is_free = |port: &u16| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok();

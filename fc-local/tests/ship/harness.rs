@@ -37,7 +37,8 @@ pub fn scratch(name: &str) -> PathBuf {
     path
 }
 
-/// Says on the terminal that something was not tested; a failure when FC_REQUIRE, a list with commas, names it.
+/// Says on the terminal that something was not tested; a failure when FC_REQUIRE, a list with commas, names
+/// it.
 pub fn skip(what: &str, reason: &str) {
     let required = std::env::var("FC_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|word| word == what), "{what} is required, but {reason}");
@@ -45,7 +46,8 @@ pub fn skip(what: &str, reason: &str) {
     let _ = writeln!(io::stderr(), "skipped: {what}: {reason}");
 }
 
-/// What `make package` of this repository makes, once for all tests: `target/fc`, with `function` and `function.zip`.
+/// What `make package` of this repository makes, once for all tests: `target/fc`, with `function` and
+/// `function.zip`.
 pub fn packaged() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! As an image runs: process 1 of a root that holds one file and cannot be written to, without /proc, /tmp, /etc or
-//! environment, as any user. And so that port 9000 is always free, in a network of its own.
+//! As an image runs: process 1 of a root that holds one file and cannot be written to, without /proc, /tmp,
+//! /etc or environment, as any user. And so that port 9000 is always free, in a network of its own.
 
 use std::fs;
 use std::io::{BufReader, Read, Write};
@@ -98,8 +98,8 @@ fn whole_life(jail: Jail, root: &Path) {
     }
 }
 
-/// Runs `test` with a root that holds the package's binary, in a copy of this test alone in new namespaces: it is
-/// process 1 there, so whatever happens to it, nothing that it started is left.
+/// Runs `test` with a root that holds the package's binary, in a copy of this test alone in new namespaces:
+/// it is process 1 there, so whatever happens to it, nothing that it started is left.
 fn inside(jail: Jail, name: &str, test: impl Fn(Jail, &Path)) {
     if let Some(root) = std::env::var_os(INSIDE) {
         loopback_up();
@@ -149,7 +149,8 @@ struct Prisoner {
 
 impl Prisoner {
     fn start(jail: Jail, root: &Path, variable: &str) -> Prisoner {
-        // The subshell is who sends SIGTERM: it shares the process namespace, and needs no /proc to find process 1.
+        // The subshell is who sends SIGTERM: it shares the process namespace, and needs no /proc to find
+        // process 1.
         let script = format!(
             "set -e
             root=$1

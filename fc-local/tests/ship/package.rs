@@ -1,4 +1,5 @@
-//! The code package: what is in it, that it is always the same, and that what is in it runs as the template says.
+//! The code package: what is in it, that it is always the same, and that what is in it runs as the template
+//! says.
 
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::Read;

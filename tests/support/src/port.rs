@@ -1,11 +1,13 @@
-//! A port for a server that is another process: reserved until this one ends. A port that is only looked up can be given to the next listener or connection of any test before the server has bound it.
+//! A port for a server that is another process: reserved until this one ends. A port that is only looked up
+//! can be given to the next listener or connection of any test before the server has bound it.
 
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, socket_with, sockopt};
 
-/// The socket stays bound and never listens: the kernel gives its port to nobody who asks for any, and everyone who asks for this one, with SO_REUSEADDR as servers do, can have it.
+/// The socket stays bound and never listens: the kernel gives its port to nobody who asks for any, and
+/// everyone who asks for this one, with SO_REUSEADDR as servers do, can have it.
 pub fn reserved_port() -> u16 {
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let socket = socket.expect("a socket");

@@ -1,5 +1,5 @@
-//! `fc-local check`: is a function fit for the platform? The order of the probes and what becomes of their findings; what
-//! each probe asks is below `probes`.
+//! `fc-local check`: is a function fit for the platform? The order of the probes and what becomes of their
+//! findings; what each probe asks is below `probes`.
 
 mod probes;
 
@@ -40,7 +40,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 const FIRST: [Probe; 3] =
     [("start", probes::start), ("initializer", probes::initializer), ("connections", probes::connections)];
 
-/// The instance lives through most of these, as one on the platform does; a probe that ends it gets the next a new one.
+/// The instance lives through most of these, as one on the platform does; a probe that ends it gets the next
+/// a new one.
 const THEN: [Probe; 10] = [
     ("event", probes::event),
     ("HEAD", probes::head),

@@ -1,6 +1,6 @@
-//! Findings as people and programs read them.
+//! Findings as people and programs read them. How they are come by is not known here.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -53,13 +53,16 @@ impl Finding {
 
 pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    let (failed, warned) = (count(Verdict::Fail), count(Verdict::Warn));
     if json {
-        let report = serde_json::json!({"fit": failed == 0, "findings": findings});
+        let is_fit = !findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+        let report = serde_json::json!({"fit": is_fit, "findings": findings});
         return writeln!(out, "{report:#}");
     }
-    let colours = io::stdout().is_terminal();
+    write_table(&mut out, findings, io::stdout().is_terminal())
+}
+
+/// One line for each finding, with its remedy below it, and the verdict in the end.
+fn write_table(out: &mut impl Write, findings: &[Finding], colours: bool) -> io::Result<()> {
     for finding in findings {
         let (text, colour) = match finding.verdict {
             Verdict::Pass => ("pass", "\x1b[32m"),
@@ -77,9 +80,44 @@ pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
             writeln!(out, "{:24}-> {remedy}", "")?;
         }
     }
-    match (failed, warned) {
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    match (count(Verdict::Fail), count(Verdict::Warn)) {
         (0, 0) => writeln!(out, "fit for the platform"),
-        (0, _) => writeln!(out, "fit for the platform, {warned} to look at"),
-        _ => writeln!(out, "not fit for the platform: {failed} failed"),
+        (0, warned) => writeln!(out, "fit for the platform, {warned} to look at"),
+        (failed, _) => writeln!(out, "not fit for the platform: {failed} failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(findings: &[Finding]) -> String {
+        let mut out = Vec::new();
+        write_table(&mut out, findings, false).expect("memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_finding_has_a_line_and_its_remedy_another() {
+        let failed = Finding::fail("one\ntwo", "do it").named("start");
+        assert_eq!(
+            table(&[Finding::pass("well").named("event"), failed]),
+            "\
+pass event              well
+FAIL start              one
+                        two
+                        -> do it
+not fit for the platform: 1 failed
+"
+        );
+    }
+
+    #[test]
+    fn the_last_line_is_the_verdict() {
+        let last = |findings: &[Finding]| table(findings).lines().last().map(str::to_owned);
+        assert_eq!(last(&[Finding::skip("none")]).as_deref(), Some("fit for the platform"));
+        let warned = [Finding::pass("x"), Finding::warn("x", "y")];
+        assert_eq!(last(&warned).as_deref(), Some("fit for the platform, 1 to look at"));
     }
 }

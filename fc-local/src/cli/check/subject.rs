@@ -1,5 +1,5 @@
-//! The function under test: an instance when one is needed, and the requests that are made to it. What is asked is not known
-//! here.
+//! The function under test: an instance when one is needed, and the requests that are made to it. What is
+//! asked is not known here.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,5 @@
-//! What is to be invoked? An event or an HTTP request, from the command line, a file or standard input. How it is invoked
-//! is not known here.
+//! What is to be invoked? An event or an HTTP request, from the command line, a file or standard input. How
+//! it is invoked is not known here.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -44,7 +44,8 @@ impl Input {
 }
 
 impl HttpRequest {
-    /// The request that `line` writes as `GET /path?x=1`, with these `fields` and this `data`, where `@FILE` is a file.
+    /// The request that `line` writes as `GET /path?x=1`, with these `fields` and this `data`, where `@FILE`
+    /// is a file.
     fn of(line: &str, fields: &[String], data: Option<&str>) -> Result<HttpRequest> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (method, target) = match words.as_slice() {

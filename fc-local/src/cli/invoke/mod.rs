@@ -1,5 +1,5 @@
-//! `fc-local invoke`: start, initialize, invoke once, stop. What is invoked is in `input.rs`, what is printed in
-//! `report.rs`.
+//! `fc-local invoke`: start, initialize, invoke once, stop. What is invoked is in `input.rs`, what is printed
+//! in `report.rs`.
 
 mod input;
 mod report;
@@ -28,9 +28,6 @@ use report::{Summary, billed, print_body, print_head};
 /// Longer than any one invocation: the instance does not idle out before it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// The exit code of a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
-
 pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let memory_size_mb = function.memory_mb;
@@ -50,7 +47,7 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let summary = result?;
     summary.print(&request_id, memory_size_mb, args.platform.json);
     Ok(match (is_interrupted.load(Ordering::SeqCst), summary.failed) {
-        (true, _) => ExitCode::from(INTERRUPTED),
+        (true, _) => ExitCode::from(signals::INTERRUPTED),
         (false, true) => ExitCode::FAILURE,
         (false, false) => ExitCode::SUCCESS,
     })

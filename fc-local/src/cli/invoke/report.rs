@@ -1,5 +1,5 @@
-//! What `invoke` prints: the body on standard output, everything else on standard error. What was invoked is not known
-//! here.
+//! What `invoke` prints: the body on standard output, everything else on standard error. What was invoked is
+//! not known here.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! `fc-local new`: the project of a new function, from the files below `project/`. A project that exists is never touched.
+//! `fc-local new`: the project of a new function, from the files below `project/`. A project that exists is
+//! never touched. What the project does is not known here.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +9,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cli::args::NewArgs;
 
-/// Where a file goes, and its text with `{{name}}` and `{{runtime}}` left open. The manifest has another name here: cargo
-/// takes a directory with a Cargo.toml for a package of its own, and would leave it out of this one.
+/// Where each file goes, and its text with `{{name}}` and `{{runtime}}` left open. The manifest has another
+/// name here: cargo takes a directory with a Cargo.toml for a package of its own, and would leave it out of
+/// this one.
 const FILES: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("project/manifest.toml")),
     ("src/main.rs", include_str!("project/main.rs")),
@@ -20,14 +22,14 @@ const FILES: [(&str, &str); 7] = [
     (".gitignore", include_str!("project/gitignore")),
 ];
 
-/// The platform's limit.
+/// The platform's limit for a function's name.
 const LONGEST_NAME: usize = 64;
 
 pub fn run(args: &NewArgs) -> Result<ExitCode> {
     let Some(name) = args.path.file_name().and_then(|name| name.to_str()) else {
         bail!("'{}' does not end in a name", args.path.display());
     };
-    check(name)?;
+    check_name(name)?;
     if args.path.exists() {
         bail!("{} exists already", args.path.display());
     }
@@ -50,8 +52,8 @@ fn project(name: &str, runtime: &str) -> impl Iterator<Item = (&'static str, Str
         .map(move |(file, text)| (file, text.replace("{{name}}", name).replace("{{runtime}}", runtime)))
 }
 
-/// Both a crate's name and a function's.
-fn check(name: &str) -> Result<()> {
+/// Refuses what is not both a crate's name and a function's.
+fn check_name(name: &str) -> Result<()> {
     let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
     let allowed = |other: char| other.is_ascii_alphanumeric() || other == '-' || other == '_';
     if !starts_well || !name.chars().all(allowed) || name.len() > LONGEST_NAME {
@@ -76,4 +78,29 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::create_dir_all(parent)
         .and_then(|()| fs::write(path, text))
         .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_open_in_a_project() {
+        for (file, text) in project("greeter", "\"0.1.0\"") {
+            assert!(!text.contains("{{"), "{file}: {text}");
+        }
+        let manifest = project("greeter", "\"0.1.0\"").find(|(file, _)| *file == "Cargo.toml");
+        let (_, text) = manifest.expect("a manifest");
+        assert!(text.contains("name = \"greeter\"") && text.contains("fc-runtime = \"0.1.0\""), "{text}");
+    }
+
+    #[test]
+    fn a_name_is_both_a_crates_and_a_functions() {
+        for name in ["a", "A-1", "a_b", &"a".repeat(LONGEST_NAME)] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "1st", "-a", "_a", "a b", "a.b", "naïve", &"a".repeat(LONGEST_NAME + 1)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+    }
 }

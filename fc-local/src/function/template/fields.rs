@@ -1,4 +1,5 @@
-//! Fields of a mapping with the type they must have; a refusal names the line. Which fields there are is not known here.
+//! Fields of a mapping with the type they must have; a refusal names the line. Which fields there are is not
+//! known here.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

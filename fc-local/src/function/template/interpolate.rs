@@ -1,10 +1,11 @@
-//! `${env('NAME')}`, `${vars.x}` and `${this.props.x}`: what a template may leave open. Nothing here knows its fields.
+//! `${env('NAME')}`, `${vars.x}` and `${this.props.x}`: what a template may leave open. Its fields are not
+//! known here.
 
 use anyhow::{Result, bail};
 
 use super::yaml::{Node, Value};
 
-/// References may refer to references; deeper than this they refer to themselves.
+/// How deep references may refer to references: deeper ones refer to themselves.
 const DEPTH: usize = 16;
 
 /// What a reference can see.

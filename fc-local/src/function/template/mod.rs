@@ -1,4 +1,5 @@
-//! What `s.yaml` (Serverless Devs, component fc3) says about a function. Flags and defaults are not known here.
+//! What `s.yaml` (Serverless Devs, component fc3) says about a function. Flags and defaults are not known
+//! here.
 
 mod resource;
 

@@ -1,5 +1,6 @@
-//! The fields of one function in a template. Unknown fields are ignored; what the platform would refuse is refused here,
-//! with its line. How a document becomes nodes and how references are followed is not known here.
+//! The fields of one function in a template. Unknown fields are ignored; what the platform would refuse is
+//! refused here, with its line. How a document becomes nodes and how references are followed is not known
+//! here.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A YAML document as plain values that know their line. Nothing here knows what a template means.
+//! A YAML document as plain values that know their line. What a template means is not known here.
 
 use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};

@@ -15,8 +15,8 @@ pub fn write(out: &mut Vec<u8>, piece: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// The size of the next chunk, its line (and `after_data` the CRLF before it) removed from `received`; `None` when more is
-/// needed. 0 is the end, with its trailers removed.
+/// The size of the next chunk, its line (and `after_data` the CRLF before it) removed from `received`; `None`
+/// when more is needed. 0 is the end, with its trailers removed.
 pub fn next(received: &mut Vec<u8>, after_data: bool) -> io::Result<Option<u64>> {
     let start = if after_data { 2 } else { 0 };
     if received.len() < start {
@@ -43,7 +43,8 @@ pub fn next(received: &mut Vec<u8>, after_data: bool) -> io::Result<Option<u64>>
     Ok(Some(size))
 }
 
-/// The size in a chunk's line: hexadecimal digits alone, since `from_str_radix` would take a leading plus sign too.
+/// The size in a chunk's line: hexadecimal digits alone, since `from_str_radix` would take a leading plus
+/// sign too.
 fn size_in(line: &[u8]) -> io::Result<u64> {
     let text = std::str::from_utf8(line).map_err(|_| malformed())?;
     let digits = text.split(';').next().unwrap_or_default().trim_end();

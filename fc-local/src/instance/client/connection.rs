@@ -1,5 +1,5 @@
-//! One connection to the function: bytes out, bytes and heads of replies in. Whose request they belong to is not known
-//! here, nor where a body ends.
+//! One connection to the function: bytes out, bytes and heads of replies in. Whose request they belong to is
+//! not known here, nor where a body ends.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -77,7 +77,8 @@ impl Connection {
                         return Ok(Some(rest.to_vec()));
                     }
                 }
-                // A function may answer and close without reading a body that it does not want; the answer counts.
+                // A function may answer and close without reading a body that it does not want; the answer
+                // counts.
                 Err(_) if self.peek().is_ok_and(|count| count > 0) => return Ok(Some(Vec::new())),
                 Err(error) => return Err(Error::Dropped(error.into())),
             }
@@ -120,7 +121,8 @@ impl Connection {
 
     /// Waits for bytes to [`receive`](Self::receive); false when there are none within `timeout`.
     pub fn wait_for_bytes(&self, timeout: Duration) -> io::Result<bool> {
-        // A function that writes head and body apart may be held up by Nagle's algorithm until the head is acknowledged.
+        // A function that writes head and body apart may be held up by Nagle's algorithm until the head is
+        // acknowledged.
         let _ = set_tcp_quickack(&self.stream, true); // only speed depends on it
         Ok(!ready(&self.stream, PollFlags::IN, timeout)?.is_empty())
     }

@@ -1,5 +1,5 @@
-//! One request over one connection, up to the head of its reply. Which connection it is, and whether the request is sent
-//! again when that one turns out dead, is decided in `pool.rs`.
+//! One request over one connection, up to the head of its reply. Which connection it is, and whether the
+//! request is sent again when that one turns out dead, is decided in `pool.rs`.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use super::wait::{Patience, readable, retrying};
 /// What one read of a request body takes.
 const PIECE: usize = 64 * 1024;
 
-/// Sends a request and waits for the head of its final reply. `idle` takes the connection back when the body has been
-/// read.
+/// Sends a request and waits for the head of its final reply. `idle` takes the connection back when the body
+/// has been read.
 pub fn exchange(
     mut connection: Connection,
     head: &RequestHead,
@@ -35,7 +35,8 @@ pub fn exchange(
     Ok(Reply { status: reply.status, headers: reply.headers, body, upload })
 }
 
-/// Sends head and body in one piece. A reply that begins meanwhile ends this: the rest is the caller's to send.
+/// Sends head and body in one piece. A reply that begins meanwhile ends this: the rest is the caller's to
+/// send.
 fn send_bytes(
     connection: &Connection,
     head: &RequestHead,

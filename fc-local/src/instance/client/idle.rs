@@ -22,7 +22,8 @@ impl IdleConnections {
         None
     }
 
-    /// What the connection used last has been doing since; `None` when there is none: the last reply closed its own.
+    /// What the connection used last has been doing since; `None` when there is none: the last reply closed
+    /// its own.
     pub fn state(&self) -> Option<IdleState> {
         self.0.lock().last().map(Connection::idle_state)
     }

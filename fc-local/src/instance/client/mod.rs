@@ -1,5 +1,5 @@
-//! The HTTP/1.1 client towards one instance: pooled connections, streaming both ways. What a request is for is not known
-//! here.
+//! The HTTP/1.1 client towards one instance: pooled connections, streaming both ways. What a request is for
+//! is not known here.
 
 mod pool;
 

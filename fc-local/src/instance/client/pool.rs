@@ -1,5 +1,5 @@
-//! The connections to one instance, and exactly the platform's rule for a pooled one that turns out dead: the request is
-//! sent again for GET, HEAD, OPTIONS and TRACE, never for the rest.
+//! The connections to one instance, and exactly the platform's rule for a pooled one that turns out dead: the
+//! request is sent again for GET, HEAD, OPTIONS and TRACE, never for the rest.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -50,13 +50,14 @@ impl Pool {
         self.address
     }
 
-    /// Closes the idle connections with a reset: the port of a process that was killed is then free at once, and not
-    /// kept in TIME_WAIT, where a server without SO_REUSEADDR could not bind it.
+    /// Closes the idle connections with a reset: the port of a process that was killed is then free at once,
+    /// and not kept in TIME_WAIT, where a server without SO_REUSEADDR could not bind it.
     pub fn reset(&self) {
         self.idle.reset();
     }
 
-    /// What the idle connection used last has been doing since its last reply; `None` when that reply closed it.
+    /// What the idle connection used last has been doing since its last reply; `None` when that reply closed
+    /// it.
     pub fn idle_state(&self) -> Option<IdleState> {
         self.idle.state()
     }

@@ -1,5 +1,5 @@
-//! A reply: its head, and its body read as it arrives. The connection is idle again with the last byte. What the reply
-//! means is not known here.
+//! A reply: its head, and its body read as it arrives. The connection is idle again with the last byte. What
+//! the reply means is not known here.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -106,7 +106,8 @@ impl ReplyBody {
         }
     }
 
-    /// How many bytes of the body are here, without waiting: 0 at its end, `None` when more must arrive first.
+    /// How many bytes of the body are here, without waiting: 0 at its end, `None` when more must arrive
+    /// first.
     fn advance(&mut self) -> io::Result<Option<u64>> {
         loop {
             let Some(connection) = &mut self.connection else { return Ok(Some(0)) };

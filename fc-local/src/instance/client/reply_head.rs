@@ -1,5 +1,5 @@
-//! What does the head of a reply say? Status, headers, how long its body is, whether the connection lives on. Bytes come
-//! in, no socket is known here.
+//! What does the head of a reply say? Status, headers, how long its body is, whether the connection lives on.
+//! Bytes come in, no socket is known here.
 
 use super::error::Error;
 
@@ -18,8 +18,8 @@ pub struct ReplyHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     Length(u64),
-    /// Bytes left of the current chunk; `None` before its size line, which follows the CRLF of a chunk before it when one
-    /// `has_begun`.
+    /// Bytes left of the current chunk; `None` before its size line, which follows the CRLF of a chunk before
+    /// it when one `has_begun`.
     Chunked {
         left: Option<u64>,
         has_begun: bool,

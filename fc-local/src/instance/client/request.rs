@@ -28,7 +28,8 @@ impl BodySource for &[u8] {
 }
 
 impl RequestHead {
-    /// Whether the method is a safe one (RFC 9110 section 9.2.1), which is also one that the platform retries.
+    /// Whether the method is a safe one (RFC 9110 section 9.2.1), which is also one that the platform
+    /// retries.
     pub fn is_safe(&self) -> bool {
         matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
     }

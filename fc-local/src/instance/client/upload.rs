@@ -1,4 +1,5 @@
-//! The rest of a request body that was still being sent when the reply began. Where it comes from is not known here.
+//! The rest of a request body that was still being sent when the reply began. Where it comes from is not
+//! known here.
 
 use std::io;
 use std::net::TcpStream;

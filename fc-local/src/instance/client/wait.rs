@@ -1,5 +1,5 @@
-//! How long is a peer waited for? Until it has something to say, the time is up, or the caller has gone away. What is
-//! said is not known here.
+//! How long is a peer waited for? Until it has something to say, the time is up, or the caller has gone away.
+//! What is said is not known here.
 
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;

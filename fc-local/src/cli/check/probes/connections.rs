@@ -52,7 +52,8 @@ fn get(instance: &Instance, pool: &Pool, timeout: Duration) -> Result<(), String
     send(instance, pool, "GET", "/", "/http-invoke", RequestBody::Bytes(b""), timeout).map(drop)
 }
 
-/// All but one request stop in the middle of their body; the last one must be answered meanwhile, and then the rest.
+/// All but one request stop in the middle of their body; the last one must be answered meanwhile, and then
+/// the rest.
 pub fn concurrency(subject: &mut Subject) -> Finding {
     let wanted = subject.function.concurrency;
     if wanted == 1 {

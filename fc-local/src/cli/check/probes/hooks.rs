@@ -1,4 +1,5 @@
-//! Questions about the hooks: do they succeed, also a second time, and are they told from a client's own requests?
+//! Questions about the hooks: do they succeed, also a second time, and are they told from a client's own
+//! requests?
 
 use std::time::Instant;
 

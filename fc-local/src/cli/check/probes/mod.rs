@@ -1,5 +1,5 @@
-//! The questions of `check`: each one a test of what the contract asks of a function, with its reason and its remedy. In
-//! which order they are asked is not known here.
+//! The questions of `check`: each one a test of what the contract asks of a function, with its reason and its
+//! remedy. In which order they are asked is not known here.
 
 mod connections;
 mod hooks;

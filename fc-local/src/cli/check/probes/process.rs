@@ -1,4 +1,5 @@
-//! Questions about the process: does it start, and how fast? Does it live through a freeze, and end at SIGTERM?
+//! Questions about the process: does it start, and how fast? Does it live through a freeze, and end at
+//! SIGTERM?
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ const FREEZE: Duration = Duration::from_millis(1500);
 /// How long a process may take to end at SIGTERM, which is what Cloud Run gives it.
 const SIGTERM_GRACE: Duration = Duration::from_secs(10);
 
-/// How many cold starts are measured; of a function that is slow, as many as fit into the time, and at least some.
+/// How many cold starts are measured; of a function that is slow, as many as fit into the time, and at least
+/// some.
 const COLD_STARTS: usize = 10;
 const COLD_STARTS_AT_LEAST: usize = 3;
 const COLD_STARTS_WITHIN: Duration = Duration::from_secs(30);

@@ -8,8 +8,8 @@ use crate::instance::client::request::BodySource;
 
 const WATCHDOG: Duration = Duration::from_secs(10);
 
-/// A server that handles one connection after the other as told: each script is the responses to one connection's
-/// requests; after the last one it closes. Returns what it received.
+/// A server that handles one connection after the other as told: each script is the responses to one
+/// connection's requests; after the last one it closes. Returns what it received.
 fn server(scripts: Vec<Vec<&'static str>>) -> (Pool, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("bound").port();

@@ -1,0 +1,11 @@
+//! Everything fc-local prints while it runs. What happens, and what follows from it, is not known here.
+
+mod library;
+
+mod lines;
+
+mod time;
+
+pub use library::listen_to_library;
+pub use lines::{Log, Origin};
+pub use time::milliseconds;
