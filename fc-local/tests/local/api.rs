@@ -2,11 +2,13 @@
 
 use base64::Engine as _;
 
-use crate::harness::{Answer, start};
+use crate::harness::{Said as _, start};
+use support::Reply;
 
-fn log_of(answer: &Answer) -> Option<String> {
-    let log =
-        base64::engine::general_purpose::STANDARD.decode(answer.header("x-fc-log-result")?).expect("base64");
+fn log_of(response: &Reply) -> Option<String> {
+    let log = base64::engine::general_purpose::STANDARD
+        .decode(response.header("x-fc-log-result")?)
+        .expect("base64");
     Some(String::from_utf8(log).expect("text"))
 }
 
@@ -14,9 +16,9 @@ fn log_of(answer: &Answer) -> Option<String> {
 fn an_event_is_a_post_to_invoke_with_the_platforms_headers() {
     let fc = start(&["--memory", "256", "--timeout", "7s"]);
     let signed = "authorization: ACS3-HMAC-SHA256 Credential=x,SignedHeaders=host,Signature=y\r\nx-acs-action: InvokeFunction\r\n";
-    let answer = fc.invoke_with(signed, "an event");
-    assert_eq!((answer.status, answer.error_type()), (200, None));
-    let seen = answer.json();
+    let response = fc.invoke_with(signed, "an event");
+    assert_eq!((response.status, response.error_type()), (200, None));
+    let seen = response.json();
     assert_eq!((seen["method"].as_str(), seen["target"].as_str()), (Some("POST"), Some("/invoke")));
     assert_eq!(seen["body"], base64::engine::general_purpose::STANDARD.encode("an event"));
     let headers = &seen["headers"];
@@ -35,24 +37,26 @@ fn an_event_is_a_post_to_invoke_with_the_platforms_headers() {
     for name in ["access-key-id", "access-key-secret", "security-token", "account-id", "function-handler"] {
         assert!(headers[format!("x-fc-{name}")].as_str().is_some_and(|value| !value.is_empty()), "{name}");
     }
-    assert_eq!(headers["x-fc-request-id"].as_str(), answer.header("x-fc-request-id"));
+    assert_eq!(headers["x-fc-request-id"].as_str(), response.header("x-fc-request-id"));
     assert!(headers.get("authorization").is_none(), "the signature is the platform's");
 }
 
 #[test]
 fn the_answer_carries_what_the_platform_measured_and_nothing_of_the_functions_head() {
     let fc = start(&[]);
-    let answer = fc.invoke(r#"{"path":"/status","code":"503"}"#);
-    assert_eq!((answer.status, answer.text().as_str()), (200, "as asked"));
+    let response = fc.invoke(r#"{"path":"/status","code":"503"}"#);
+    assert_eq!((response.status, response.text()), (200, "as asked"));
     assert!(
-        answer.header("x-fc-invocation-duration").is_some_and(|ms| ms.parse::<u64>().is_ok_and(|ms| ms > 0))
+        response
+            .header("x-fc-invocation-duration")
+            .is_some_and(|ms| ms.parse::<u64>().is_ok_and(|ms| ms > 0))
     );
     assert!(
-        answer.header("x-fc-max-memory-usage").is_some_and(|mb| mb.parse::<f64>().is_ok_and(|mb| mb > 1.0))
+        response.header("x-fc-max-memory-usage").is_some_and(|mb| mb.parse::<f64>().is_ok_and(|mb| mb > 1.0))
     );
-    assert!(answer.header("x-fc-instance-id").is_some_and(|id| id.starts_with("c-")));
-    let answer = fc.invoke("{}");
-    assert_eq!((answer.header("x-custom"), answer.header("x-fc-secret")), (None, None));
+    assert!(response.header("x-fc-instance-id").is_some_and(|id| id.starts_with("c-")));
+    let response = fc.invoke("{}");
+    assert_eq!((response.header("x-custom"), response.header("x-fc-secret")), (None, None));
 }
 
 #[test]
@@ -60,12 +64,12 @@ fn the_log_tail_is_what_this_invocation_printed() {
     let fc = start(&[]);
     let tail = "x-fc-log-type: Tail\r\n";
     fc.invoke(r#"{"path":"/say","text":"before"}"#);
-    let answer = fc.invoke_with(tail, r#"{"path":"/say","text":"mine"}"#);
-    assert_eq!(log_of(&answer).as_deref(), Some("mine\n"));
+    let response = fc.invoke_with(tail, r#"{"path":"/say","text":"mine"}"#);
+    assert_eq!(log_of(&response).as_deref(), Some("mine\n"));
     assert_eq!(log_of(&fc.invoke_with("x-fc-log-type: None\r\n", "{}")), None);
     let long = "y".repeat(6000);
-    let answer = fc.invoke_with(tail, &format!(r#"{{"path":"/say","text":"{long}"}}"#));
-    assert_eq!(log_of(&answer).map(|log| log.len()), Some(4096), "the last 4 KB");
+    let response = fc.invoke_with(tail, &format!(r#"{{"path":"/say","text":"{long}"}}"#));
+    assert_eq!(log_of(&response).map(|log| log.len()), Some(4096), "the last 4 KB");
 }
 
 #[test]
@@ -98,6 +102,6 @@ fn an_event_over_the_limit_is_entity_too_large() {
 #[test]
 fn other_methods_and_paths_are_the_http_triggers() {
     let fc = start(&[]);
-    let answer = fc.get("/2023-03-30/functions/local/invocations");
-    assert_eq!(answer.json()["headers"]["x-fc-control-path"], "/http-invoke");
+    let response = fc.get("/2023-03-30/functions/local/invocations");
+    assert_eq!(response.json()["headers"]["x-fc-control-path"], "/http-invoke");
 }

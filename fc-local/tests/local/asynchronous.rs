@@ -1,33 +1,43 @@
 //! Asynchronous invocations: accepted at once, retried when they fail.
 
-use std::fs;
-
-use crate::harness::{Fc, eventually, start};
+use crate::harness::{Fc, start};
+use support::{FifoGate, Signal};
 
 const ASYNC: &str = "x-fc-invocation-type: Async\r\n";
 
+/// An event that fails `times` times. The function says in the trace which attempt each call is.
+fn failing(fc: &Fc, times: usize) -> String {
+    let file = fc.scratch.path("calls");
+    format!(r#"{{"path":"/fail-times","file":"{file}","times":{times}}}"#)
+}
+
+/// The retry counts of the calls that were made.
+fn attempts(fc: &Fc) -> Vec<String> {
+    fc.trace().iter().filter_map(|line| line.strip_prefix("attempt ")).map(str::to_owned).collect()
+}
+
 /// Invokes a function that fails `times` times; the retry count of each call that was made, once there are
 /// `calls`.
-fn attempts(fc: &Fc, times: usize, calls: usize) -> Vec<String> {
-    let file = fc.scratch.path("calls");
-    let answer =
-        fc.invoke_with(ASYNC, &format!(r#"{{"path":"/fail-times","file":"{file}","times":{times}}}"#));
-    assert_eq!((answer.status, answer.body.len()), (202, 0));
-    assert!(answer.header("x-fc-request-id").is_some());
-    eventually("all attempts", || {
-        let text = fs::read_to_string(&file).ok()?;
-        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        (lines.len() >= calls).then_some(lines)
-    })
+fn attempts_of(fc: &Fc, times: usize, calls: usize) -> Vec<String> {
+    let response = fc.invoke_with(ASYNC, &failing(fc, times));
+    assert_eq!((response.status, response.body.len()), (202, 0));
+    assert!(response.header("x-fc-request-id").is_some());
+    fc.wait_for_trace("attempt ", calls);
+    attempts(fc)
+}
+
+/// An event that waits at the gate.
+fn waiting(gate: &FifoGate) -> String {
+    format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path)
 }
 
 #[test]
 fn it_is_accepted_with_202_before_it_is_done() {
     let fc = start(&["--timeout", "60s"]);
     let gate = fc.scratch.gate("gate");
-    let event = format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path);
-    let answer = fc.invoke_with(&format!("{ASYNC}x-fc-async-task-id: task-7\r\n"), &event);
-    assert_eq!(answer.status, 202);
+    let event = waiting(&gate);
+    let response = fc.invoke_with(&format!("{ASYNC}x-fc-async-task-id: task-7\r\n"), &event);
+    assert_eq!(response.status, 202);
     fc.wait_for_trace("waiting", 1);
     gate.let_pass(1);
     fc.wait_for_log("event 200");
@@ -36,41 +46,40 @@ fn it_is_accepted_with_202_before_it_is_done() {
 #[test]
 fn it_is_retried_until_it_succeeds() {
     let fc = start(&[]);
-    assert_eq!(attempts(&fc, 2, 3), ["0", "1", "2"]);
+    assert_eq!(attempts_of(&fc, 2, 3), ["0", "1", "2"]);
 }
 
 #[test]
 fn it_is_given_up_after_three_retries() {
     let fc = start(&[]);
-    assert_eq!(attempts(&fc, 100, 4), ["0", "1", "2", "3"]);
+    assert_eq!(attempts_of(&fc, 100, 4), ["0", "1", "2", "3"]);
     fc.wait_for_log("failed for good after 4 attempts");
 }
 
 #[test]
 fn the_number_of_retries_is_configured() {
     let fc = start(&["--async-retries", "0"]);
-    assert_eq!(attempts(&fc, 100, 1), ["0"]);
+    assert_eq!(attempts_of(&fc, 100, 1), ["0"]);
     fc.wait_for_log("failed for good after 1 attempts");
 }
 
 #[test]
 fn a_synchronous_call_is_never_retried() {
     let fc = start(&[]);
-    let file = fc.scratch.path("calls");
-    fc.invoke(&format!(r#"{{"path":"/fail-times","file":"{file}","times":100}}"#));
-    assert_eq!(fs::read_to_string(file).expect("a call").lines().count(), 1);
+    fc.invoke(&failing(&fc, 100));
+    assert_eq!(attempts(&fc).len(), 1);
 }
 
 #[test]
 fn waiting_for_room_is_not_an_attempt() {
     let fc = start(&["--max-instances", "1", "--timeout", "60s"]);
     let gate = fc.scratch.gate("gate");
-    let event = format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path);
+    let event = waiting(&gate);
     for _ in 0..3 {
         assert_eq!(fc.invoke_with(ASYNC, &event).status, 202);
     }
     gate.let_pass(3);
-    eventually("all three ran", || (fc.log().matches("event 200").count() == 3).then_some(()));
+    fc.wait_for_logs("event 200", 3);
     assert!(!fc.log().contains("retry"), "{}", fc.log());
 }
 
@@ -78,10 +87,10 @@ fn waiting_for_room_is_not_an_attempt() {
 fn one_that_runs_at_ctrl_c_is_finished() {
     let mut fc = start(&["--timeout", "60s"]);
     let gate = fc.scratch.gate("gate");
-    let event = format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path);
+    let event = waiting(&gate);
     assert_eq!(fc.invoke_with(ASYNC, &event).status, 202);
     fc.wait_for_trace("waiting", 1);
-    fc.signal("INT");
+    fc.signal(Signal::INT);
     fc.wait_for_log("stopping");
     gate.let_pass(1);
     assert!(fc.wait().success());

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Fc, Scratch, start, start_with};
-use support::reserved_port;
+use crate::harness::{Fc, Said as _, start, start_with};
+use support::{Scratch, get, reserved_port};
 
 fn shell(script: &str) -> Vec<String> {
     ["sh", "-c", script].map(str::to_owned).to_vec()
@@ -17,30 +17,32 @@ fn run(arguments: &[&str], command: &[String]) -> Fc {
 #[test]
 fn a_failed_event_is_200_with_the_functions_body_and_an_error_type() {
     let fc = start(&[]);
-    let answer = fc.invoke(r#"{"path":"/fail"}"#);
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.error_type(), Some("UnhandledInvocationError"));
-    assert_eq!(answer.error_message(), "no luck");
+    let response = fc.invoke(r#"{"path":"/fail"}"#);
+    assert_eq!(response.status, 200);
+    assert_eq!(response.error_type(), Some("UnhandledInvocationError"));
+    assert_eq!(response.error_message(), "no luck");
 }
 
 #[test]
 fn a_timeout_is_200_for_an_event() {
     let fc = start(&["--timeout", "1s"]);
-    let answer = fc.invoke(r#"{"path":"/hang"}"#);
-    assert_eq!((answer.status, answer.error_type()), (200, Some("UnhandledInvocationError")));
-    let message = answer.error_message();
+    let response = fc.invoke(r#"{"path":"/hang"}"#);
+    assert_eq!((response.status, response.error_type()), (200, Some("UnhandledInvocationError")));
+    let message = response.error_message();
     assert!(message.starts_with("Function timed out after 1 seconds (maxMemoryUsage: "), "{message}");
     assert!(message.ends_with("MB)") && !message.contains(" 0.00MB"), "{message}");
 }
 
 #[test]
 fn a_timeouts_status_for_an_http_call_is_an_option() {
-    let fc = start(&["--timeout", "1s"]);
-    assert_eq!(fc.get("/hang").status, 502);
-    let fc = start(&["--timeout", "1s", "--http-timeout-status", "504"]);
-    let answer = fc.get("/hang");
-    assert_eq!(answer.status, 504);
-    assert!(answer.error_message().starts_with("Function timed out after 1 seconds"));
+    let hanging = |arguments: &[&str]| start(&[&["--timeout", "1s"], arguments].concat()).get("/hang");
+    std::thread::scope(|scope| {
+        let default = scope.spawn(|| hanging(&[]));
+        let response = hanging(&["--http-timeout-status", "504"]);
+        assert_eq!(response.status, 504);
+        assert!(response.error_message().starts_with("Function timed out after 1 seconds"));
+        assert_eq!(default.join().expect("answered").status, 502);
+    });
 }
 
 #[test]
@@ -55,9 +57,9 @@ fn after_a_timeout_the_next_call_gets_another_instance() {
 #[test]
 fn an_exit_is_200_for_an_event_and_502_for_an_http_call() {
     let fc = start(&[]);
-    for (answer, status) in [(fc.invoke(r#"{"path":"/exit"}"#), 200), (fc.get("/exit"), 502)] {
-        assert_eq!((answer.status, answer.error_type()), (status, Some("UnhandledInvocationError")));
-        let message = answer.error_message();
+    for (response, status) in [(fc.invoke(r#"{"path":"/exit"}"#), 200), (fc.get("/exit"), 502)] {
+        assert_eq!((response.status, response.error_type()), (status, Some("UnhandledInvocationError")));
+        let message = response.error_message();
         assert!(
             message.starts_with("Process exited unexpectedly before completing request (duration: "),
             "{message}"
@@ -71,9 +73,9 @@ fn an_exit_is_200_for_an_event_and_502_for_an_http_call() {
 fn a_dropped_connection_is_answered_like_an_exit() {
     let fc = start(&[]);
     assert_eq!(fc.invoke(r#"{"path":"/drop"}"#).status, 200);
-    let answer = fc.get("/drop");
-    assert_eq!(answer.status, 502);
-    assert!(answer.error_message().starts_with("Process exited unexpectedly"));
+    let response = fc.get("/drop");
+    assert_eq!(response.status, 502);
+    assert!(response.error_message().starts_with("Process exited unexpectedly"));
 }
 
 #[test]
@@ -174,8 +176,8 @@ fn unknown_functions_versions_and_aliases_are_404() {
         ("local/invocations?qualifier=7", "VersionNotFound", "version '7' does not exist."),
         ("local/invocations?qualifier=prod", "AliasNotFound", "alias 'prod' does not exist."),
     ] {
-        let answer = fc.request("POST", &format!("{path}{target}"), "", b"");
-        assert_eq!(answer.system_error(), (404, code.to_owned(), message.to_owned()));
+        let response = fc.request("POST", &format!("{path}{target}"), "", b"");
+        assert_eq!(response.system_error(), (404, code.to_owned(), message.to_owned()));
     }
     assert_eq!(fc.request("POST", &format!("{path}local/invocations?qualifier=LATEST"), "", b"").status, 200);
 }
@@ -192,9 +194,9 @@ fn a_response_that_is_not_http_or_has_too_large_headers_is_502() {
 #[test]
 fn memory_over_the_limit_kills_the_process_and_the_log_names_the_limit() {
     let fc = start(&["--memory", "128", "--timeout", "20s"]);
-    let answer = fc.get("/hog?mb=200");
-    assert_eq!(answer.status, 502);
-    let message = answer.error_message();
+    let response = fc.get("/hog?mb=200");
+    assert_eq!(response.status, 502);
+    let message = response.error_message();
     assert!(message.starts_with("Process exited unexpectedly"), "{message}");
     let used: f64 = message
         .split("maxMemoryUsage: ")
@@ -208,11 +210,10 @@ fn memory_over_the_limit_kills_the_process_and_the_log_names_the_limit() {
 
 #[test]
 fn a_caller_that_goes_away_is_logged_and_its_instance_replaced() {
-    use std::io::Write;
     let fc = start(&[]);
     let before = fc.get("/").json()["instance"].clone();
-    let mut caller = fc.connect();
-    caller.write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
+    let mut caller = fc.client();
+    caller.send(get("/hang"));
     fc.wait_for_trace("hanging", 1);
     drop(caller);
     fc.wait_for_log("the client closed the connection before the response");

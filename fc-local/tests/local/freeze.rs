@@ -1,24 +1,15 @@
 //! Frozen whenever no request runs.
 
-use std::io::Write;
-
-use crate::harness::{Answer, eventually, start, state};
-
-fn pid_of(answer: &Answer) -> u32 {
-    answer.json()["pid"].as_u64().expect("a pid") as u32
-}
-
-fn wait_until_frozen(pid: u32) {
-    eventually("it is frozen", || (state(pid) == Some('T')).then_some(()));
-}
+use crate::harness::{Said as _, start, wait_until_frozen};
+use support::{eventually, get, state};
 
 #[test]
 fn an_instance_is_frozen_after_its_last_response_and_thawed_by_the_next_request() {
     let fc = start(&[]);
-    let pid = pid_of(&fc.get("/"));
+    let pid = fc.get("/").pid();
     for _ in 0..3 {
         wait_until_frozen(pid);
-        assert_eq!(pid_of(&fc.get("/")), pid);
+        assert_eq!(fc.get("/").pid(), pid);
     }
 }
 
@@ -37,9 +28,9 @@ fn an_instance_is_not_frozen_while_a_request_runs() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
         fc.wait_for_trace("waiting", 1);
-        let pid = pid_of(&fc.get("/"));
+        let pid = fc.get("/").pid();
         for _ in 0..20 {
-            assert_eq!(pid_of(&fc.get("/")), pid);
+            assert_eq!(fc.get("/").pid(), pid);
             assert_ne!(state(pid), Some('T'));
         }
         gate.let_pass(1);
@@ -52,22 +43,21 @@ fn an_instance_is_not_frozen_while_a_request_runs() {
 fn a_streamed_response_counts_until_its_last_byte() {
     let fc = start(&["--freeze-after", "1ms", "--timeout", "20s"]);
     let gate = fc.scratch.gate("gate");
-    let pid = pid_of(&fc.get("/"));
-    let mut stream = fc.connect();
-    write!(stream, "GET /stream?fifo={} HTTP/1.1\r\nhost: x\r\n\r\n", gate.path).expect("a peer");
-    let mut reader = std::io::BufReader::new(stream);
-    assert_eq!(Answer::head(&mut reader).expect("a head").0, 200);
-    assert_eq!(crate::harness::read_chunk(&mut reader).expect("a chunk"), b"first");
+    let pid = fc.get("/").pid();
+    let mut client = fc.client();
+    client.send(get(&format!("/stream?fifo={}", gate.path)));
+    assert_eq!(client.reply_head().status, 200);
+    assert_eq!(client.chunk(), b"first");
     assert_ne!(state(pid), Some('T'));
     gate.let_pass(1);
-    assert_eq!(crate::harness::read_chunk(&mut reader).expect("a chunk"), b"second");
+    assert_eq!(client.chunk(), b"second");
     wait_until_frozen(pid);
 }
 
 #[test]
 fn no_freeze_leaves_it_running() {
     let fc = start(&["--no-freeze", "--idle-timeout", "300ms"]);
-    let pid = pid_of(&fc.get("/"));
+    let pid = fc.get("/").pid();
     // Until the instance idles out it is seen in no state but these.
     eventually("it idles out", || {
         let state = state(pid);
@@ -79,7 +69,7 @@ fn no_freeze_leaves_it_running() {
 #[test]
 fn a_frozen_instance_is_stopped_without_delay() {
     let mut fc = start(&["--pre-stop"]);
-    let pid = pid_of(&fc.get("/"));
+    let pid = fc.get("/").pid();
     wait_until_frozen(pid);
     assert!(fc.stop().success());
     assert!(matches!(state(pid), None | Some('Z')));

@@ -1,7 +1,7 @@
 """A function in another language: Python's standard library, one thread per connection.
 
 Environment: INITIALIZE and PRE_STOP are the statuses of the hooks ("hang" and "drop" are possible too), FAIL_ONCE is
-a file whose absence makes the first call fail, TRACE a file that gets one line per request.
+a file whose absence makes the first call fail, TRACE a named pipe that gets one line per request.
 """
 import base64
 import json
@@ -121,7 +121,8 @@ class Function(BaseHTTPRequestHandler):
         with open(query["file"], "a+") as file:
             file.seek(0)
             calls = len(file.readlines())
-            file.write(f"{self.headers.get('x-fc-retry-count')}\n")
+            file.write("call\n")
+        trace(f"attempt {self.headers.get('x-fc-retry-count')}")
         self.answer(200, b"{}", **({} if calls >= query["times"] else {"x_fc_status": "404"}))
 
     def do_wait(self, query, body):

@@ -1,8 +1,7 @@
 //! PreStop before every destroy, and the vendor's other wording: hooks around freezes.
 
-use std::time::Duration;
-
-use crate::harness::{Fc, start, state};
+use crate::harness::{Fc, Said as _, start, start_with, wait_until_frozen};
+use support::{Scratch, state, wait_until_gone};
 
 fn count(fc: &Fc, text: &str) -> usize {
     fc.trace().iter().filter(|line| line.contains(text)).count()
@@ -22,9 +21,9 @@ fn pre_stop_runs_at_shutdown_once_and_last() {
 #[test]
 fn pre_stop_runs_when_an_instance_idles_out() {
     let fc = start(&["--pre-stop", "--idle-timeout", "200ms"]);
-    let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
+    let pid = fc.get("/").pid();
     fc.wait_for_trace(PRE_STOP, 1);
-    crate::harness::wait_until_gone(pid);
+    wait_until_gone(pid);
     fc.wait_for_log("stopped: idle");
 }
 
@@ -43,7 +42,7 @@ fn a_pre_stop_that_fails_or_hangs_does_not_stop_the_stop() {
     {
         let mut fc =
             start(&["--pre-stop", "--pre-stop-timeout", "1s", "--env", &format!("PRE_STOP={outcome}")]);
-        let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
+        let pid = fc.get("/").pid();
         assert!(fc.stop().success());
         fc.wait_for_log(log);
         assert!(matches!(state(pid), None | Some('Z')));
@@ -62,8 +61,8 @@ fn an_instance_that_was_never_initialized_gets_no_pre_stop() {
 fn sigterm_is_sent_only_when_asked_for() {
     // The function exits by itself at SIGTERM; SIGKILL would leave no time to.
     let fc = start(&["--sigterm", "20s", "--idle-timeout", "100ms"]);
-    let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
-    crate::harness::wait_until_gone(pid);
+    let pid = fc.get("/").pid();
+    wait_until_gone(pid);
     fc.wait_for_log("stopped: idle");
 }
 
@@ -71,31 +70,26 @@ fn sigterm_is_sent_only_when_asked_for() {
 fn hooks_at_freeze_run_pre_stop_before_each_freeze_and_the_initializer_after_each_thaw() {
     let fc = start(&["--initializer", "--pre-stop", "--hooks-at-freeze"]);
     for round in 1..=3 {
-        let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
+        let pid = fc.get("/").pid();
         assert_eq!(count(&fc, "POST /initialize /initialize"), round);
         fc.wait_for_trace(PRE_STOP, round);
-        crate::harness::eventually("it is frozen", || (state(pid) == Some('T')).then_some(()));
+        wait_until_frozen(pid);
     }
     assert_eq!(count(&fc, PRE_STOP), 3);
 }
 
 #[test]
-fn an_unhealthy_instance_gets_no_calls() {
-    let fc = start(&["--health-check", "/health", "--no-freeze", "--concurrency", "2"]);
+fn calls_go_elsewhere_when_the_health_check_fails() {
+    let scratch = Scratch::new();
+    let check = "{httpGetUrl: /health, periodSeconds: 1, failureThreshold: 1}";
+    let template = scratch.write(
+        "s.yaml",
+        &format!("resources:\n  f:\n    component: fc3\n    props:\n      customRuntimeConfig: {{healthCheckConfig: {check}}}\n"),
+    );
+    let arguments = ["-t", &template, "--no-freeze", "--concurrency", "2"];
+    let fc = start_with(scratch, &arguments, &crate::harness::python());
     let first = fc.get("/").json()["instance"].clone();
     assert_eq!(fc.get("/health-of?status=500").status, 200);
     fc.wait_for_log("unhealthy: calls go to other instances");
     assert_ne!(fc.get("/").json()["instance"], first);
-}
-
-#[test]
-fn no_health_check_reaches_a_frozen_instance() {
-    let fc = start(&["--health-check", "/health"]);
-    let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
-    crate::harness::eventually("it is frozen", || (state(pid) == Some('T')).then_some(()));
-    let checks = count(&fc, "GET /health");
-    // The period is 3 s: without the rule one would fall due here.
-    let end = std::time::Instant::now() + Duration::from_millis(3500);
-    crate::harness::eventually("a period has passed", || (std::time::Instant::now() > end).then_some(()));
-    assert_eq!((state(pid), count(&fc, "GET /health")), (Some('T'), checks));
 }

@@ -1,6 +1,7 @@
 //! The Initializer: each outcome of both types, and what the platform makes of it.
 
-use crate::harness::{Fc, Scratch, example, start, start_with};
+use crate::harness::{Fc, Said as _, example, python, start, start_with};
+use support::{Reply, Scratch, wait_until_gone};
 
 /// How often the function was asked to initialize, and by how many instances.
 fn initializations(fc: &Fc) -> (usize, usize) {
@@ -13,11 +14,15 @@ fn initializations(fc: &Fc) -> (usize, usize) {
 }
 
 fn fails(fc: &Fc, wanted: &str) {
-    for answer in [fc.get("/"), fc.invoke("{}")] {
-        assert_eq!((answer.status, answer.error_type()), (200, Some("InitializationError")));
-        let message = answer.error_message();
-        assert!(message.contains(wanted), "{message}");
+    for response in [fc.get("/"), fc.invoke("{}")] {
+        is_failure(&response, wanted);
     }
+}
+
+fn is_failure(response: &Reply, wanted: &str) {
+    assert_eq!((response.status, response.error_type()), (200, Some("InitializationError")));
+    let message = response.error_message();
+    assert!(message.contains(wanted), "{message}");
 }
 
 #[test]
@@ -58,7 +63,13 @@ fn after_500_and_any_other_status_the_next_call_gets_a_new_instance() {
 #[test]
 fn a_timeout_is_reported_and_the_instance_replaced() {
     let fc = start(&["--initializer", "--initializer-timeout", "1s", "--env", "INITIALIZE=hang"]);
-    fails(&fc, "Function initialization timed out after 1 seconds");
+    // Side by side, each on an instance of its own.
+    std::thread::scope(|scope| {
+        let event = scope.spawn(|| fc.invoke("{}"));
+        is_failure(&fc.get("/"), "Function initialization timed out after 1 seconds");
+        let event = event.join().expect("answered");
+        is_failure(&event, "Function initialization timed out after 1 seconds");
+    });
     assert_eq!(initializations(&fc), (2, 2));
 }
 
@@ -88,7 +99,7 @@ fn a_command_runs_beside_the_server_in_the_instances_environment() {
     let fc = start_with(
         scratch,
         &["--env", "SECRET=abc", "--initializer-command", &command, "--initializer-timeout", "20s"],
-        &crate::harness::python(),
+        &python(),
     );
     let instance = fc.get("/").json()["instance"].as_str().expect("an id").to_owned();
     assert_eq!(fc.get("/").status, 200);
@@ -102,7 +113,7 @@ fn a_commands_exit_code_and_stderr_are_shown_and_it_is_not_repeated_on_that_inst
     let runs = scratch.path("runs");
     let command =
         format!("sh -c 'echo $FC_INSTANCE_ID >> {runs}; echo to-stdout; echo no database >&2; exit 7'");
-    let fc = start_with(scratch, &["--initializer-command", &command], &crate::harness::python());
+    let fc = start_with(scratch, &["--initializer-command", &command], &python());
     fails(&fc, "the command exited with code 7: no database");
     let runs = std::fs::read_to_string(runs).expect("it ran");
     let instances: std::collections::BTreeSet<&str> = runs.lines().collect();
@@ -115,8 +126,8 @@ fn a_commands_exit_code_and_stderr_are_shown_and_it_is_not_repeated_on_that_inst
 fn a_commands_output_is_not_part_of_the_functions_log() {
     use base64::Engine as _;
     let fc = start(&["--initializer-command", "sh -c 'echo hidden >&2'"]);
-    let answer = fc.invoke_with("x-fc-log-type: Tail\r\n", r#"{"path":"/say","text":"shown"}"#);
-    let log = answer.header("x-fc-log-result").expect("a log");
+    let response = fc.invoke_with("x-fc-log-type: Tail\r\n", r#"{"path":"/say","text":"shown"}"#);
+    let log = response.header("x-fc-log-result").expect("a log");
     let log = base64::engine::general_purpose::STANDARD.decode(log).expect("base64");
     assert_eq!(String::from_utf8_lossy(&log), "shown\n");
 }
@@ -126,15 +137,12 @@ fn a_command_is_killed_with_its_group_at_the_timeout() {
     let scratch = Scratch::new();
     let pids = scratch.path("pids");
     let command = format!("sh -c 'sleep 1000 & echo $! > {pids}; echo slow >&2; wait'");
-    let fc = start_with(
-        scratch,
-        &["--initializer-command", &command, "--initializer-timeout", "1s"],
-        &crate::harness::python(),
-    );
+    let fc =
+        start_with(scratch, &["--initializer-command", &command, "--initializer-timeout", "1s"], &python());
     let message = fc.get("/").error_message();
     assert!(message.contains("the command timed out after 1 seconds: slow"), "{message}");
     let pid = std::fs::read_to_string(pids).expect("it ran").trim().parse().expect("a pid");
-    crate::harness::wait_until_gone(pid);
+    wait_until_gone(pid);
 }
 
 #[test]
@@ -142,11 +150,7 @@ fn a_script_runs_in_the_chosen_shell() {
     let scratch = Scratch::new();
     let out = scratch.path("out");
     let script = scratch.write("init.sh", &format!("echo \"$0 ${{BASH_VERSION:+bash}}\" > {out}\n"));
-    let fc = start_with(
-        scratch,
-        &["--initializer-script", &script, "--shell", "/bin/bash"],
-        &crate::harness::python(),
-    );
+    let fc = start_with(scratch, &["--initializer-script", &script, "--shell", "/bin/bash"], &python());
     assert_eq!(fc.get("/").status, 200);
     assert_eq!(std::fs::read_to_string(out).expect("it ran").trim(), "/bin/bash bash");
 }

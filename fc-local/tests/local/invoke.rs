@@ -1,24 +1,22 @@
 //! `fc-local invoke`, and what every command says when it is used wrongly.
 
-use std::io::Write;
-use std::process::{Output, Stdio};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
-use crate::harness::{Scratch, eventually, example, fc_local, kill, python};
-use support::reserved_port;
+use crate::harness::{example, fc_local, python};
+use support::{Program, Scratch, Signal, WATCHDOG, reserved_port, run_to_end};
 
-fn invoke_with(arguments: &[&str], input: &[u8], command: &[String]) -> Output {
-    let mut child = fc_local()
-        .args(["invoke", "--port", &reserved_port().to_string()])
-        .args(arguments)
-        .arg("--")
-        .args(command)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("fc-local");
-    child.stdin.take().expect("a pipe").write_all(input).expect("a reader");
-    child.wait_with_output().expect("an end")
+fn command(arguments: &[&str], function: &[String]) -> Command {
+    let mut command = fc_local();
+    command.args(["invoke", "--port", &reserved_port().to_string()]);
+    command.args(arguments).arg("--").args(function).stdin(Stdio::piped());
+    command
+}
+
+fn invoke_with(arguments: &[&str], input: &[u8], function: &[String]) -> Output {
+    let mut invoke = Program::start(&mut command(arguments, function));
+    invoke.stdin.take().expect("a pipe").write_all(input).expect("a reader");
+    invoke.finish(WATCHDOG)
 }
 
 fn invoke(arguments: &[&str]) -> Output {
@@ -91,11 +89,12 @@ fn the_exit_code_is_1_when_the_function_failed() {
 #[test]
 fn hooks_run_around_the_call() {
     let scratch = Scratch::new();
-    let trace = scratch.path("trace");
-    let output = invoke(&["--initializer", "--pre-stop", "--env", &format!("TRACE={trace}")]);
+    let trace = scratch.lines("trace");
+    let variable = format!("TRACE={}", scratch.path("trace"));
+    let output = invoke(&["--initializer", "--pre-stop", "--env", &variable]);
     assert!(output.status.success());
-    let trace = std::fs::read_to_string(trace).expect("a trace");
-    let paths: Vec<&str> = trace.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    let lines = trace.heard();
+    let paths: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
     assert_eq!(paths, ["/initialize", "/invoke", "/pre-stop"]);
 }
 
@@ -126,20 +125,13 @@ fn json_is_one_object_per_line() {
 #[test]
 fn ctrl_c_stops_the_function_with_its_pre_stop() {
     let scratch = Scratch::new();
-    let trace = scratch.path("trace");
-    let child = fc_local()
-        .args(["invoke", "--port", &reserved_port().to_string(), "--timeout", "60s", "--pre-stop"])
-        .args(["--env", &format!("TRACE={trace}"), "--http", "GET /hang", "--"])
-        .args(python())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("fc-local");
-    let traced =
-        |text: &str| std::fs::read_to_string(&trace).unwrap_or_default().contains(text).then_some(());
-    eventually("it is called", || traced("hanging"));
-    kill("INT", child.id());
-    let output = child.wait_with_output().expect("an end");
+    let trace = scratch.lines("trace");
+    let variable = format!("TRACE={}", scratch.path("trace"));
+    let arguments = ["--timeout", "60s", "--pre-stop", "--env", &variable, "--http", "GET /hang"];
+    let invoke = Program::start(&mut command(&arguments, &python()));
+    trace.wait_for("hanging", 1);
+    invoke.signal(Signal::INT);
+    let output = invoke.finish(WATCHDOG);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("PreStop took"), "{}", stderr(&output));
 }
@@ -173,7 +165,7 @@ fn wrong_usage_says_what_to_type() {
         (vec!["invoke", "--http", "/", "--header", "X-Fc-A: b", "--", "true"], "the platform refuses x-fc-*"),
         (vec!["invoke", "--http", "GET", "--", "true"], "write it as 'GET /path?x=1'"),
     ] {
-        let output = fc_local().args(&arguments).current_dir(scratch.path("")).output().expect("fc-local");
+        let output = run_to_end(fc_local().args(&arguments).current_dir(scratch.path("")), WATCHDOG);
         let text = stderr(&output);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
         assert!(text.contains(wanted), "{arguments:?}: {text}");
@@ -183,7 +175,7 @@ fn wrong_usage_says_what_to_type() {
 #[test]
 fn help_fits_a_screen() {
     for command in ["start", "invoke", "check"] {
-        let output = fc_local().args([command, "--help"]).output().expect("fc-local");
+        let output = run_to_end(fc_local().args([command, "--help"]), WATCHDOG);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success());
         assert!(text.lines().count() <= 50, "{command}: {} lines\n{text}", text.lines().count());

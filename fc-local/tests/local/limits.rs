@@ -1,8 +1,6 @@
 //! The platform's limits for HTTP calls.
 
-use std::io::Write;
-
-use crate::harness::{Answer, start};
+use crate::harness::{Said as _, start};
 
 #[test]
 fn what_is_over_a_limit_is_invalid_argument() {
@@ -36,29 +34,22 @@ fn what_is_just_within_a_limit_passes() {
 #[test]
 fn a_body_over_32_mb_is_refused_by_its_announced_length() {
     let fc = start(&[]);
-    let mut stream = fc.connect();
-    write!(stream, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 32 * 1024 * 1024 + 1)
-        .expect("a peer");
-    let (status, code, _) = Answer::read(&mut stream, false).expect("an answer").system_error();
+    let mut client = fc.client();
+    client.send(format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", 32 * 1024 * 1024 + 1));
+    let (status, code, _) = client.reply().system_error();
     assert_eq!((status, code.as_str()), (400, "InvalidArgument"));
 }
 
 #[test]
 fn a_chunked_body_over_32_mb_is_refused_when_it_gets_there() {
     let fc = start(&["--timeout", "60s"]);
-    let mut stream = fc.connect();
-    stream.write_all(b"POST /raw HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").expect("a peer");
-    let chunk = vec![b'z'; 1024 * 1024];
-    for _ in 0..33 {
-        // The answer may come, and the connection close, before all is sent.
-        let sent = write!(stream, "{:x}\r\n", chunk.len())
-            .and_then(|()| stream.write_all(&chunk))
-            .and_then(|()| stream.write_all(b"\r\n"));
-        if sent.is_err() {
-            break;
-        }
-    }
-    let (status, code, _) = Answer::read(&mut stream, false).expect("an answer").system_error();
+    let mut client = fc.client();
+    client.send("POST /raw HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    let data = vec![b'z'; 1024 * 1024];
+    let chunk = [format!("{:x}\r\n", data.len()).as_bytes(), &data, b"\r\n"].concat();
+    // The response may come, and the connection close, before all is sent.
+    let _ = (0..33).try_for_each(|_| client.try_send(&chunk));
+    let (status, code, _) = client.reply().system_error();
     assert_eq!((status, code.as_str()), (400, "InvalidArgument"));
 }
 

@@ -1,9 +1,9 @@
 //! Many callers at once.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
-use crate::harness::{Answer, start};
+use crate::harness::start;
+use support::post;
 
 #[test]
 fn two_hundred_connections_lose_and_double_nothing() {
@@ -12,18 +12,13 @@ fn two_hundred_connections_lose_and_double_nothing() {
     let fc = start(&["--concurrency", "50", "--max-instances", "4", "--timeout", "60s"]);
     std::thread::scope(|scope| {
         for connection in 0..CONNECTIONS {
-            let mut stream = fc.connect();
+            let mut client = fc.client();
             scope.spawn(move || {
                 for request in 0..REQUESTS {
                     let id = format!("{connection}-{request}");
-                    write!(
-                        stream,
-                        "POST /raw?{id} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{id}",
-                        id.len()
-                    )
-                    .expect("an open connection");
-                    let answer = Answer::read(&mut stream, false).expect("an answer");
-                    assert_eq!((answer.status, answer.text()), (200, id));
+                    client.send(post(&format!("/raw?{id}"), &id));
+                    let reply = client.reply();
+                    assert_eq!((reply.status, reply.text()), (200, &*id));
                 }
             });
         }

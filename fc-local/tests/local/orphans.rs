@@ -1,6 +1,7 @@
 //! Nothing outlives fc-local, however it ends.
 
-use crate::harness::{Fc, Scratch, eventually, python, start, start_with, state, wait_until_gone};
+use crate::harness::{Fc, python, python_script, start, start_with, wait_until_frozen};
+use support::{Scratch, Signal, get, wait_until_gone};
 
 /// The function, a grandchild in its group, and one in a session of its own.
 fn family(fc: &Fc) -> Vec<u32> {
@@ -13,8 +14,8 @@ fn family(fc: &Fc) -> Vec<u32> {
 fn a_killed_fc_local_leaves_no_process_frozen_ones_and_grandchildren_included() {
     let mut fc = start(&["--pre-stop", "--initializer"]);
     let pids = family(&fc);
-    eventually("it is frozen", || (state(pids[0]) == Some('T')).then_some(()));
-    fc.signal("KILL");
+    wait_until_frozen(pids[0]);
+    fc.signal(Signal::KILL);
     fc.wait();
     for pid in pids {
         wait_until_gone(pid);
@@ -25,12 +26,12 @@ fn a_killed_fc_local_leaves_no_process_frozen_ones_and_grandchildren_included() 
 fn a_second_ctrl_c_ends_at_once_and_leaves_nothing() {
     let mut fc = start(&["--timeout", "60s"]);
     let pids = family(&fc);
-    let mut caller = fc.connect();
-    std::io::Write::write_all(&mut caller, b"GET /hang HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
+    let mut caller = fc.client();
+    caller.send(get("/hang"));
     fc.wait_for_trace("hanging", 1);
-    fc.signal("INT");
+    fc.signal(Signal::INT);
     fc.wait_for_log("stopping");
-    fc.signal("INT");
+    fc.signal(Signal::INT);
     assert_eq!(fc.wait().code(), Some(130));
     for pid in pids {
         wait_until_gone(pid);
@@ -50,14 +51,15 @@ fn an_orderly_stop_leaves_nothing_either() {
 #[test]
 fn a_kill_while_an_instance_is_starting_leaves_nothing() {
     let scratch = Scratch::new();
-    let mark = scratch.path("pid");
-    let script = format!("echo $$ > {mark}; sleep 1000 & wait");
+    let pids = scratch.lines("pid");
+    let script = format!("echo pid $$ > {}; sleep 1000 & wait", scratch.path("pid"));
     let command = ["sh", "-c", &script].map(str::to_owned);
     let mut fc = start_with(scratch, &[], &command);
-    let mut caller = fc.connect();
-    std::io::Write::write_all(&mut caller, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("a peer");
-    let pid = eventually("it runs", || std::fs::read_to_string(&mark).ok()?.trim().parse().ok());
-    fc.signal("KILL");
+    let mut caller = fc.client();
+    caller.send(get("/"));
+    pids.wait_for("pid ", 1);
+    let pid = pids.heard()[0]["pid ".len()..].parse().expect("a process id");
+    fc.signal(Signal::KILL);
     fc.wait();
     wait_until_gone(pid);
 }
@@ -82,12 +84,11 @@ while True:
     c, _ = s.accept()
     while c.recv(65536): c.sendall(b'HTTP/1.1 200 OK\\r\\ncontent-length: 2\\r\\n\\r\\nok')
 ";
-    let command = [&*crate::harness::python_path(), "-c", script].map(str::to_owned);
     let port = port_nobody_is_given().to_string();
-    let fc = start_with(Scratch::new(), &["--idle-timeout", "50ms", "--port", &port], &command);
+    let fc = start_with(Scratch::new(), &["--idle-timeout", "50ms", "--port", &port], &python_script(script));
     for round in 1..=3 {
         assert_eq!(fc.get("/").status, 200, "{}", fc.log());
-        eventually("it idles out", || (fc.log().matches("stopped: idle").count() == round).then_some(()));
+        fc.wait_for_logs("stopped: idle", round);
     }
     assert!(!fc.log().contains("is taken"), "each on the configured port\n{}", fc.log());
 }

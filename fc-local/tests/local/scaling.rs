@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::start;
+use crate::harness::{Said as _, start};
 
 #[test]
 fn three_calls_at_once_take_three_instances_and_a_fourth_is_refused() {
@@ -15,7 +15,7 @@ fn three_calls_at_once_take_three_instances_and_a_fourth_is_refused() {
         assert_eq!(fc.get("/").status, 429);
         gate.let_pass(3);
         let mut instances: Vec<String> =
-            calls.into_iter().map(|call| call.join().expect("answered").text()).collect();
+            calls.into_iter().map(|call| call.join().expect("answered").text().to_owned()).collect();
         instances.sort_unstable();
         instances.dedup();
         assert_eq!(instances.len(), 3);
@@ -35,7 +35,7 @@ fn an_instance_takes_as_many_calls_as_its_concurrency_and_no_more() {
         gate.let_pass(8);
         let mut per_instance = BTreeMap::new();
         for call in calls {
-            *per_instance.entry(call.join().expect("answered").text()).or_insert(0) += 1;
+            *per_instance.entry(call.join().expect("answered").text().to_owned()).or_insert(0) += 1;
         }
         assert_eq!(per_instance.into_values().collect::<Vec<i32>>(), [4, 4]);
     });

@@ -1,6 +1,7 @@
 //! s.yaml drives the same machine as the flags, and the function gets the contract's environment.
 
-use crate::harness::{Fc, Scratch, fc_local, start_with};
+use crate::harness::{Fc, Said as _, fc_local, python, start_with};
+use support::{Scratch, WATCHDOG, reserved_port, run_to_end};
 
 /// A template beside a copy of the Python function in `code/`.
 fn with_template(props: &str) -> Scratch {
@@ -55,7 +56,7 @@ fn a_template_is_run_as_it_says() {
 #[test]
 fn the_function_gets_the_contracts_variables_and_five_of_the_authors() {
     let scratch = Scratch::new();
-    let fc = start_with(scratch, &[], &crate::harness::python());
+    let fc = start_with(scratch, &[], &python());
     let environment = fc.get("/environment").json();
     for name in [
         "FC_FUNC_CODE_PATH",
@@ -88,11 +89,11 @@ fn a_container_runs_with_the_command_given_and_without_one_says_so() {
         "s.yaml",
         "resources:\n  c:\n    component: fc3\n    props:\n      functionName: boxed\n      runtime: custom-container\n      customContainerConfig: {image: registry.example/x, entrypoint: [/x], port: 8000}\n",
     );
-    let output = fc_local().args(["start", "-t", &template]).output().expect("fc-local");
+    let output = run_to_end(fc_local().args(["start", "-t", &template]), WATCHDOG);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(text.contains("add it: fc-local start … -- COMMAND ARGS…"), "{text}");
-    let fc = start_with(scratch, &["-t", &template], &crate::harness::python());
+    let fc = start_with(scratch, &["-t", &template], &python());
     assert_eq!(fc.get("/environment").json()["FC_FUNCTION_NAME"], "boxed");
 }
 
@@ -100,7 +101,7 @@ fn a_container_runs_with_the_command_given_and_without_one_says_so() {
 fn a_bad_template_is_refused_with_file_and_line() {
     let scratch = with_template("timeout: 0");
     let template = scratch.path("s.yaml");
-    let output = fc_local().args(["start", "-t", &template]).output().expect("fc-local");
+    let output = run_to_end(fc_local().args(["start", "-t", &template]), WATCHDOG);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -128,12 +129,11 @@ fn a_bootstrap_file_is_the_default_command() {
 #[test]
 fn without_a_command_the_template_in_the_current_directory_is_used() {
     let scratch = with_template("");
-    let port = support::reserved_port().to_string();
-    let output = fc_local()
-        .current_dir(scratch.path(""))
-        .args(["invoke", "--port", &port, "--event", r#"{"path":"/environment"}"#])
-        .output()
-        .expect("fc-local");
+    let port = reserved_port().to_string();
+    let mut invoke = fc_local();
+    invoke.current_dir(scratch.path("")).args(["invoke", "--port", &port]);
+    invoke.args(["--event", r#"{"path":"/environment"}"#]);
+    let output = run_to_end(&mut invoke, WATCHDOG);
     let environment: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(environment["FC_FUNCTION_NAME"], "shop");
 }

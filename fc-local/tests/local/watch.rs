@@ -1,6 +1,7 @@
 //! `--watch`: what runs finishes, gets PreStop and goes; the next call starts the new code.
 
-use crate::harness::{Fc, Scratch, start_with, wait_until_gone};
+use crate::harness::{Fc, Said as _, start_with};
+use support::{Scratch, wait_until_gone};
 
 const FUNCTION: &str = include_str!("function.py");
 
@@ -25,7 +26,7 @@ fn version(fc: &Fc, text: &str) {
 fn the_next_call_after_a_change_of_the_code_runs_the_new_code() {
     let fc = watched(&["--pre-stop"]);
     assert_eq!(fc.get("/say").text(), "done");
-    let pid = fc.get("/").json()["pid"].as_u64().expect("a pid") as u32;
+    let pid = fc.get("/").pid();
     version(&fc, "new");
     assert_eq!(fc.get("/say").text(), "new");
     wait_until_gone(pid);

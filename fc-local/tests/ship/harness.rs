@@ -1,12 +1,12 @@
-//! Runs the commands of an author. Every wait has a watchdog.
+//! Runs the commands of an author.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use support::{empty_directory, run_to_end};
 
 /// The repository: the directory of the library, with the Makefile.
 pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -14,27 +14,12 @@ pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// The example that is shipped: it has all three hooks.
 const FUNCTION: &str = "stateful";
 
-/// A release build on a slow machine is the longest of all waits.
-const WATCHDOG: Duration = Duration::from_secs(600);
-
-/// The one place that polls: until `condition` holds.
-pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + WATCHDOG;
-    loop {
-        if let Some(value) = condition() {
-            return value;
-        }
-        assert!(Instant::now() < end, "did not happen within {WATCHDOG:?}: {what}");
-        thread::park_timeout(Duration::from_millis(5));
-    }
-}
+/// Longer than a release build on a slow machine, the longest of all waits.
+const BUILD_WATCHDOG: Duration = Duration::from_secs(600);
 
 /// An empty directory for one test; it stays for whoever wants to look.
 pub fn scratch(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ship").join(name);
-    let _ = fs::remove_dir_all(&path); // it need not be there
-    fs::create_dir_all(&path).expect("a directory below target/tmp");
-    path
+    empty_directory(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("ship").join(name))
 }
 
 /// Says on the terminal that something was not tested; a failure when FC_REQUIRE, a list with commas, names
@@ -86,22 +71,9 @@ pub fn fail(command: &mut Command) -> String {
 }
 
 pub fn finish(command: &mut Command) -> Output {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let stdout = collect(child.stdout.take().expect("a pipe"));
-    let stderr = collect(child.stderr.take().expect("a pipe"));
-    let status = eventually(&format!("{command:?} ends"), || child.try_wait().expect("a child"));
-    Output { status, stdout: stdout.join().expect("bytes"), stderr: stderr.join().expect("bytes") }
+    run_to_end(command, BUILD_WATCHDOG)
 }
 
 pub fn both(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).expect("a readable pipe");
-        bytes
-    })
 }

@@ -2,15 +2,15 @@
 //! /etc or environment, as any user. And so that port 9000 is always free, in a network of its own.
 
 use std::fs;
-use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
-use crate::harness::{both, eventually, finish, packaged, scratch, skip};
+use crate::harness::{both, finish, packaged, scratch, skip};
+use support::{Client, Program, Reply, WATCHDOG, get, post, until};
 
 /// Set for the copy of the test that runs inside.
 const INSIDE: &str = "FC_SHIP_INSIDE";
@@ -65,24 +65,23 @@ fn in_a_chroot_by_root_it_lives_its_whole_life_as_process_1() {
 fn a_panic_in_a_static_binary_is_answered_and_survived() {
     inside(Jail::UserNamespace, "jail::a_panic_in_a_static_binary_is_answered_and_survived", |jail, root| {
         let function = Prisoner::start(jail, root, "FAIL_INIT=panic:1");
-        let failed = function.call("POST /initialize", "");
-        assert!(failed.starts_with("HTTP/1.1 500 "), "{failed}");
-        assert!(function.call("POST /initialize", "").starts_with("HTTP/1.1 200 "));
-        assert!(function.call("POST /invoke", "World").ends_with("\r\n\r\nHello, World!"));
+        assert_eq!(function.call(post("/initialize", "")).status, 500);
+        assert_eq!(function.call(post("/initialize", "")).status, 200);
+        assert_eq!(function.call(post("/invoke", "World")).text(), "Hello, World!");
         function.stop();
     });
 }
 
 fn whole_life(jail: Jail, root: &Path) {
     let function = Prisoner::start(jail, root, "");
-    assert!(function.call("POST /initialize", "").starts_with("HTTP/1.1 200 "));
+    assert_eq!(function.call(post("/initialize", "")).status, 200);
     for name in ["Ada", "Grace"] {
-        let response = function.call("POST /invoke", name);
-        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
-        assert!(response.ends_with(&format!("\r\n\r\nHello, {name}!")), "{response}");
+        let response = function.call(post("/invoke", name));
+        assert_eq!((response.status, response.text()), (200, &*format!("Hello, {name}!")));
     }
-    assert!(function.call("GET /pre-stop", "").starts_with("HTTP/1.1 200 "));
-    assert!(function.call("PUT /any/path", "Alan").ends_with("\r\n\r\nHello, Alan!"));
+    assert_eq!(function.call(get("/pre-stop")).status, 200);
+    let put = post("/any/path", "Alan").replacen("POST", "PUT", 1);
+    assert_eq!(function.call(put).text(), "Hello, Alan!");
     let log = function.stop();
     let mut rest = log.as_str();
     for line in [
@@ -144,7 +143,12 @@ fn loopback_up() {
 
 /// The function in its root.
 struct Prisoner {
-    unshare: Child,
+    unshare: Program,
+}
+
+/// Where it listens, in a network of its own.
+fn address() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 9000).into()
 }
 
 impl Prisoner {
@@ -170,41 +174,26 @@ impl Prisoner {
         );
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--pid", "--fork", "sh", "-c", &script, "sh"]).arg(root).arg(variable);
-        unshare.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut unshare = unshare.spawn().expect("unshare");
-        eventually("port 9000 is open", || {
-            if let Some(status) = unshare.try_wait().expect("a child") {
-                panic!("it ended with {status}");
-            }
-            TcpStream::connect("127.0.0.1:9000").ok()
+        let unshare = Program::start(unshare.stdin(Stdio::piped()));
+        until("port 9000 is open", || {
+            assert!(unshare.is_running(), "it ended\n{}", unshare.said.text());
+            TcpStream::connect(address()).is_ok()
         });
         Prisoner { unshare }
     }
 
-    /// The whole response to a request with this start and body.
-    fn call(&self, request: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect("127.0.0.1:9000").expect("a listener");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
-        let length = body.len();
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nhost: jail\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-        )
-        .expect("a request");
-        let mut response = String::new();
-        stream.read_to_string(&mut response).expect("a response");
-        response
+    fn call(&self, request: String) -> Reply {
+        let mut client = Client::connect(address());
+        client.send(request);
+        client.reply()
     }
 
     /// SIGTERM, which must end it with code 0; what it printed.
     fn stop(mut self) -> String {
         let mut stdin = self.unshare.stdin.take().expect("a pipe");
         writeln!(stdin).expect("the subshell that waits");
-        let status = eventually("process 1 ends", || self.unshare.try_wait().expect("a child"));
-        let mut log = String::new();
-        let mut stdout = BufReader::new(self.unshare.stdout.take().expect("a pipe"));
-        stdout.read_to_string(&mut log).expect("a log");
-        assert!(status.success(), "{status}\n{log}");
-        log
+        let output = self.unshare.finish(WATCHDOG);
+        assert!(output.status.success(), "{}\n{}", output.status, both(&output));
+        both(&output)
     }
 }

@@ -64,10 +64,8 @@ impl Client {
 
     /// Reads one response, whatever its framing.
     pub fn reply(&mut self) -> Reply {
-        let head = self.head();
-        let status: u16 = head[9..12].parse().unwrap_or_else(|_| panic!("status\n{}", self.scene()));
-        let mut reply = Reply { status, head, body: Vec::new() };
-        if (100..200).contains(&status) || matches!(status, 204 | 304) || self.expects_no_body {
+        let mut reply = self.reply_head();
+        if (100..200).contains(&reply.status) || matches!(reply.status, 204 | 304) || self.expects_no_body {
             return reply;
         }
         reply.body = if let Some(length) = reply.header("content-length") {
@@ -79,6 +77,13 @@ impl Client {
             self.rest()
         };
         reply
+    }
+
+    /// Reads the head of a response, and leaves its body.
+    pub fn reply_head(&mut self) -> Reply {
+        let head = self.head();
+        let status = head[9..12].parse().unwrap_or_else(|_| panic!("status\n{}", self.scene()));
+        Reply { status, head, body: Vec::new() }
     }
 
     pub fn head(&mut self) -> String {

@@ -1,16 +1,23 @@
-//! What the tests share: servers, clients that send and read literal bytes, processes, ports, gates. Every wait
-//! has a watchdog.
+//! What the tests share: servers, clients that send and read literal bytes, programs and what they say, ports,
+//! gates, directories. Every wait has a watchdog.
 
 mod client;
 mod gate;
+mod lines;
 mod port;
 mod process;
+mod program;
+mod scratch;
 mod server;
 mod wait;
 
 pub use client::{Client, Reply, get, post};
 pub use gate::{Gate, Passage, gate};
+pub use lines::{FifoGate, FifoLines, Lines};
 pub use port::reserved_port;
 pub use process::{Process, example_command, example_path};
+pub use program::{Program, run_to_end, state, wait_until_gone};
+pub use rustix::process::Signal;
+pub use scratch::{Scratch, empty_directory};
 pub use server::{TestServer, config};
-pub use wait::{WATCHDOG, until};
+pub use wait::{WATCHDOG, eventually, eventually_within, until};
