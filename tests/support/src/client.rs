@@ -159,13 +159,17 @@ impl Client {
 
     fn receive(&mut self) -> bool {
         let mut space = [0; 64 * 1024];
-        match self.stream.read(&mut space) {
-            Ok(count) => {
-                self.received.extend_from_slice(&space[..count]);
-                count > 0
+        loop {
+            match self.stream.read(&mut space) {
+                Ok(count) => {
+                    self.received.extend_from_slice(&space[..count]);
+                    return count > 0;
+                }
+                // A read with a timeout is not restarted when a child of the tests stops, goes on or ends.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
+                Err(error) => panic!("cannot receive: {error}\n{}", self.scene()),
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
-            Err(error) => panic!("cannot receive: {error}\n{}", self.scene()),
         }
     }
 

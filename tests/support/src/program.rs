@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::lines::Lines;
@@ -99,8 +100,8 @@ pub fn state(pid: u32) -> Option<char> {
 pub fn wait_until_gone(process: u32) {
     let Ok(pidfd) = pidfd_open(pid(process), PidfdFlags::empty()) else { return };
     let watchdog = Timespec::try_from(WATCHDOG).expect("seconds");
-    let ended = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&watchdog)).expect("a descriptor");
-    assert_eq!(ended, 1, "process {process} is not gone within {WATCHDOG:?}");
+    let ended = retry_on_intr(|| poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&watchdog)));
+    assert_eq!(ended, Ok(1), "process {process} is not gone within {WATCHDOG:?}");
 }
 
 fn pid(pid: u32) -> Pid {
