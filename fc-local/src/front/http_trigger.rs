@@ -1,7 +1,7 @@
 //! One HTTP call, as the platform takes it: its limits, and the request that the function sees. What becomes
 //! of the reply is in `relay.rs`.
 
-use fc_runtime::Request;
+use fc_runtime::{Request, Response};
 
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
@@ -16,11 +16,7 @@ const MAX_TARGET: usize = 4 * 1024;
 
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
 /// who goes away is noticed while the function works; any other is sent on as it comes.
-pub fn invoke(
-    scaler: &Scaler,
-    request: &mut Request<'_>,
-    request_id: &str,
-) -> Result<fc_runtime::Response, Failure> {
+pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
     let length = request.content_length();
     let (method, target, fields) = (request.method(), request.target(), request.headers());
     check_limits(target, &fields.iter().collect::<Vec<_>>(), length)?;
@@ -40,19 +36,18 @@ pub fn invoke(
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     if is_chunked || length.unwrap_or(0) > SMALL {
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
-        let stays = &|| false;
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(scaler, invocation(title, stream, stays))?;
+        let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
         return relay::response(reply, body.left());
     }
     let body = request.read_to_vec().map_err(|_| Failure::ClientClosed)?;
-    let has_gone = &|| request.peer_closed();
-    let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), has_gone))?;
+    let caller_gone = || request.peer_closed();
+    let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
     relay::response(reply, MAX_BODY)
 }
 
-/// `Connection` is not refused, although the platform's page lists it: it belongs to the hop, and most
-/// clients send it.
+/// Refuses what is outside of the platform's limits. `Connection` is not refused, although the platform's
+/// page lists it: it belongs to the hop, and most clients send it.
 fn check_limits(target: &str, fields: &[(&str, &[u8])], length: Option<u64>) -> Result<(), Failure> {
     let refused = |what: String| Err(Failure::InvalidArgument(what));
     if target.len() > MAX_TARGET {

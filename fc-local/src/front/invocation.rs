@@ -1,5 +1,5 @@
 //! One invocation: a place at an instance, the request to it, its outcome, and the line about it in the log.
-//! Which kind of caller it has, and what that one is answered with, is not known here.
+//! What its caller is answered with is not known here.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;

@@ -32,7 +32,7 @@ pub struct Instance {
     owes_pre_stop: AtomicBool,
 }
 
-/// An instance's place in the world.
+/// Which instance it is, and where it listens.
 pub struct Identity {
     pub id: String,
     pub host: IpAddr,
@@ -84,7 +84,7 @@ impl Instance {
         }
     }
 
-    /// Owes the function a PreStop from now on: it is initialized, or needs not to be.
+    /// Owes the function a PreStop from now on: it is initialized, or need not be.
     pub fn owe_pre_stop(&self) {
         self.owes_pre_stop.store(true, Ordering::SeqCst);
     }
@@ -96,8 +96,7 @@ impl Instance {
 
     /// The failure of a call whose connection was dropped.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
-        // The kernel resets connections a moment before the exit can be waited for; the memory is then known
-        // for good.
+        // The kernel resets connections a moment before the exit can be waited for.
         self.process.wait(EXIT_AFTER_RESET);
         UnexpectedExit { after: since.elapsed(), memory_mb: self.memory.peak_mb() }
     }

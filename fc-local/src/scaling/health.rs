@@ -43,7 +43,7 @@ pub fn watch(fleet: &Arc<Fleet>, slot: SlotId, instance: &Arc<Instance>) {
 /// One check, during which the instance is not frozen; `None` when it is frozen or not ready.
 fn check_once<R>(fleet: &Fleet, slot: SlotId, check: impl FnOnce() -> R) -> Option<R> {
     let is_checked = fleet.lock().slots.get_mut(slot).is_some_and(|slot| slot.begin_health_check());
-    let _checked = is_checked.then_some(HealthCheckUnderway { fleet, slot })?;
+    let _underway = is_checked.then(|| HealthCheckUnderway { fleet, slot })?;
     Some(check())
 }
 
@@ -117,6 +117,7 @@ mod tests {
 
     use super::*;
     use crate::scaling::fleet::tests::{fleet, ready};
+    use crate::scaling::slot::SlotEvent;
     use crate::scaling::slots::Choice;
 
     fn failed() -> Result<(), String> {
@@ -168,6 +169,16 @@ mod tests {
             catch_unwind(AssertUnwindSafe(|| check_once(&fleet, slot, || panic!("in a health check"))));
         assert!(panicked.is_err());
         assert!(freezes());
+    }
+
+    #[test]
+    fn a_check_that_was_not_begun_ends_no_other() {
+        let fleet = fleet();
+        let slot = ready(&fleet);
+        assert!(fleet.lock().slots.get_mut(slot).expect("a slot").begin_health_check());
+        assert!(fleet.lock().apply(slot, SlotEvent::Park));
+        assert_eq!(check_once(&fleet, slot, || unreachable!("it is not ready")), None::<()>);
+        assert!(fleet.lock().slots.get(slot).expect("a slot").has_health_check());
     }
 
     #[test]

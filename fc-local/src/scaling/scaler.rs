@@ -56,7 +56,6 @@ impl Scaler {
                     self.fleet.wait_for_room(state);
                     continue;
                 }
-                Choice::Refuse(no_room) => return Err(no_room.into()),
                 choice => self.follow(state, choice),
             };
             match result {
