@@ -29,14 +29,14 @@ pub enum NotReady {
     Exited(ExitStatus),
     /// Not open in time, or where the platform cannot reach it.
     Closed(Listens),
-    /// Not open, and the port that it opens when it does not know of its own is.
+    /// The configured port is open instead: the process does not know of the one it was told.
     OpenedConfigured,
     /// fc-local itself is stopping.
     Stopping,
 }
 
-/// Waits until `process` listens on `port`; the address to connect to. `configured` is what it opens when it
-/// does not know of `port`.
+/// Waits until `process` listens on `port`; the address to connect to. The function's `configured` port is what
+/// a process opens that does not know of `port`.
 pub fn wait(
     process: &Process,
     port: u16,

@@ -7,6 +7,9 @@ use super::slot::{Slot, SlotEvent, SlotId, SlotState};
 use super::unavailable::NoRoom;
 use crate::instance::IgnoresPort;
 
+/// Why an instance of an older configuration goes.
+pub const CHANGED: &str = "the code or the template changed";
+
 /// All slots of one function. `T` is what their user keeps in each.
 pub struct Slots<T> {
     slots: Vec<Slot<T>>,
@@ -239,9 +242,6 @@ impl<T> Slots<T> {
         self.slots.clear();
     }
 }
-
-/// Why an instance of an older configuration goes.
-pub const CHANGED: &str = "the code or the template changed";
 
 #[cfg(test)]
 mod tests;
