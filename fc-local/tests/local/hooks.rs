@@ -1,6 +1,6 @@
 //! PreStop before every destroy, and the vendor's other wording: hooks around freezes.
 
-use crate::harness::{Fc, Said as _, start, start_with, wait_until_frozen};
+use crate::harness::{Fc, Said as _, python, start, start_with, wait_until_frozen};
 use support::{Scratch, state, wait_until_gone};
 
 fn count(fc: &Fc, text: &str) -> usize {
@@ -87,7 +87,7 @@ fn calls_go_elsewhere_when_the_health_check_fails() {
         &format!("resources:\n  f:\n    component: fc3\n    props:\n      customRuntimeConfig: {{healthCheckConfig: {check}}}\n"),
     );
     let arguments = ["-t", &template, "--no-freeze", "--concurrency", "2"];
-    let fc = start_with(scratch, &arguments, &crate::harness::python());
+    let fc = start_with(scratch, &arguments, &python());
     let first = fc.get("/").json()["instance"].clone();
     assert_eq!(fc.get("/health-of?status=500").status, 200);
     fc.wait_for_log("unhealthy: calls go to other instances");
