@@ -1,6 +1,5 @@
 //! The other servers, and what a server makes of some bytes.
 
-use support::until;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -12,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
+use support::until;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
