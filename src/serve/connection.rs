@@ -69,9 +69,10 @@ impl Connection {
         }
     }
 
-    /// Takes in what has arrived of the request's body, as [`Socket::receive`].
+    /// Takes in what has arrived of the request's body, as [`Socket::receive`]. Nobody reads it now, so that
+    /// the buffer does not grow for it.
     pub fn receive_body(&mut self) -> io::Result<Option<usize>> {
-        let received = self.socket.receive(self.conversation.body_space())?;
+        let received = self.socket.receive(self.conversation.space())?;
         if let Some(count) = received {
             self.body_received(count);
         }
