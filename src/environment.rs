@@ -94,8 +94,7 @@ fn unsigned(value: &str) -> Option<usize> {
     value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok()).flatten()
 }
 
-/// What the platform says of the function in the environment, for what a request does not say (contract
-/// section 1).
+/// What the platform says of the function in the environment, for what a request does not say.
 #[derive(Default)]
 pub(crate) struct PlatformVariables {
     pub function_name: Option<String>,

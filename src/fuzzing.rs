@@ -2,12 +2,12 @@
 //! fuzz targets and the codec's benchmark. What arrives is given whole, with the places where it was cut on
 //! its way.
 
+use crate::api::ServerConfig;
 use crate::clock::Moment;
 use crate::http1::{
     self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, Facts, Head, Limits, Parsed, Progress,
     Reject, ResponseFraming, Step, Taken,
 };
-use std::time::Duration;
 
 /// The largest body that a [`connection`] takes.
 pub const MAX_BODY: u64 = 64 * 1024;
@@ -182,7 +182,7 @@ impl Server {
             self.read_body();
         } else {
             self.outcome.requests.push(received);
-            self.conclude();
+            self.conclude(&self.conversation.facts());
         }
     }
 
@@ -203,25 +203,22 @@ impl Server {
         }
         received.end = self.arrived - self.conversation.unread();
         self.outcome.requests.extend(self.reading.take());
-        self.conclude();
+        self.conclude(&self.conversation.facts());
     }
 
     fn refuse(&mut self, reject: Reject) {
         self.outcome.refused = Some(reject.status());
-        let facts = Facts { request_refused: true, ..Facts::default() };
-        self.conversation.conclude(facts.conclude(facts.announce()), Moment::default());
+        self.conclude(&Facts { request_refused: true, ..self.conversation.facts() });
     }
 
     /// As after a response to a client that wants the connection to live on.
-    fn conclude(&mut self) {
-        let facts = Facts { request_body: self.conversation.request_body_left(), ..Facts::default() };
+    fn conclude(&mut self, facts: &Facts) {
         self.conversation.conclude(facts.conclude(facts.announce()), Moment::default());
     }
 }
 
 fn limits() -> Limits {
-    let timeout = Duration::from_secs(30);
-    Limits { max_body: MAX_BODY, head_timeout: timeout, body_timeout: timeout, idle_timeout: None }
+    ServerConfig::default().max_body(MAX_BODY).limits
 }
 
 /// As much as there is space for.

@@ -1,9 +1,9 @@
-//! A server: its listening socket, and how it starts and stops. What it is generic over ends here: everything
-//! below is compiled once. Signals and the process are not its business.
+//! A server: its listening socket, and how it starts and stops. Nothing below is generic over the author's type,
+//! so that all of it is compiled once. Signals and the process are not its business.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::net::listen;
-use crate::platform::{Instance, Lifecycle};
+use crate::platform::{DynFunction, Lifecycle};
 use crate::serve::Serving;
 use crate::sync::{Arc, OnceEvent};
 use std::io::PipeReader;
@@ -72,7 +72,7 @@ impl Server {
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
     {
-        let initializer = move |context: &Context| Ok(Arc::new(initialize(context)?) as Arc<dyn Instance>);
+        let initializer = move |context: &Context| Ok(Arc::new(initialize(context)?) as Arc<dyn DynFunction>);
         Server::listen(config, Lifecycle::new(Box::new(initializer)))
     }
 
@@ -84,7 +84,7 @@ impl Server {
     where
         I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
     {
-        let instance: Arc<dyn Instance> = Arc::new(Closure(invoke));
+        let instance: Arc<dyn DynFunction> = Arc::new(Closure(invoke));
         Server::listen(config, Lifecycle::new(Box::new(move |_| Ok(instance.clone()))))
     }
 
@@ -131,18 +131,14 @@ impl Server {
     }
 }
 
-/// A closure as an instance.
+/// A closure as a function.
 struct Closure<I>(I);
 
-impl<I> Instance for Closure<I>
+impl<I> DynFunction for Closure<I>
 where
     I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync,
 {
     fn invoke(&self, context: &Context, request: Request<'_>) -> anyhow::Result<Response> {
         (self.0)(context, request)
-    }
-
-    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
-        Ok(())
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::api::Error;
 use crate::environment::{Invalid, Variables};
+use crate::http1::Limits;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// The platform's default (contract: custom runtime, `port`).
+/// The platform's default for `customRuntimeConfig.port`.
 const DEFAULT_PORT: u16 = 9000;
 
 /// How a [`Server`](crate::Server) behaves. The defaults are for a server inside a program of your
@@ -24,11 +25,8 @@ pub struct ServerConfig {
     pub(crate) address: SocketAddr,
     pub(crate) max_workers: usize,
     pub(crate) max_connections: usize,
-    pub(crate) max_body: u64,
-    pub(crate) head_timeout: Duration,
-    pub(crate) body_timeout: Duration,
+    pub(crate) limits: Limits,
     pub(crate) write_timeout: Duration,
-    pub(crate) idle_timeout: Option<Duration>,
     pub(crate) drain_timeout: Duration,
     pub(crate) hooks: bool,
     pub(crate) marks: bool,
@@ -42,11 +40,13 @@ impl Default for ServerConfig {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
             max_workers: ServerConfig::DEFAULT_MAX_WORKERS,
             max_connections: 50_000,
-            max_body: 32 * 1024 * 1024,
-            head_timeout: Duration::from_secs(30),
-            body_timeout: Duration::from_secs(30),
+            limits: Limits {
+                max_body: 32 * 1024 * 1024,
+                head_timeout: Duration::from_secs(30),
+                body_timeout: Duration::from_secs(30),
+                idle_timeout: None,
+            },
             write_timeout: Duration::from_secs(30),
-            idle_timeout: None,
             drain_timeout: Duration::from_secs(25),
             hooks: true,
             marks: false,
@@ -84,17 +84,20 @@ impl ServerConfig {
 
     fn from_variables(variables: &Variables<'_>) -> Result<ServerConfig, Error> {
         let defaults = ServerConfig::default();
+        let limits = defaults.limits;
         // Cloud Run kills ten seconds after SIGTERM.
         let drain = if variables.text("K_SERVICE").is_some() { 9 } else { 25 };
         Ok(ServerConfig {
             address: SocketAddr::new(defaults.address.ip(), port(variables)?),
             max_workers: variables.number("MAX_WORKERS")?.unwrap_or(defaults.max_workers),
             max_connections: variables.number("MAX_CONNECTIONS")?.unwrap_or(defaults.max_connections),
-            max_body: variables.number("MAX_BODY")?.map_or(defaults.max_body, |limit| limit as u64),
-            head_timeout: variables.seconds("HEAD_TIMEOUT")?.unwrap_or(defaults.head_timeout),
-            body_timeout: variables.seconds("BODY_TIMEOUT")?.unwrap_or(defaults.body_timeout),
+            limits: Limits {
+                max_body: variables.number("MAX_BODY")?.map_or(limits.max_body, |limit| limit as u64),
+                head_timeout: variables.seconds("HEAD_TIMEOUT")?.unwrap_or(limits.head_timeout),
+                body_timeout: variables.seconds("BODY_TIMEOUT")?.unwrap_or(limits.body_timeout),
+                idle_timeout: variables.seconds("IDLE_TIMEOUT")?,
+            },
             write_timeout: variables.seconds("WRITE_TIMEOUT")?.unwrap_or(defaults.write_timeout),
-            idle_timeout: variables.seconds("IDLE_TIMEOUT")?,
             drain_timeout: variables.seconds("DRAIN_TIMEOUT")?.unwrap_or(Duration::from_secs(drain)),
             hooks: variables.switch("HOOKS")?.unwrap_or(true),
             marks: variables.switch("LIFECYCLE_MARKS")?.unwrap_or(true),
@@ -123,17 +126,17 @@ impl ServerConfig {
     /// The largest request body in bytes; a larger one is refused with 413. Default 32 MiB, the
     /// platform's limit for a synchronous call.
     pub fn max_body(self, max_body: u64) -> ServerConfig {
-        ServerConfig { max_body, ..self }
+        ServerConfig { limits: Limits { max_body, ..self.limits }, ..self }
     }
 
     /// How long a request's head may take from its first byte. Default 30 s, as hyper.
     pub fn head_timeout(self, head_timeout: Duration) -> ServerConfig {
-        ServerConfig { head_timeout, ..self }
+        ServerConfig { limits: Limits { head_timeout, ..self.limits }, ..self }
     }
 
     /// How long a request body may stall, from one byte to the next. Default 30 s (nginx: 60 s).
     pub fn body_timeout(self, body_timeout: Duration) -> ServerConfig {
-        ServerConfig { body_timeout, ..self }
+        ServerConfig { limits: Limits { body_timeout, ..self.limits }, ..self }
     }
 
     /// How long the peer may take no byte of a response. Default 30 s (nginx: 60 s).
@@ -144,7 +147,7 @@ impl ServerConfig {
     /// How long a connection may be idle between requests. Default never: a gateway that reuses a
     /// connection which the server has just closed answers its caller with 502.
     pub fn idle_timeout(self, idle_timeout: Option<Duration>) -> ServerConfig {
-        ServerConfig { idle_timeout, ..self }
+        ServerConfig { limits: Limits { idle_timeout, ..self.limits }, ..self }
     }
 
     /// How long requests in flight may take to finish once the server is stopped. Default 25 s:
@@ -202,7 +205,7 @@ mod tests {
     fn without_variables_the_defaults_hold() {
         let config = config(&[]).unwrap();
         assert_eq!(config.address, ([0, 0, 0, 0], 9000).into());
-        assert_eq!((config.hooks, config.marks, config.idle_timeout), (true, true, None));
+        assert_eq!((config.hooks, config.marks, config.limits.idle_timeout), (true, true, None));
         assert_eq!(config.drain_timeout, Duration::from_secs(25));
     }
 

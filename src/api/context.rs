@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Which kind of call it is (contract section 2).
+/// Which kind of call it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallKind {
@@ -31,17 +31,17 @@ pub struct Context {
     kind: CallKind,
     request_id: String,
     arrived: Instant,
-    environment: Option<Arc<Environment>>,
+    environment: Option<Arc<LazyVariables>>,
     ids: RequestIds,
     trust_headers: bool,
 }
 
 /// The platform's variables, read when the first request lacks a header.
 #[derive(Default)]
-pub(crate) struct Environment(OnceLock<PlatformVariables>);
+pub(crate) struct LazyVariables(OnceLock<PlatformVariables>);
 
 impl Context {
-    pub(crate) fn new(environment: Option<Arc<Environment>>, trust_headers: bool) -> Context {
+    pub(crate) fn new(environment: Option<Arc<LazyVariables>>, trust_headers: bool) -> Context {
         Context {
             head: Head::default(),
             kind: CallKind::default(),

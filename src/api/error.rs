@@ -78,8 +78,8 @@ impl std::error::Error for Error {
 ///
 /// Returned from `invoke`, it decides the status of the response; other errors give 500, and
 /// tell an HTTP client nothing but the request id. Returned from `initialize`, 400 and 404 ask
-/// the platform to try again on this instance, 500 to restart it (contract: the vendor's
-/// "Initializer hook" page). It keeps its effect under `anyhow::Context`.
+/// the platform to try again on this instance, 500 to restart it (Function
+/// Compute's page on the Initializer hook). It keeps its effect under `anyhow::Context`.
 ///
 /// ```
 /// # use fc_runtime::StatusError;

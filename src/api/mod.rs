@@ -17,6 +17,6 @@ pub use function::Function;
 pub use request::{Headers, Request, RequestBody};
 pub use response::{BodyWriter, Response};
 
-pub(crate) use context::Environment;
+pub(crate) use context::LazyVariables;
 pub(crate) use request::BodySource;
 pub(crate) use response::Body;

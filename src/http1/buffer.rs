@@ -58,7 +58,7 @@ impl Buffer {
 
     /// For a connection that is going to wait: gives the allocation up and keeps no more than it needs for
     /// what is in it.
-    pub fn lend_out(&mut self) -> Option<Buffer> {
+    pub fn give_up(&mut self) -> Option<Buffer> {
         if self.bytes.is_empty() || self.unread().len() * 2 > self.bytes.len() {
             return None;
         }
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn what_is_lent_out_is_empty_and_what_is_kept_is_no_larger_than_needed() {
         let mut buffer = Buffer::default();
-        assert!(buffer.lend_out().is_none());
+        assert!(buffer.give_up().is_none());
         push(&mut buffer, b"abc");
         buffer.consume(1);
-        let lent = buffer.lend_out().unwrap();
+        let lent = buffer.give_up().unwrap();
         assert!(lent.is_empty() && lent.allocated() == FIRST_CAPACITY);
         assert_eq!((buffer.unread(), buffer.allocated()), (&b"bc"[..], 2));
         push(&mut buffer, b"d");

@@ -41,7 +41,7 @@ use super::buffer::Buffer;
 use super::framing::BodyLength;
 use super::head::{Head, MAX_HEAD, Parsed, Progress};
 use super::incoming::{BodyState, Incoming};
-use super::persistence::{Next, RequestBodyLeft};
+use super::persistence::{Facts, Next, RequestBodyLeft};
 use super::reject::Reject;
 use crate::clock::Moment;
 use std::mem;
@@ -61,6 +61,7 @@ const LINGER_ALL: Duration = Duration::from_secs(30);
 const _: () = assert!(MAX_COLLECTED <= MAX_HEAD as u64, "a buffer that holds a head holds a collected body");
 
 /// What a conversation allows its peer.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub max_body: u64,
     /// From a head's first byte to its last.
@@ -299,8 +300,16 @@ impl Conversation {
         self.body.decoder.is_done()
     }
 
-    /// What of the request's body has not been read.
-    pub fn request_body_left(&self) -> RequestBodyLeft {
+    /// What it knows itself of whether it may go on after the request that is being served.
+    pub fn facts(&self) -> Facts {
+        Facts {
+            request_refused: self.body.reject.is_some(),
+            request_body: self.request_body_left(),
+            ..Facts::default()
+        }
+    }
+
+    fn request_body_left(&self) -> RequestBodyLeft {
         match self.body.decoder.known_left() {
             _ if self.body.decoder.is_done() => RequestBodyLeft::None,
             _ if self.body.awaits_continue => RequestBodyLeft::NotAskedFor,
@@ -342,7 +351,7 @@ impl Conversation {
     }
 
     /// Takes a buffer of somebody else's to work with, unless it has one.
-    pub fn borrow_buffer(&mut self, spare: &mut Option<Buffer>) {
+    pub fn take_buffer(&mut self, spare: &mut Option<Buffer>) {
         if !self.inbox.is_allocated()
             && let Some(buffer) = spare.take()
         {
@@ -351,8 +360,8 @@ impl Conversation {
     }
 
     /// Gives a buffer up that it does not need while it waits.
-    pub fn lend_buffer(&mut self, spare: &mut Option<Buffer>) {
-        if let Some(buffer) = self.inbox.lend_out() {
+    pub fn return_buffer(&mut self, spare: &mut Option<Buffer>) {
+        if let Some(buffer) = self.inbox.give_up() {
             spare.get_or_insert(buffer);
         }
     }

@@ -29,5 +29,5 @@ pub(crate) use encode::{
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub(crate) use framing::BodyLength;
 pub(crate) use head::{Head, Parsed, Progress, is_field_value, is_token};
-pub(crate) use persistence::{CloseReason, Facts, Next, RequestBodyLeft};
+pub(crate) use persistence::{CloseReason, Facts, Next};
 pub(crate) use reject::Reject;

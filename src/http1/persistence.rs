@@ -18,7 +18,7 @@
 //! | none | persist | request | |
 //!
 //! A row takes precedence over those below it. What was announced to persist persists as far as it can: a
-//! client that is told nothing fails with its next request.
+//! client that was not told of the close would send its next request into it, and fail.
 
 use std::fmt;
 

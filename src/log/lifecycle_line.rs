@@ -1,4 +1,5 @@
-//! The platform's Start and End lines (contract section 4). What is called between them is not known here.
+//! The Start and End lines by which the platform's console finds a call in the log. What is called between them
+//! is not known here.
 
 use crate::log::stdout::{PIPE_BUF, write_line};
 

@@ -1,4 +1,4 @@
-//! The `log` macros on standard output, in the platform's format (contract section 4): `<UTC time> <request
+//! The `log` macros on standard output, in the platform's format: `<UTC time> <request
 //! id> [LEVEL] message`. Which lines and how they are buffered is env_logger's business.
 
 use crate::date::{iso_8601, since_epoch};

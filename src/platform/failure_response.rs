@@ -1,4 +1,4 @@
-//! What the platform and a caller are told of a failure: status and JSON (contract section 3). Who is told
+//! What the platform and a caller are told of a failure: status and JSON. Who is told
 //! what is decided here alone.
 
 use crate::platform::contain::{Cause, Failure};

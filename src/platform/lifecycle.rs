@@ -1,19 +1,21 @@
-//! When the author's function runs: one table. Bodies of responses, which run later, are not in here.
+//! When the author's function runs: one table. The code that writes a response's body runs later, and is not in
+//! here. A cell is what is done, and the next state.
 //!
 //! | state | Initialize | Initialized | InitializeFailed | Invoke | InvokeEnd | PreStop | PreStopEnd |
 //! |---|---|---|---|---|---|---|---|
-//! | Created | Run Initializing | Keep Created | Keep Created | Run Initializing | Keep Created | Done Created | Keep Created |
-//! | Initializing | Wait Initializing | Keep Ready | Keep Created | Wait Initializing | Keep Initializing | Wait Initializing | Keep Initializing |
-//! | Ready | Done Ready | Keep Ready | Keep Ready | Serve Ready | Keep Ready | Run Stopping | Keep Ready |
-//! | Stopping | Wait Stopping | Keep Stopping | Keep Stopping | Serve StoppingInUse | Keep StoppingInUse | Wait Stopping | Keep Stopped |
-//! | StoppingInUse | Wait StoppingInUse | Keep StoppingInUse | Keep StoppingInUse | Serve StoppingInUse | Keep StoppingInUse | Wait StoppingInUse | Keep Ready |
-//! | Stopped | Run Reinitializing | Keep Stopped | Keep Stopped | Serve Ready | Keep Ready | Done Stopped | Keep Stopped |
-//! | Reinitializing | Wait Reinitializing | Keep Ready | Keep Stopped | Wait Reinitializing | Keep Reinitializing | Wait Reinitializing | Keep Reinitializing |
+//! | Created | Run Initializing | Nothing Created | Nothing Created | Run Initializing | Nothing Created | Done Created | Nothing Created |
+//! | Initializing | Wait Initializing | Nothing Ready | Nothing Created | Wait Initializing | Nothing Initializing | Wait Initializing | Nothing Initializing |
+//! | Ready | Done Ready | Nothing Ready | Nothing Ready | Serve Ready | Nothing Ready | Run Stopping | Nothing Ready |
+//! | Stopping | Wait Stopping | Nothing Stopping | Nothing Stopping | Serve StoppingUsed | Nothing StoppingUsed | Wait Stopping | Nothing Stopped |
+//! | StoppingUsed | Wait StoppingUsed | Nothing StoppingUsed | Nothing StoppingUsed | Serve StoppingUsed | Nothing StoppingUsed | Wait StoppingUsed | Nothing Ready |
+//! | Stopped | Run Reinitializing | Nothing Stopped | Nothing Stopped | Serve Ready | Nothing Ready | Done Stopped | Nothing Stopped |
+//! | Reinitializing | Wait Reinitializing | Nothing Ready | Nothing Stopped | Wait Reinitializing | Nothing Reinitializing | Wait Reinitializing | Nothing Reinitializing |
 //!
 //! A request's event (Initialize, Invoke, PreStop) is answered at once (Done), runs the hook (Run), is served
-//! (Serve), or waits for the hook that runs (Wait) and then takes part in its outcome. The other events only
-//! move the state (Keep). An invocation that begins or ends while or after `pre_stop` runs leads back to
-//! Ready, so that what it collected is flushed by the next one. SIGTERM is PreStop too.
+//! (Serve), or waits for the hook that runs (Wait): the outcome of the hook that it asked for, or needs, is its
+//! own, and after another hook it is looked up again. With the other events the state moves, and nothing is
+//! done. An invocation that begins or ends while `pre_stop` runs, or after it, leads back to Ready, so that what
+//! it collected is flushed by the next `pre_stop`. SIGTERM is PreStop too.
 
 use crate::api::{Context, Function, Request, Response};
 use crate::platform::contain::{Failure, OnUnwind, contain, drop_contained};
@@ -25,7 +27,7 @@ enum State {
     Initializing,
     Ready,
     Stopping,
-    StoppingInUse,
+    StoppingUsed,
     Stopped,
     Reinitializing,
 }
@@ -47,62 +49,67 @@ enum Action {
     Wait,
     Serve,
     Done,
-    Keep,
+    Nothing,
 }
 
 /// The table.
 fn step(state: State, event: Event) -> (Action, State) {
-    use Action::{Done, Keep, Run, Serve, Wait};
+    use Action::{Done, Nothing, Run, Serve, Wait};
     use Event as E;
     use State as S;
     match (state, event) {
         (S::Created, E::Initialize | E::Invoke) => (Run, S::Initializing),
         (S::Created, E::PreStop) => (Done, S::Created),
         (S::Created, E::Initialized | E::InitializeFailed | E::InvokeEnd | E::PreStopEnd) => {
-            (Keep, S::Created)
+            (Nothing, S::Created)
         }
 
         (S::Initializing, E::Initialize | E::Invoke | E::PreStop) => (Wait, S::Initializing),
-        (S::Initializing, E::Initialized) => (Keep, S::Ready),
-        (S::Initializing, E::InitializeFailed) => (Keep, S::Created),
-        (S::Initializing, E::InvokeEnd | E::PreStopEnd) => (Keep, S::Initializing),
+        (S::Initializing, E::Initialized) => (Nothing, S::Ready),
+        (S::Initializing, E::InitializeFailed) => (Nothing, S::Created),
+        (S::Initializing, E::InvokeEnd | E::PreStopEnd) => (Nothing, S::Initializing),
 
         (S::Ready, E::Initialize) => (Done, S::Ready),
         (S::Ready, E::Invoke) => (Serve, S::Ready),
         (S::Ready, E::PreStop) => (Run, S::Stopping),
-        (S::Ready, E::Initialized | E::InitializeFailed | E::InvokeEnd | E::PreStopEnd) => (Keep, S::Ready),
+        (S::Ready, E::Initialized | E::InitializeFailed | E::InvokeEnd | E::PreStopEnd) => {
+            (Nothing, S::Ready)
+        }
 
         (S::Stopping, E::Initialize | E::PreStop) => (Wait, S::Stopping),
-        (S::Stopping, E::Invoke) => (Serve, S::StoppingInUse),
-        (S::Stopping, E::InvokeEnd) => (Keep, S::StoppingInUse),
-        (S::Stopping, E::PreStopEnd) => (Keep, S::Stopped),
-        (S::Stopping, E::Initialized | E::InitializeFailed) => (Keep, S::Stopping),
+        (S::Stopping, E::Invoke) => (Serve, S::StoppingUsed),
+        (S::Stopping, E::InvokeEnd) => (Nothing, S::StoppingUsed),
+        (S::Stopping, E::PreStopEnd) => (Nothing, S::Stopped),
+        (S::Stopping, E::Initialized | E::InitializeFailed) => (Nothing, S::Stopping),
 
-        (S::StoppingInUse, E::Initialize | E::PreStop) => (Wait, S::StoppingInUse),
-        (S::StoppingInUse, E::Invoke) => (Serve, S::StoppingInUse),
-        (S::StoppingInUse, E::PreStopEnd) => (Keep, S::Ready),
-        (S::StoppingInUse, E::InvokeEnd | E::Initialized | E::InitializeFailed) => (Keep, S::StoppingInUse),
+        (S::StoppingUsed, E::Initialize | E::PreStop) => (Wait, S::StoppingUsed),
+        (S::StoppingUsed, E::Invoke) => (Serve, S::StoppingUsed),
+        (S::StoppingUsed, E::PreStopEnd) => (Nothing, S::Ready),
+        (S::StoppingUsed, E::InvokeEnd | E::Initialized | E::InitializeFailed) => (Nothing, S::StoppingUsed),
 
         (S::Stopped, E::Initialize) => (Run, S::Reinitializing),
         (S::Stopped, E::Invoke) => (Serve, S::Ready),
-        (S::Stopped, E::InvokeEnd) => (Keep, S::Ready),
+        (S::Stopped, E::InvokeEnd) => (Nothing, S::Ready),
         (S::Stopped, E::PreStop) => (Done, S::Stopped),
-        (S::Stopped, E::Initialized | E::InitializeFailed | E::PreStopEnd) => (Keep, S::Stopped),
+        (S::Stopped, E::Initialized | E::InitializeFailed | E::PreStopEnd) => (Nothing, S::Stopped),
 
         (S::Reinitializing, E::Initialize | E::Invoke | E::PreStop) => (Wait, S::Reinitializing),
-        (S::Reinitializing, E::Initialized) => (Keep, S::Ready),
-        (S::Reinitializing, E::InitializeFailed) => (Keep, S::Stopped),
-        (S::Reinitializing, E::InvokeEnd | E::PreStopEnd) => (Keep, S::Reinitializing),
+        (S::Reinitializing, E::Initialized) => (Nothing, S::Ready),
+        (S::Reinitializing, E::InitializeFailed) => (Nothing, S::Stopped),
+        (S::Reinitializing, E::InvokeEnd | E::PreStopEnd) => (Nothing, S::Reinitializing),
     }
 }
 
-/// The author's function behind one pointer, so that everything else compiles once.
-pub(crate) trait Instance: Send + Sync {
+/// The author's function behind one pointer, so that everything else compiles once. A closure has no hooks.
+pub(crate) trait DynFunction: Send + Sync {
     fn invoke(&self, context: &Context, request: Request<'_>) -> anyhow::Result<Response>;
-    fn pre_stop(&self, context: &Context) -> anyhow::Result<()>;
+
+    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+        Ok(())
+    }
 }
 
-impl<F: Function> Instance for F {
+impl<F: Function> DynFunction for F {
     fn invoke(&self, context: &Context, request: Request<'_>) -> anyhow::Result<Response> {
         Function::invoke(self, context, request)
     }
@@ -113,7 +120,7 @@ impl<F: Function> Instance for F {
 }
 
 /// Builds the function.
-pub(crate) type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn Instance>> + Send + Sync;
+pub(crate) type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn DynFunction>> + Send + Sync;
 
 /// A function's life.
 pub(crate) struct Lifecycle {
@@ -124,7 +131,7 @@ pub(crate) struct Lifecycle {
 
 struct Life {
     state: State,
-    instance: Option<Arc<dyn Instance>>,
+    instance: Option<Arc<dyn DynFunction>>,
     initialize: HookOutcome,
     pre_stop: HookOutcome,
     /// How many threads wait for a hook to end: waking nobody would be a system call at the start.
@@ -154,7 +161,7 @@ type Locked<'a> = MutexGuard<'a, Life>;
 /// An invocation's hold on the function; its end is an event of the lifecycle.
 pub(crate) struct Invocation<'a> {
     lifecycle: &'a Lifecycle,
-    instance: Option<Arc<dyn Instance>>,
+    instance: Option<Arc<dyn DynFunction>>,
 }
 
 impl Lifecycle {
@@ -180,7 +187,7 @@ impl Lifecycle {
                 Action::Run => return self.run_initialize(life, context),
                 Action::Wait if initializing => return self.wait_for_initialize(life).1,
                 Action::Wait => life = self.wait_for_pre_stop(life).0,
-                Action::Done | Action::Serve | Action::Keep => return Ok(()),
+                Action::Done | Action::Serve | Action::Nothing => return Ok(()),
             }
         }
     }
@@ -204,7 +211,7 @@ impl Lifecycle {
                         outcome?;
                     }
                 }
-                Action::Serve | Action::Done | Action::Keep => {
+                Action::Serve | Action::Done | Action::Nothing => {
                     return Ok(Invocation { lifecycle: self, instance: life.instance.clone() });
                 }
             }
@@ -216,13 +223,13 @@ impl Lifecycle {
         let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::PreStop);
-            let stopping = matches!(life.state, State::Stopping | State::StoppingInUse);
+            let stopping = matches!(life.state, State::Stopping | State::StoppingUsed);
             life.state = state;
             match action {
                 Action::Run => return self.run_pre_stop(life, context),
                 Action::Wait if stopping => return self.wait_for_pre_stop(life).1,
                 Action::Wait => life = self.wait_for_initialize(life).0,
-                Action::Done | Action::Serve | Action::Keep => return Ok(()),
+                Action::Done | Action::Serve | Action::Nothing => return Ok(()),
             }
         }
     }
@@ -235,7 +242,7 @@ impl Lifecycle {
         self.end_initialize(built)
     }
 
-    fn end_initialize(&self, built: Result<Arc<dyn Instance>, Failure>) -> Result<(), Failure> {
+    fn end_initialize(&self, built: Result<Arc<dyn DynFunction>, Failure>) -> Result<(), Failure> {
         let mut life = self.life.lock();
         let (event, old, outcome) = match built {
             Ok(instance) => (Event::Initialized, life.instance.replace(instance), Ok(())),

@@ -1,11 +1,12 @@
-//! What a request is for (contract section 2): the platform's own header decides where it is present, method
+//! What a request is for: the platform's own header decides where it is present, method
 //! and path where it is not.
 
 use crate::api::CallKind;
 use crate::http1::Head;
 use crate::platform::refusal::Refusal;
 
-/// The only field that says what a request is for and that no client can set (contract section 2).
+/// The only field that says what a request is for and that no client can set: the platform drops what a client
+/// sends of `x-fc-*`.
 const CONTROL_PATH: &str = "x-fc-control-path";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(crate) enum Route {
 pub(crate) enum Hook {
     Initialize,
     PreStop,
-    /// Of FC 2.0 alone.
+    /// Function Compute 2.0 calls it, 3.0 does not.
     PreFreeze,
 }
 

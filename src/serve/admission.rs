@@ -4,14 +4,14 @@ use crate::api::CallKind;
 use crate::http1::Head;
 use crate::platform::{Refusal, Route};
 use crate::serve::blocking::BlockingIo;
-use crate::serve::call::{Call, Job};
+use crate::serve::call::{Job, PendingCall};
 use crate::serve::connection::Connection;
 use crate::serve::engine::Engine;
 use crate::serve::exchange;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::ResponseWriter;
 use crate::serve::scratch::Scratch;
-use crate::threads::{Admission, Seat};
+use crate::threads::{Admission, WorkerSlot};
 use std::cell::RefCell;
 
 /// What became of a request.
@@ -25,7 +25,7 @@ pub(super) enum Admitted {
 /// Serves a request, unless it has to wait for its turn.
 pub(super) fn admit(
     engine: &Engine,
-    seat: &Seat,
+    slot: &WorkerSlot,
     scratch: &mut Scratch,
     connection: Box<Connection>,
     head: Head,
@@ -34,30 +34,35 @@ pub(super) fn admit(
         Ok(route) => route,
         Err(refusal) => return Admitted::Refused(connection, refusal),
     };
-    let call = Call { connection, head, route };
+    let call = PendingCall { connection, head, route };
     let admission = match engine.limit_of(route) {
-        Some(limit) => limit.enter(call, Call::held_bytes),
+        Some(limit) => limit.enter(call, PendingCall::held_bytes),
         None => Admission::Admitted(call),
     };
     match admission {
-        Admission::Admitted(call) => Admitted::Served(run(engine, seat, scratch, call)),
+        Admission::Admitted(call) => Admitted::Served(run(engine, slot, scratch, call)),
         Admission::Queued => Admitted::Queued,
         Admission::Full(call) => Admitted::Refused(call.connection, Refusal::Overloaded),
     }
 }
 
-/// Serves a request whose turn it is. With its end it is the next one's.
-pub(super) fn run(engine: &Engine, seat: &Seat, scratch: &mut Scratch, call: Call) -> Box<Connection> {
-    let Call { mut connection, head, route } = call;
+/// Serves a request whose turn it is. When that ends, the next queued one gets the turn.
+pub(super) fn run(
+    engine: &Engine,
+    slot: &WorkerSlot,
+    scratch: &mut Scratch,
+    call: PendingCall,
+) -> Box<Connection> {
+    let PendingCall { mut connection, head, route } = call;
     let Scratch { context, out, piece, date, .. } = scratch;
     let hand_on = |next| engine.pool().dispatch(Job::Call(Box::new(next)));
     let permit = engine.limit_of(route).map(|limit| limit.permit(&hand_on));
     let socket = connection.socket().clone();
-    let io = BlockingIo::new(engine.waits(), &socket, seat, permit.as_ref());
+    let io = BlockingIo::new(engine.waits(), &socket, slot, permit.as_ref());
     let output = RefCell::new(ResponseWriter::new(&io, out, piece, date));
     context.begin(head, kind_of(route));
     let body = WireBody { io: &io, connection: &mut connection, output: &output };
-    let next = exchange::serve(engine, seat, context, route, body, &output);
+    let next = exchange::serve(engine, slot, context, route, body, &output);
     connection.conversation.conclude(next, engine.clock().now());
     scratch.head = scratch.context.end();
     connection

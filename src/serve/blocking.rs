@@ -2,9 +2,9 @@
 
 use crate::clock::{Clock, Moment, STEP};
 use crate::net::{Readiness, SlowPeer, SlowPeers, Socket};
-use crate::serve::call::{Call, Job};
+use crate::serve::call::{Job, PendingCall};
 use crate::sync::Arc;
-use crate::threads::{Permit, Pool, Seat};
+use crate::threads::{Permit, Pool, WorkerSlot};
 use std::cell::OnceCell;
 use std::io::{self, IoSlice};
 use std::time::Duration;
@@ -41,9 +41,9 @@ impl Waits {
 pub(super) struct BlockingIo<'a> {
     waits: &'a Waits,
     socket: &'a Arc<Socket>,
-    seat: &'a Seat,
+    slot: &'a WorkerSlot,
     /// The call's place among those that run, which it leaves while it waits.
-    permit: Option<&'a Permit<'a, Call>>,
+    permit: Option<&'a Permit<'a, PendingCall>>,
     /// Since it was first waited for in this request.
     slow: OnceCell<Arc<SlowPeer>>,
 }
@@ -52,10 +52,10 @@ impl<'a> BlockingIo<'a> {
     pub fn new(
         waits: &'a Waits,
         socket: &'a Arc<Socket>,
-        seat: &'a Seat,
-        permit: Option<&'a Permit<'a, Call>>,
+        slot: &'a WorkerSlot,
+        permit: Option<&'a Permit<'a, PendingCall>>,
     ) -> BlockingIo<'a> {
-        BlockingIo { waits, socket, seat, permit, slow: OnceCell::new() }
+        BlockingIo { waits, socket, slot, permit, slow: OnceCell::new() }
     }
 
     pub fn socket(&self) -> &Arc<Socket> {
@@ -115,7 +115,7 @@ impl<'a> BlockingIo<'a> {
 
     fn wait(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
         let Waits { clock, pool, slow_peers, .. } = self.waits;
-        pool.will_block(self.seat);
+        pool.will_block(self.slot);
         let _suspended = self.permit.map(Permit::suspend);
         let now = clock.now();
         let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), now));

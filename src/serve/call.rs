@@ -5,13 +5,13 @@ use crate::platform::Route;
 use crate::serve::connection::Connection;
 
 /// A request whose head is there.
-pub(super) struct Call {
+pub(super) struct PendingCall {
     pub connection: Box<Connection>,
     pub head: Head,
     pub route: Route,
 }
 
-impl Call {
+impl PendingCall {
     /// Memory that it occupies while it is queued.
     pub fn held_bytes(&self) -> usize {
         self.connection.conversation.held_bytes() + self.head.allocated()
@@ -23,5 +23,5 @@ pub(super) enum Job {
     /// Serve what has arrived on this connection.
     Connection(Box<Connection>),
     /// Run this call, whose turn it is.
-    Call(Box<Call>),
+    Call(Box<PendingCall>),
 }

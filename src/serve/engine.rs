@@ -1,7 +1,7 @@
 //! What all workers of a server have in common. Each part is handed to those who need it: nobody has all of
 //! them.
 
-use crate::api::{Context, Environment, ServerConfig};
+use crate::api::{Context, LazyVariables, ServerConfig};
 use crate::clock::Clock;
 use crate::http1::{Head, Limits};
 use crate::log::LifecycleLine;
@@ -9,10 +9,10 @@ use crate::net::{MAX_SLOW_PEERS, ReadySet};
 use crate::platform::{Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::Acceptor;
 use crate::serve::blocking::Waits;
-use crate::serve::call::{Call, Job};
+use crate::serve::call::{Job, PendingCall};
 use crate::serve::connection::Connection;
 use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
-use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Seat, Task};
+use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use std::time::Duration;
 /// It calls one at a time; more wait.
 const MAX_HOOKS: usize = 8;
 
-/// What the platform allows an instance (contract section 1).
+/// What the platform allows an instance, processes and threads together.
 const MAX_THREADS: usize = 1024;
 
-/// Threads beside the workers that run invocations: what is left with the default of those, less the few that
-/// are no workers.
+/// Threads beside the workers that run invocations: 1,024, less the default of those (256), and less 24 that are
+/// no workers.
 const OTHER_WORKERS: usize = 744;
 
 const _: () = assert!(
@@ -47,9 +47,9 @@ pub(super) struct Engine {
     routing: Routing,
     lifecycle: Lifecycle,
     lifecycle_lines: bool,
-    environment: Option<Arc<Environment>>,
-    invocations: ConcurrencyLimit<Call>,
-    hooks: ConcurrencyLimit<Call>,
+    environment: Option<Arc<LazyVariables>>,
+    invocations: ConcurrencyLimit<PendingCall>,
+    hooks: ConcurrencyLimit<PendingCall>,
     drain_timeout: Duration,
     is_stopping: AtomicBool,
     /// What a signal to stop leads to.
@@ -57,11 +57,11 @@ pub(super) struct Engine {
 }
 
 /// What a worker's thread runs.
-type WorkerMain = fn(&Arc<Engine>, &Seat, Task<Job>);
+type WorkerMain = fn(&Arc<Engine>, &WorkerSlot, Task<Job>);
 
 impl Engine {
-    /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. In a frame of
-    /// its own, which the first worker's thread would otherwise carry for life.
+    /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. Inlined, it
+    /// would leave its frame on the stack of the first worker's thread for life.
     #[inline(never)]
     pub fn new(
         clock: Arc<Clock>,
@@ -74,22 +74,22 @@ impl Engine {
         Ok(Arc::new_cyclic(|engine| {
             let engine = engine.clone();
             let max_workers = config.max_workers.saturating_add(OTHER_WORKERS);
-            let pool = Arc::new(Pool::new(clock.clone(), max_workers, move |task, seat: &Seat| {
+            let pool = Arc::new(Pool::new(clock.clone(), max_workers, move |task, slot: &WorkerSlot| {
                 if let Some(engine) = engine.upgrade() {
-                    main(&engine, seat, task);
+                    main(&engine, slot, task);
                 }
             }));
             Engine {
                 ready,
                 acceptor: Acceptor::new(clock.clone(), listener, config.max_connections),
-                waits: Waits::new(clock.clone(), pool.clone(), config.body_timeout, config.write_timeout),
+                waits: Waits::new(
+                    clock.clone(),
+                    pool.clone(),
+                    config.limits.body_timeout,
+                    config.write_timeout,
+                ),
                 pool,
-                limits: Limits {
-                    max_body: config.max_body,
-                    head_timeout: config.head_timeout,
-                    body_timeout: config.body_timeout,
-                    idle_timeout: config.idle_timeout,
-                },
+                limits: config.limits,
                 routing: Routing { hooks: config.hooks, health_path: config.health_path },
                 lifecycle,
                 lifecycle_lines: config.marks,
@@ -155,8 +155,8 @@ impl Engine {
         self.lifecycle_lines.then(|| LifecycleLine::start(call, request_id))
     }
 
-    /// Where calls of this kind take turns; what runs no code of the author's need not.
-    pub fn limit_of(&self, route: Route) -> Option<&ConcurrencyLimit<Call>> {
+    /// The limit at which calls of this route wait for their turn; `None` for what runs no code of the author's.
+    pub fn limit_of(&self, route: Route) -> Option<&ConcurrencyLimit<PendingCall>> {
         match route {
             Route::Invoke(_) => Some(&self.invocations),
             Route::Hook(_) => Some(&self.hooks),

@@ -1,5 +1,5 @@
 //! One request and its response: the author's code is called, and its outcome becomes what the platform and
-//! the caller are told (contract section 3). Whether the connection lives on is decided by `http1::Facts`.
+//! the caller are told. Whether the connection lives on is decided by `http1::Facts`.
 
 use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response};
 use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
@@ -8,11 +8,11 @@ use crate::platform::{Caller, Failure, Hook, Invocation, Refusal, Route, contain
 use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter, copy};
-use crate::threads::{Seat, TimedRun};
+use crate::threads::{TimedRun, WorkerSlot};
 use std::cell::RefCell;
 use std::io;
 
-/// What the platform reads of an invocation's outcome (contract section 3).
+/// What the platform reads of an invocation's outcome: it counts a response without this field as a success.
 const OK: &[u8] = b"x-fc-status: 200\r\n";
 const FAILED: &[u8] = b"x-fc-status: 404\r\n";
 const JSON: &[u8] = b"content-type: application/json\r\n";
@@ -21,7 +21,7 @@ const JSON: &[u8] = b"content-type: application/json\r\n";
 /// connection.
 pub(super) fn serve<'a>(
     engine: &'a Engine,
-    seat: &'a Seat,
+    slot: &'a WorkerSlot,
     context: &'a Context,
     route: Route,
     body: WireBody<'a>,
@@ -30,7 +30,7 @@ pub(super) fn serve<'a>(
     let _scope = RequestScope::enter(context.request_id());
     let mut exchange = Exchange {
         engine,
-        seat,
+        slot,
         context,
         body,
         output,
@@ -66,7 +66,7 @@ pub(super) fn run_hook(engine: &Engine, context: &Context, hook: Hook) -> Result
 
 struct Exchange<'a> {
     engine: &'a Engine,
-    seat: &'a Seat,
+    slot: &'a WorkerSlot,
     context: &'a Context,
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
@@ -111,7 +111,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn hook(&mut self, hook: Hook) {
-        let run = self.engine.pool().time(self.seat);
+        let run = self.engine.pool().begin_run(self.slot);
         let outcome = run_hook(self.engine, self.context, hook);
         drop(run);
         match outcome {
@@ -124,7 +124,7 @@ impl<'a> Exchange<'a> {
         let mut running = Running {
             caller: if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient },
             invocation: None,
-            _run: self.engine.pool().time(self.seat),
+            _run: self.engine.pool().begin_run(self.slot),
             line: self.engine.lifecycle_line("Invoke", self.context.request_id()),
         };
         let invocation = match self.engine.lifecycle().begin(self.context) {
@@ -261,17 +261,16 @@ impl<'a> Exchange<'a> {
         self.output.borrow_mut().set_head(status, framing, announcement, fields);
     }
 
-    /// What is known now of what decides whether the connection lives on.
-    fn facts(&mut self, framing: ResponseFraming) -> Facts {
+    /// The facts as they are now.
+    fn facts(&self, framing: ResponseFraming) -> Facts {
         Facts {
             client_closes: !self.context.head().keep_alive,
             server_stops: self.engine.is_stopping(),
             body_ends_with_connection: framing == ResponseFraming::UntilClose,
-            request_refused: self.body.reject().is_some(),
-            request_body: self.body.left(),
             response_reads_body: self.response_reads_body,
             response_broken_off: self.response_broken_off,
             sending_failed: self.output.borrow().has_failed(),
+            ..self.body.facts()
         }
     }
 

@@ -1,7 +1,7 @@
 //! The body of a request as the author's code reads it, and as what is left of it is taken in.
 
 use crate::api::BodySource;
-use crate::http1::{CONTINUE, Reject, RequestBodyLeft, Taken};
+use crate::http1::{CONTINUE, Facts, Reject, Taken};
 use crate::serve::blocking::BlockingIo;
 use crate::serve::connection::Connection;
 use crate::serve::response_writer::ResponseWriter;
@@ -89,9 +89,9 @@ impl WireBody<'_> {
         self.connection.conversation.incoming().reject()
     }
 
-    /// What of it has not been read.
-    pub fn left(&self) -> RequestBodyLeft {
-        self.connection.conversation.request_body_left()
+    /// What the connection knows of whether it may live on.
+    pub fn facts(&self) -> Facts {
+        self.connection.conversation.facts()
     }
 
     /// Receives right where the bytes are wanted.

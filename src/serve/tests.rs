@@ -6,9 +6,9 @@ use super::worker::Worker;
 use crate::api::{Context, Request, Response, ServerConfig};
 use crate::clock::Clock;
 use crate::net::listen;
-use crate::platform::{Instance, Lifecycle};
+use crate::platform::{DynFunction, Lifecycle};
 use crate::sync::{Arc, bounded};
-use crate::threads::{Seat, Task};
+use crate::threads::{Task, WorkerSlot};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
@@ -23,7 +23,7 @@ const LARGE: usize = 16 * 1024 * 1024;
 /// Answers with the body that it was sent.
 struct Echo;
 
-impl Instance for Echo {
+impl DynFunction for Echo {
     fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
         Ok(match request.path() {
             "/unread" => "unread".into(),
@@ -31,17 +31,13 @@ impl Instance for Echo {
             _ => request.read_to_vec()?.into(),
         })
     }
-
-    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
-        Ok(())
-    }
 }
 
 struct Scene {
     clock: Arc<Clock>,
     engine: Arc<Engine>,
     address: SocketAddr,
-    seat: Seat,
+    slot: WorkerSlot,
 }
 
 /// Every limit is shorter than a freeze.
@@ -64,20 +60,20 @@ fn scene_of(config: ServerConfig, initialize: impl Fn() + Send + Sync + 'static)
         Ok(Arc::new(Echo))
     }));
     // Workers that the pool makes leave at once.
-    let leave = |engine: &Arc<Engine>, _: &Seat, task| {
+    let leave = |engine: &Arc<Engine>, _: &WorkerSlot, task| {
         if let Task::Wait = task {
             drop(engine.pool().waiting());
         }
     };
     let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();
     engine.acceptor().watch(engine.ready()).unwrap();
-    let seat = engine.pool().take_seat();
-    Scene { clock, engine, address, seat }
+    let slot = engine.pool().take_slot();
+    Scene { clock, engine, address, slot }
 }
 
 impl Scene {
     fn worker(&self) -> Worker<'_> {
-        Worker::new(&self.engine, &self.seat)
+        Worker::new(&self.engine, &self.slot)
     }
 
     /// A client whose connection is accepted.

@@ -4,12 +4,12 @@ use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, St
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Admitted};
-use crate::serve::call::{Call, Job};
+use crate::serve::call::{Job, PendingCall};
 use crate::serve::connection::{Connection, Received};
 use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
 use crate::sync::Arc;
-use crate::threads::{Seat, Task};
+use crate::threads::{Task, WorkerSlot};
 use std::io::IoSlice;
 
 /// So many requests or receives of one connection in a row, then others have their turn: a peer that pipelines or
@@ -18,13 +18,13 @@ const STEPS_PER_WAKE: usize = 32;
 
 pub(super) struct Worker<'a> {
     engine: &'a Arc<Engine>,
-    seat: &'a Seat,
+    slot: &'a WorkerSlot,
     scratch: Scratch,
 }
 
 /// Works until the readiness set is closed, or there is nothing to do for long.
-pub(super) fn work(engine: &Arc<Engine>, seat: &Seat, first: Task<Job>) {
-    let mut worker = Worker::new(engine, seat);
+pub(super) fn work(engine: &Arc<Engine>, slot: &WorkerSlot, first: Task<Job>) {
+    let mut worker = Worker::new(engine, slot);
     let mut task = first;
     loop {
         match task {
@@ -41,8 +41,8 @@ pub(super) fn work(engine: &Arc<Engine>, seat: &Seat, first: Task<Job>) {
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(engine: &'a Arc<Engine>, seat: &'a Seat) -> Worker<'a> {
-        Worker { engine, seat, scratch: Scratch::new(engine.context()) }
+    pub fn new(engine: &'a Arc<Engine>, slot: &'a WorkerSlot) -> Worker<'a> {
+        Worker { engine, slot, scratch: Scratch::new(engine.context()) }
     }
 
     /// Does what there is to do.
@@ -66,9 +66,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Serves a request whose turn it is, and what follows it on its connection.
-    fn resume(&mut self, call: Call) {
+    fn resume(&mut self, call: PendingCall) {
         let _holding = self.engine.ready().holding(call.connection.key());
-        let connection = admission::run(self.engine, self.seat, &mut self.scratch, call);
+        let connection = admission::run(self.engine, self.slot, &mut self.scratch, call);
         self.serve(connection);
     }
 
@@ -77,11 +77,11 @@ impl<'a> Worker<'a> {
     #[inline(never)]
     fn serve(&mut self, mut connection: Box<Connection>) {
         let _holding = self.engine.ready().holding(connection.key());
-        connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+        connection.conversation.take_buffer(&mut self.scratch.buffer);
         for _ in 0..STEPS_PER_WAKE {
             let next = match connection.conversation.step(self.engine.limits(), &mut self.scratch.head) {
                 Step::Request(head) => {
-                    match admission::admit(self.engine, self.seat, &mut self.scratch, connection, head) {
+                    match admission::admit(self.engine, self.slot, &mut self.scratch, connection, head) {
                         Admitted::Served(connection) => Some(connection),
                         Admitted::Queued => None,
                         Admitted::Refused(connection, refusal) => Some(self.refuse(connection, refusal)),
@@ -123,17 +123,17 @@ impl<'a> Worker<'a> {
                 self.close(connection);
                 return None;
             }
-            None => connection.conversation.lend_buffer(&mut self.scratch.buffer),
+            None => connection.conversation.return_buffer(&mut self.scratch.buffer),
         }
         match self.engine.ready().park(connection) {
             Parking::Parked => None,
             Parking::Arrived(mut connection) => {
-                connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+                connection.conversation.take_buffer(&mut self.scratch.buffer);
                 Some(connection)
             }
             Parking::Emptying(mut connection) => {
                 // What came just before the stop is still served.
-                connection.conversation.borrow_buffer(&mut self.scratch.buffer);
+                connection.conversation.take_buffer(&mut self.scratch.buffer);
                 connection.look_again();
                 if connection.receive(self.engine.clock()) == Received::Bytes {
                     return Some(connection);
@@ -168,7 +168,7 @@ impl<'a> Worker<'a> {
     }
 
     fn close(&mut self, mut connection: Box<Connection>) {
-        connection.conversation.lend_buffer(&mut self.scratch.buffer);
+        connection.conversation.return_buffer(&mut self.scratch.buffer);
         let open = self.engine.ready().close(connection);
         self.engine.acceptor().connection_closed(open, self.engine.ready());
     }

@@ -3,7 +3,7 @@
 mod aside;
 mod limit;
 mod pool;
-mod seats;
+mod slots;
 mod spares;
 mod task;
 mod watchdog;
@@ -11,7 +11,7 @@ mod watchdog;
 pub(crate) use aside::run_aside;
 pub(crate) use limit::{Admission, ConcurrencyLimit, Permit};
 pub(crate) use pool::Pool;
-pub(crate) use seats::Seat;
+pub(crate) use slots::WorkerSlot;
 pub(crate) use spares::MAX_SPARES;
 pub(crate) use task::Task;
 pub(crate) use watchdog::TimedRun;

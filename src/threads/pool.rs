@@ -8,7 +8,7 @@
 
 use crate::clock::Clock;
 use crate::sync::{Arc, AtomicUsize, Mutex, OnceEvent, OnceLock, Ordering, spawn};
-use crate::threads::seats::{Seat, Seats};
+use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
 use crate::threads::task::Task;
 use crate::threads::watchdog::{Look, TimedRun, Watchdog};
@@ -23,11 +23,11 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 const MIN_WAITING: usize = 2;
 
 /// What every worker's thread runs, from its first task on.
-type WorkerMain<T> = Box<dyn Fn(Task<T>, &Seat) + Send + Sync>;
+type WorkerMain<T> = Box<dyn Fn(Task<T>, &WorkerSlot) + Send + Sync>;
 
 pub(crate) struct Pool<T> {
     main: WorkerMain<T>,
-    seats: Arc<Seats>,
+    slots: Arc<WorkerSlots>,
     /// Workers that wait, or are about to: they count before they do.
     waiting: AtomicUsize,
     /// How many are to wait, once that is known.
@@ -77,11 +77,11 @@ impl<T: Send + 'static> Pool<T> {
     pub fn new(
         clock: Arc<Clock>,
         limit: usize,
-        main: impl Fn(Task<T>, &Seat) + Send + Sync + 'static,
+        main: impl Fn(Task<T>, &WorkerSlot) + Send + Sync + 'static,
     ) -> Pool<T> {
         Pool {
             main: Box::new(main),
-            seats: Arc::new(Seats::new(limit)),
+            slots: Arc::new(WorkerSlots::new(limit)),
             waiting: AtomicUsize::new(0),
             wanted: OnceLock::new(),
             spares: Spares::new(),
@@ -104,8 +104,8 @@ impl<T: Send + 'static> Pool<T> {
     /// its first thread, which may leave before that like any other spare.
     pub fn run_first_worker(&self) {
         self.promise_waiting();
-        if let Some(seat) = self.seats.take() {
-            (self.main)(Task::Wait, &seat);
+        if let Some(slot) = self.slots.take() {
+            (self.main)(Task::Wait, &slot);
         }
         self.closed.wait();
     }
@@ -136,8 +136,8 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Begins a run of code of unknown duration on the calling worker: somebody waits meanwhile, or is going
     /// to when the code turns out not to be quick.
-    pub fn time<'a>(self: &'a Arc<Self>, seat: &'a Seat) -> TimedRun<'a> {
-        let run = self.watchdog.time(seat);
+    pub fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {
+        let run = self.watchdog.begin_run(slot);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             if run.is_watched() { self.wake_watchdog() } else { self.ensure_waiting() }
         }
@@ -146,8 +146,8 @@ impl<T: Send + 'static> Pool<T> {
 
     /// The calling worker is about to block on something that is not the author's: nobody may be stuck behind
     /// it, and its code is not late by that.
-    pub fn will_block(self: &Arc<Self>, seat: &Seat) {
-        seat.stopwatch().stop();
+    pub fn will_block(self: &Arc<Self>, slot: &WorkerSlot) {
+        slot.stopwatch().stop();
         self.ensure_waiting();
     }
 
@@ -169,13 +169,13 @@ impl<T: Send + 'static> Pool<T> {
     /// Waits until at most `count` workers are left, for `timeout` at the most. Whether it came true or took
     /// too long, there is nothing more to be done about it.
     pub fn wait_for_end(&self, count: usize, timeout: Duration) {
-        self.seats.wait_for_vacancy(count, timeout);
+        self.slots.wait_for_vacancy(count, timeout);
     }
 
     /// A place for a worker of a test's own.
     #[cfg(test)]
-    pub fn take_seat(&self) -> Seat {
-        self.seats.take().expect("a free one")
+    pub fn take_slot(&self) -> WorkerSlot {
+        self.slots.take().expect("a free one")
     }
 
     fn promise_waiting(&self) {
@@ -205,16 +205,16 @@ impl<T: Send + 'static> Pool<T> {
     /// The task comes back when there are as many workers as there may be, or the system has no thread to
     /// give.
     fn make_worker(self: &Arc<Self>, task: Task<T>) -> Result<(), (Task<T>, io::Error)> {
-        let Some(seat) = self.seats.take() else {
+        let Some(slot) = self.slots.take() else {
             return Err((task, io::ErrorKind::QuotaExceeded.into()));
         };
         let (task, pool) = (Arc::new(Mutex::new(Some(task))), self.clone());
         let handed = task.clone();
         let spawned = spawn("fc-worker", move || {
             if let Some(task) = handed.lock().take() {
-                (pool.main)(task, &seat);
+                (pool.main)(task, &slot);
             }
-            drop(seat);
+            drop(slot);
         });
         match spawned {
             Ok(_) => Ok(()),
@@ -228,7 +228,7 @@ impl<T: Send + 'static> Pool<T> {
         }
         let pool = self.clone();
         let watch = move || {
-            pool.watchdog.watch(&pool.seats, || pool.closed.has_happened(), |look| pool.replace_late(&look));
+            pool.watchdog.watch(&pool.slots, || pool.closed.has_happened(), |look| pool.replace_late(&look));
         };
         match spawn("fc-watch", watch) {
             Ok(thread) => self.watchdog.set_thread(thread),

@@ -3,7 +3,7 @@
 
 use crate::clock::{Clock, Moment};
 use crate::sync::{Arc, AtomicBool, AtomicU32, OnceLock, Ordering, Thread, park, park_timeout};
-use crate::threads::seats::{Seat, Seats};
+use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use std::time::Duration;
 
 /// A thread switch and its cache misses cost about 5 µs: below a few of those, waking a spare for a call
@@ -35,7 +35,7 @@ pub(super) struct Watchdog {
 /// A run of code on a worker, which is timed until this is dropped.
 pub(crate) struct TimedRun<'a> {
     watchdog: &'a Watchdog,
-    seat: &'a Seat,
+    slot: &'a WorkerSlot,
     began: Moment,
     is_watched: bool,
 }
@@ -59,14 +59,14 @@ impl Watchdog {
         }
     }
 
-    /// Times a run that begins now. One that counts as quick is watched.
-    pub fn time<'a>(&'a self, seat: &'a Seat) -> TimedRun<'a> {
+    /// Begins a timed run. One that counts as quick is watched.
+    pub fn begin_run<'a>(&'a self, slot: &'a WorkerSlot) -> TimedRun<'a> {
         let began = self.clock.elapsed();
         let is_watched = self.quick_calls.load(Ordering::Relaxed) >= QUICK_CALLS;
         if is_watched {
-            seat.stopwatch().start(began);
+            slot.stopwatch().start(began);
         }
-        TimedRun { watchdog: self, seat, began, is_watched }
+        TimedRun { watchdog: self, slot, began, is_watched }
     }
 
     /// Has the watchdog look from now on; true when it has no thread yet.
@@ -101,11 +101,11 @@ impl Watchdog {
     }
 
     /// The watchdog's thread: looks while quick code runs, and hands on what it found.
-    pub fn watch(&self, seats: &Seats, is_over: impl Fn() -> bool, found: impl Fn(Look)) {
+    pub fn watch(&self, slots: &WorkerSlots, is_over: impl Fn() -> bool, found: impl Fn(Look)) {
         let mut idle_ticks = 0;
         while !is_over() {
             park_timeout(TICK);
-            let look = self.look(seats);
+            let look = self.look(slots);
             let is_idle = look.running + look.late == 0;
             if look.late > 0 {
                 found(look);
@@ -113,15 +113,15 @@ impl Watchdog {
             idle_ticks = if is_idle { idle_ticks + 1 } else { 0 };
             if idle_ticks >= IDLE_TICKS {
                 idle_ticks = 0;
-                self.sleep(seats, &is_over);
+                self.sleep(slots, &is_over);
             }
         }
     }
 
-    fn sleep(&self, seats: &Seats, is_over: &impl Fn() -> bool) {
+    fn sleep(&self, slots: &WorkerSlots, is_over: &impl Fn() -> bool) {
         self.sleeps.store(true, Ordering::SeqCst);
         // Whoever began before that has not woken it.
-        seats.for_each(|stopwatch| {
+        slots.for_each(|stopwatch| {
             if stopwatch.started().is_some() {
                 self.sleeps.store(false, Ordering::SeqCst);
             }
@@ -131,10 +131,10 @@ impl Watchdog {
         }
     }
 
-    pub fn look(&self, seats: &Seats) -> Look {
+    pub fn look(&self, slots: &WorkerSlots) -> Look {
         let now = self.clock.elapsed();
         let mut look = Look { running: 0, late: 0 };
-        seats.for_each(|stopwatch| {
+        slots.for_each(|stopwatch| {
             let Some(started) = stopwatch.started() else { return };
             if now.since(started) < LATE {
                 look.running += 1;
@@ -162,7 +162,7 @@ impl Drop for TimedRun<'_> {
     fn drop(&mut self) {
         let Watchdog { clock, quick_calls, .. } = self.watchdog;
         if self.is_watched {
-            self.seat.stopwatch().stop();
+            self.slot.stopwatch().stop();
         }
         if clock.elapsed().since(self.began) > QUICK {
             quick_calls.store(0, Ordering::Relaxed);
@@ -176,54 +176,54 @@ impl Drop for TimedRun<'_> {
 mod tests {
     use super::*;
 
-    fn scene() -> (Arc<Clock>, Watchdog, Arc<Seats>) {
+    fn scene() -> (Arc<Clock>, Watchdog, Arc<WorkerSlots>) {
         let clock = Arc::new(Clock::for_test());
         clock.advance(LATE); // a run that began at zero would be a nanosecond short
-        (clock.clone(), Watchdog::new(clock), Arc::new(Seats::new(8)))
+        (clock.clone(), Watchdog::new(clock), Arc::new(WorkerSlots::new(8)))
     }
 
-    fn run_for(clock: &Clock, watchdog: &Watchdog, seat: &Seat, time: Duration) -> bool {
-        let run = watchdog.time(seat);
+    fn run_for(clock: &Clock, watchdog: &Watchdog, slot: &WorkerSlot, time: Duration) -> bool {
+        let run = watchdog.begin_run(slot);
         clock.advance(time);
         run.is_watched()
     }
 
     #[test]
     fn code_counts_as_quick_after_enough_quick_calls_and_until_one_that_is_not() {
-        let (clock, watchdog, seats) = scene();
-        let seat = seats.take().unwrap();
+        let (clock, watchdog, slots) = scene();
+        let slot = slots.take().unwrap();
         for _ in 0..QUICK_CALLS {
-            assert!(!run_for(&clock, &watchdog, &seat, QUICK));
+            assert!(!run_for(&clock, &watchdog, &slot, QUICK));
         }
-        assert!(run_for(&clock, &watchdog, &seat, QUICK));
-        assert!(run_for(&clock, &watchdog, &seat, QUICK * 2));
-        assert!(!run_for(&clock, &watchdog, &seat, QUICK), "the count begins anew");
+        assert!(run_for(&clock, &watchdog, &slot, QUICK));
+        assert!(run_for(&clock, &watchdog, &slot, QUICK * 2));
+        assert!(!run_for(&clock, &watchdog, &slot, QUICK), "the count begins anew");
     }
 
     #[test]
     fn quick_code_is_late_once_and_then_watched_no_more() {
-        let (clock, watchdog, seats) = scene();
+        let (clock, watchdog, slots) = scene();
         watchdog.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
-        let (slow, quick) = (seats.take().unwrap(), seats.take().unwrap());
-        let _slow = watchdog.time(&slow);
+        let (slow, quick) = (slots.take().unwrap(), slots.take().unwrap());
+        let _slow = watchdog.begin_run(&slow);
         clock.advance(LATE);
-        let _quick = watchdog.time(&quick);
-        assert_eq!(watchdog.look(&seats), Look { running: 1, late: 1 });
-        assert_eq!(watchdog.look(&seats), Look { running: 1, late: 0 });
+        let _quick = watchdog.begin_run(&quick);
+        assert_eq!(watchdog.look(&slots), Look { running: 1, late: 1 });
+        assert_eq!(watchdog.look(&slots), Look { running: 1, late: 0 });
     }
 
     #[test]
     fn a_panic_ends_the_run() {
-        let (clock, watchdog, seats) = scene();
+        let (clock, watchdog, slots) = scene();
         watchdog.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
-        let seat = seats.take().unwrap();
+        let slot = slots.take().unwrap();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _run = watchdog.time(&seat);
+            let _run = watchdog.begin_run(&slot);
             clock.advance(LATE);
             panic!("in the run");
         }));
         assert!(outcome.is_err());
-        assert_eq!(watchdog.look(&seats), Look { running: 0, late: 0 });
+        assert_eq!(watchdog.look(&slots), Look { running: 0, late: 0 });
         assert_eq!(watchdog.quick_calls(), 0);
     }
 }

@@ -403,7 +403,7 @@ fn what_is_left_of_a_body_is_known_as_far_as_it_can_be() {
     let left = |wire: String| {
         let mut scene = scene();
         assert!(matches!(scene.arrives(0, wire), Seen::Request(_)));
-        scene.conversation.request_body_left()
+        scene.conversation.facts().request_body
     };
     let expects = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
     assert_eq!(left(GET.into()), RequestBodyLeft::None);
@@ -413,7 +413,7 @@ fn what_is_left_of_a_body_is_known_as_far_as_it_can_be() {
     let mut scene = scene();
     scene.arrives(0, chunked("0\r\n\r\n"));
     assert!(scene.conversation.incoming().discard());
-    assert_eq!(scene.conversation.request_body_left(), RequestBodyLeft::None);
+    assert_eq!(scene.conversation.facts().request_body, RequestBodyLeft::None);
 }
 
 #[test]
@@ -421,11 +421,11 @@ fn a_connection_that_waits_holds_no_more_than_it_needs() {
     let (mut scene, mut spare) = (scene(), None);
     scene.arrives(0, "GET / HT");
     assert!(scene.conversation.held_bytes() > 100);
-    scene.conversation.lend_buffer(&mut spare);
+    scene.conversation.return_buffer(&mut spare);
     assert_eq!(scene.conversation.held_bytes(), 8);
     assert_eq!(scene.arrives(1, "TP/1.1\r\nHost: h\r\n\r\n"), request("GET /"));
     let mut other = self::scene();
-    other.conversation.borrow_buffer(&mut spare);
+    other.conversation.take_buffer(&mut spare);
     assert!(spare.is_none() && other.conversation.held_bytes() > 100);
 }
 
@@ -433,6 +433,6 @@ fn a_connection_that_waits_holds_no_more_than_it_needs() {
 fn a_head_that_is_kept_for_its_body_counts_as_held() {
     let mut scene = scene();
     scene.arrives(0, post(4, "").replace("Host: h", &format!("Host: h\r\nA: {}", "a".repeat(2000))));
-    scene.conversation.lend_buffer(&mut None);
+    scene.conversation.return_buffer(&mut None);
     assert!(scene.conversation.held_bytes() > 2000);
 }

@@ -12,7 +12,7 @@ const STATES: [State; 7] = [
     State::Initializing,
     State::Ready,
     State::Stopping,
-    State::StoppingInUse,
+    State::StoppingUsed,
     State::Stopped,
     State::Reinitializing,
 ];
@@ -60,7 +60,7 @@ struct Calls {
     panicking: AtomicUsize,
 }
 
-impl Instance for Probe {
+impl DynFunction for Probe {
     fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
         Ok(Response::new(200))
     }

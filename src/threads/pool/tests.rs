@@ -23,7 +23,7 @@ fn scene_with_limit(limit: usize) -> Scene {
     let ((wait, waits), (work, works), (events, event)) = (bounded(100), bounded(100), bounded(100));
     let pool = Arc::new_cyclic(|pool: &crate::sync::Weak<Pool<u32>>| {
         let weak = pool.clone();
-        Pool::new(Arc::new(Clock::new()), limit, move |first, _: &Seat| {
+        Pool::new(Arc::new(Clock::new()), limit, move |first, _: &WorkerSlot| {
             let mut task = first;
             while let Some(pool) = weak.upgrade() {
                 match task {
@@ -76,7 +76,7 @@ fn one_worker_waits_however_often_that_is_ensured() {
     scene.pool.ensure_waiting();
     scene.pool.ensure_waiting();
     scene.next_to_wait();
-    assert_eq!((scene.waiting(), scene.pool.seats.taken()), (1, 1));
+    assert_eq!((scene.waiting(), scene.pool.slots.taken()), (1, 1));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn close_ends_the_spares_and_whoever_runs_the_first_worker() {
     scene.until_spares(1);
     scene.pool.close();
     scene.pool.wait_for_end(2, WATCHDOG);
-    assert_eq!(scene.pool.seats.taken(), 2);
+    assert_eq!(scene.pool.slots.taken(), 2);
     scene.pool.closed.wait();
 }
 
@@ -127,11 +127,11 @@ fn work_over_the_limit_of_workers_is_done_by_the_next_one_that_is_free() {
 #[test]
 fn quick_code_that_is_late_is_replaced_by_somebody_who_waits() {
     let scene = scene();
-    let seat = scene.pool.seats.take().unwrap();
+    let slot = scene.pool.slots.take().unwrap();
     while scene.pool.watchdog.quick_calls() < QUICK_CALLS {
-        drop(scene.pool.watchdog.time(&seat));
+        drop(scene.pool.watchdog.begin_run(&slot));
     }
-    let run = scene.pool.time(&seat);
+    let run = scene.pool.begin_run(&slot);
     scene.next_to_wait();
     drop(run);
     assert_eq!(scene.pool.watchdog.quick_calls(), 0, "and does not count as quick any more");
@@ -141,8 +141,8 @@ fn quick_code_that_is_late_is_replaced_by_somebody_who_waits() {
 #[test]
 fn code_of_unknown_duration_has_somebody_wait_before_it_runs() {
     let scene = scene();
-    let seat = scene.pool.seats.take().unwrap();
-    let _run = scene.pool.time(&seat);
+    let slot = scene.pool.slots.take().unwrap();
+    let _run = scene.pool.begin_run(&slot);
     assert_eq!(scene.waiting(), 1);
     scene.next_to_wait();
 }
@@ -150,11 +150,11 @@ fn code_of_unknown_duration_has_somebody_wait_before_it_runs() {
 #[test]
 fn code_that_blocks_on_a_peer_has_somebody_wait_and_is_not_late() {
     let scene = scene();
-    let seat = scene.pool.seats.take().unwrap();
-    let _run = scene.pool.watchdog.time(&seat);
-    scene.pool.will_block(&seat);
+    let slot = scene.pool.slots.take().unwrap();
+    let _run = scene.pool.watchdog.begin_run(&slot);
+    scene.pool.will_block(&slot);
     scene.next_to_wait();
-    assert_eq!(seat.stopwatch().started(), None);
+    assert_eq!(slot.stopwatch().started(), None);
 }
 
 #[test]

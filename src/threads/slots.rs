@@ -4,15 +4,15 @@ use crate::clock::Moment;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering};
 use std::time::Duration;
 
-pub(super) struct Seats {
+pub(super) struct WorkerSlots {
     limit: usize,
     stopwatches: Mutex<Vec<Arc<Stopwatch>>>,
     vacated: Condvar,
 }
 
 /// A worker's place among them; the worker counts before its thread runs, and until this is dropped.
-pub(crate) struct Seat {
-    seats: Arc<Seats>,
+pub(crate) struct WorkerSlot {
+    slots: Arc<WorkerSlots>,
     stopwatch: Arc<Stopwatch>,
 }
 
@@ -43,20 +43,20 @@ impl Stopwatch {
     }
 }
 
-impl Seats {
-    pub fn new(limit: usize) -> Seats {
-        Seats { limit, stopwatches: Mutex::default(), vacated: Condvar::default() }
+impl WorkerSlots {
+    pub fn new(limit: usize) -> WorkerSlots {
+        WorkerSlots { limit, stopwatches: Mutex::default(), vacated: Condvar::default() }
     }
 
     /// A place for one more worker, unless there are as many as there may be.
-    pub fn take(self: &Arc<Self>) -> Option<Seat> {
+    pub fn take(self: &Arc<Self>) -> Option<WorkerSlot> {
         let mut stopwatches = self.stopwatches.lock();
         if stopwatches.len() >= self.limit {
             return None;
         }
         let stopwatch = Arc::<Stopwatch>::default();
         stopwatches.push(stopwatch.clone());
-        Some(Seat { seats: self.clone(), stopwatch })
+        Some(WorkerSlot { slots: self.clone(), stopwatch })
     }
 
     pub fn for_each(&self, look: impl FnMut(&Stopwatch)) {
@@ -75,16 +75,16 @@ impl Seats {
     }
 }
 
-impl Seat {
+impl WorkerSlot {
     pub(super) fn stopwatch(&self) -> &Stopwatch {
         &self.stopwatch
     }
 }
 
-impl Drop for Seat {
+impl Drop for WorkerSlot {
     fn drop(&mut self) {
-        self.seats.stopwatches.lock().retain(|other| !Arc::ptr_eq(other, &self.stopwatch));
-        self.seats.vacated.notify_all();
+        self.slots.stopwatches.lock().retain(|other| !Arc::ptr_eq(other, &self.stopwatch));
+        self.slots.vacated.notify_all();
     }
 }
 
@@ -94,16 +94,16 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
-    fn a_panic_vacates_the_seat() {
-        let seats = Arc::new(Seats::new(1));
+    fn a_panic_vacates_the_slot() {
+        let slots = Arc::new(WorkerSlots::new(1));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let _seat = seats.take().expect("a free one");
-            assert!(seats.take().is_none());
+            let _slot = slots.take().expect("a free one");
+            assert!(slots.take().is_none());
             panic!("in the worker");
         }));
         assert!(outcome.is_err());
-        assert_eq!(seats.taken(), 0);
-        assert!(seats.take().is_some());
+        assert_eq!(slots.taken(), 0);
+        assert!(slots.take().is_some());
     }
 
     #[test]
