@@ -6,21 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::{CHECKOUT, fail, fc_local, scratch, succeed};
-use support::reserved_port;
+use support::{Scratch, reserved_port};
 
 #[test]
 fn a_new_project_builds_passes_its_tests_ships_and_runs() {
+    // Inside of a checkout, whose workspace it is no member of.
     let project = scratch("new").join("greeter");
-    succeed(fc_local().arg("new").arg(&project).args(["--runtime", CHECKOUT]));
-    // The dependencies that this checkout has, so that nothing is fetched.
-    fs::copy(Path::new(CHECKOUT).join("Cargo.lock"), project.join("Cargo.lock")).expect("a lock file");
-    let author = |program: &str| {
-        let mut command = Command::new(program);
-        command.current_dir(&project).env("PATH", path_with_fc_local()).env("CARGO_NET_OFFLINE", "true");
-        // Outside of the project, where it outlives it: the next run of this test compiles the project alone.
-        command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target"));
-        command
-    };
+    new_project(&project);
+    let author = |program: &str| author(&project, program);
     succeed(author("cargo").args(["fmt", "--check"]));
     let tests = succeed(author("make").arg("test"));
     assert!(tests.contains("2 passed"), "{tests}");
@@ -36,6 +29,29 @@ fn a_new_project_builds_passes_its_tests_ships_and_runs() {
         &reserved_port().to_string(),
     ]));
     assert_eq!(answer.trim_end(), "Hello, Ada!");
+}
+
+#[test]
+fn a_new_project_builds_outside_of_a_checkout_too() {
+    let directory = Scratch::new();
+    let project = PathBuf::from(directory.path("outsider"));
+    new_project(&project);
+    succeed(author(&project, "cargo").arg("check"));
+}
+
+fn new_project(path: &Path) {
+    succeed(fc_local().arg("new").arg(path).args(["--runtime", CHECKOUT]));
+    // The dependencies that this checkout has, so that nothing is fetched.
+    fs::copy(Path::new(CHECKOUT).join("Cargo.lock"), path.join("Cargo.lock")).expect("a lock file");
+}
+
+/// `program` as the author of `project` runs it.
+fn author(project: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(project).env("PATH", path_with_fc_local()).env("CARGO_NET_OFFLINE", "true");
+    // Outside of the project, where it outlives it: the next run of this test compiles the project alone.
+    command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target"));
+    command
 }
 
 /// As for an author who installed it.
