@@ -63,8 +63,9 @@ fn run(server: Server, signals: PipeReader) -> Result<(), Error> {
 }
 
 fn drain(serving: &Serving) {
-    if let Err(error) = serving.drain() {
-        exit(&error, EXIT_FAILURE);
+    match serving.drain() {
+        Ok(()) => serving.end(), // with that the main thread returns
+        Err(error) => exit(&error, EXIT_FAILURE),
     }
 }
 

@@ -117,11 +117,13 @@ impl Server {
     pub fn run(self) -> Result<(), Error> {
         self.serving.start()?;
         self.stop.wait();
-        self.serving.drain()
+        let outcome = self.serving.drain();
+        self.serving.end();
+        outcome
     }
 
     /// Serves on the calling thread too. `on_stop` is called once something can be read from `signals`, on a
-    /// thread that serves: it has another one drain, with which this returns.
+    /// thread that serves: it has another one drain and end it, and then this returns.
     pub(crate) fn run_here(
         self,
         signals: &PipeReader,

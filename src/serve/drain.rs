@@ -6,7 +6,7 @@ use crate::http1::Head;
 use crate::log::RequestScope;
 use crate::platform::Hook;
 use crate::serve::call::Job;
-use crate::serve::connection::NEWCOMER;
+use crate::serve::connection::{Connection, NEWCOMER, Received};
 use crate::serve::engine::Engine;
 use crate::serve::exchange::run_hook;
 use crate::sync::Arc;
@@ -27,17 +27,15 @@ const MIN_PRE_STOP: Duration = Duration::from_secs(3);
 /// Workers that are done may take so long to end: they only have to be woken.
 const WORKERS_END: Duration = Duration::from_secs(1);
 
-/// Answers what is in flight, runs `pre_stop` and ends the workers.
-pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
-    let outcome = answer_and_stop(engine);
+/// Ends the workers. Those that the author's code holds up are nobody's any more.
+pub(super) fn end(engine: &Engine) {
     engine.pool().close();
     engine.ready().close_set();
-    // Those that the author's code holds up are nobody's any more.
     engine.pool().wait_for_end(engine.running(), WORKERS_END);
-    outcome
 }
 
-fn answer_and_stop(engine: &Arc<Engine>) -> Result<(), Error> {
+/// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`].
+pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let (clock, ready, limit) = (engine.clock(), engine.ready(), engine.drain_timeout());
     let deadline = clock.now().plus(limit);
     engine.begin_stopping();
@@ -51,11 +49,7 @@ fn answer_and_stop(engine: &Arc<Engine>) -> Result<(), Error> {
         ready.wait_until_empty(grace);
         clock.waited(began, grace);
     }
-    // What came just before the stop is still served, by a worker: it may take long.
-    ready.begin_emptying(|mut connection| {
-        connection.look_again();
-        engine.pool().dispatch(Job::Connection(connection));
-    });
+    ready.begin_emptying(|connection| serve_or_close(engine, connection));
     let wait = |step| ready.wait_until_empty(step);
     let open = wait_until_drained(clock, deadline, wait, || engine.is_in_flight());
     let (running, is_cut_short) = (engine.running(), engine.is_in_flight());
@@ -66,6 +60,18 @@ fn answer_and_stop(engine: &Arc<Engine>) -> Result<(), Error> {
     }
     pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
     if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
+}
+
+/// What came just before the stop is still served, by a worker: it may take long. There may be thousands of
+/// connections, and nearly all of them are idle.
+fn serve_or_close(engine: &Arc<Engine>, mut connection: Box<Connection>) {
+    connection.look_again();
+    match connection.receive(engine.clock()) {
+        Received::Bytes => engine.pool().dispatch(Job::Connection(connection)),
+        Received::Nothing | Received::End => {
+            engine.ready().close(connection);
+        }
+    }
 }
 
 /// Waits for what is in flight, in steps, so that a freeze in between is noticed and does not count. `wait`

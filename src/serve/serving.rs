@@ -31,7 +31,7 @@ impl Serving {
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
 
-    /// Serves on the calling thread too, until a drain has ended. `on_stop` is called once something can be
+    /// Serves on the calling thread too, until [`end`](Self::end). `on_stop` is called once something can be
     /// read from `signals`, on a thread that serves: it has another one drain.
     ///
     /// # Errors
@@ -54,12 +54,18 @@ impl Serving {
         Ok(())
     }
 
-    /// Stops: what is in flight is answered, and `pre_stop` runs.
+    /// Stops: what is in flight is answered, and `pre_stop` runs. [`end`](Self::end) is to follow, or the end of
+    /// the process.
     ///
     /// # Errors
     /// [`Error::DrainTimeout`] when that took too long.
     pub fn drain(&self) -> Result<(), Error> {
         drain::drain(&self.0)
+    }
+
+    /// Ends all threads but those that the author's code holds up. [`run`](Self::run) returns.
+    pub fn end(&self) {
+        drain::end(&self.0);
     }
 
     fn watch_listener(&self) -> Result<(), Error> {

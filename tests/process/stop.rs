@@ -1,6 +1,7 @@
 //! The end by signal, for those who are just about to be served.
 
-use crate::subject::{start_with_descriptors, while_it_stands_still};
+use crate::subject::{descriptors, start_with_descriptors, threads, while_it_stands_still};
+use std::thread;
 use support::{Client, Process, get, until};
 
 /// Has `count` clients ask and the signal come while the process stands still, so that all of them
@@ -49,6 +50,45 @@ fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
     process.signal("TERM");
     until("the process has ended", || process.child.try_wait().unwrap().is_some());
     assert_eq!(process.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_drain_that_fails_is_the_end_of_the_process_whichever_thread_hangs() {
+    let process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    // The first one is served by the main thread, which is free when its client has gone.
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..2 {
+        let mut client = process.client();
+        client.send(get("/?count=1000"));
+        client.head();
+        clients.push(client);
+    }
+    let with_both = descriptors(&process);
+    clients.remove(0);
+    until("the main thread is free", || descriptors(&process) < with_both);
+    process.signal("TERM");
+    let (code, _, error) = process.end();
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("1 invocations"), "{error}");
+}
+
+#[test]
+fn a_stop_makes_no_thread_for_connections_that_are_idle() {
+    let process = Process::start("hello", &[]);
+    let mut idle: Vec<_> = (0..200).map(|_| process.client()).collect();
+    for client in &mut idle {
+        client.send(get("/"));
+        assert_eq!(client.reply().status, 200);
+    }
+    process.signal("TERM");
+    let mut most = 0;
+    for client in &mut idle {
+        most = most.max(threads(&process));
+        client.assert_closed();
+    }
+    // Those that wait, one for the drain, one for the hook, the watchdog.
+    let cores = thread::available_parallelism().unwrap().get();
+    assert!(most <= cores.max(2) + 4, "{most} threads");
 }
 
 #[test]

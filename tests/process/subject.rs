@@ -36,6 +36,10 @@ pub fn descriptors(process: &Process) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives").count()
 }
 
+pub fn threads(process: &Process) -> usize {
+    std::fs::read_dir(format!("/proc/{}/task", process.child.id())).expect("not waited for yet").count()
+}
+
 /// A field of `/proc/<pid>/stat`, counted from 0.
 fn stat(process: &Process, field: usize) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.child.id()));
