@@ -6,16 +6,15 @@ use std::thread;
 use std::time::Duration;
 
 pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
-#[cfg(test)]
-pub(crate) use std::sync::Weak;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Arc, MutexGuard, OnceLock};
+pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use std::thread::available_parallelism;
 pub(crate) use std::thread::{Thread, panicking, park, park_timeout};
 
-/// A lock without poison. A poisoned lock tells of a panic between two steps of a change; the changes made
-/// under these locks are single steps, and the author's code, which may panic anywhere, never runs under one.
+/// A lock without poison. A poisoned lock tells of a panic in the middle of a change. No code of the author's runs
+/// under these locks, so that it would be an error of ours; that may cost what was being changed, and is not to
+/// cost everything else.
 #[derive(Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -92,20 +91,55 @@ pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
     Ok(thread::Builder::new().name(name.into()).spawn(body)?.thread().clone())
 }
 
+/// Runs its code when the thread unwinds past it: for what is owed to others whatever happens.
+pub(crate) struct OnUnwind<F: FnMut()>(Option<F>);
+
+impl<F: FnMut()> OnUnwind<F> {
+    pub fn new(code: F) -> OnUnwind<F> {
+        OnUnwind(Some(code))
+    }
+
+    /// What was owed is going to be done.
+    pub fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<F: FnMut()> Drop for OnUnwind<F> {
+    fn drop(&mut self) {
+        if let Some(code) = &mut self.0 {
+            code();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
     #[test]
     fn a_panic_under_a_lock_does_not_close_it() {
         let lock = Mutex::new(1);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut value = lock.lock();
             *value = 2;
             panic!("under the lock");
         }));
         assert!(outcome.is_err());
         assert_eq!(*lock.lock(), 2);
+    }
+
+    #[test]
+    fn what_is_owed_is_done_by_an_unwinding_thread_and_not_otherwise() {
+        let mut done = 0;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _owed = OnUnwind::new(|| done += 1);
+            panic!("before it was done");
+        }));
+        assert_eq!((outcome.is_err(), done), (true, 1));
+        OnUnwind::new(|| done += 1).disarm();
+        assert_eq!(done, 1);
     }
 
     #[test]

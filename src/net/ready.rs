@@ -158,7 +158,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         table.park(Box::new(connection(key)));
         drop(table);
         if let Err(error) = self.selector.add_connection(&socket, key) {
-            drop(self.remove(&mut self.table.lock(), key));
+            self.forget(key);
             return Err(error);
         }
         Ok(open)
@@ -227,12 +227,16 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
 
     /// Forgets a connection and closes its socket. Returns how many are still open.
     pub fn close(&self, connection: Box<C>) -> usize {
+        self.forget(connection.key())
+    }
+
+    /// Returns how many are still open.
+    fn forget(&self, key: Key) -> usize {
         let mut table = self.table.lock();
-        let removed = self.remove(&mut table, connection.key());
+        let removed = self.remove(&mut table, key);
         let open = table.open;
         drop(table);
-        // The sockets close here, outside of the lock.
-        drop((removed, connection));
+        drop(removed); // what belongs to a connection ends outside of the lock
         open
     }
 
@@ -378,7 +382,7 @@ pub(crate) struct Holding<'a, C: Parked, S: Selector> {
 impl<C: Parked, S: Selector> Drop for Holding<'_, C, S> {
     fn drop(&mut self) {
         if panicking() {
-            drop(self.set.remove(&mut self.set.table.lock(), self.key));
+            self.set.forget(self.key);
         }
     }
 }

@@ -80,28 +80,6 @@ pub(crate) fn drop_contained<T>(value: T) {
     }
 }
 
-/// Runs its code when the thread unwinds past it: for what is owed to others whatever happens.
-pub(crate) struct OnUnwind<F: FnMut()>(Option<F>);
-
-impl<F: FnMut()> OnUnwind<F> {
-    pub fn new(code: F) -> OnUnwind<F> {
-        OnUnwind(Some(code))
-    }
-
-    /// What was owed is going to be done.
-    pub fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl<F: FnMut()> Drop for OnUnwind<F> {
-    fn drop(&mut self) {
-        if let Some(code) = &mut self.0 {
-            code();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,18 +120,6 @@ mod tests {
     #[test]
     fn a_value_that_panics_when_dropped_is_discarded() {
         drop_contained(PanicsWhenDropped);
-    }
-
-    #[test]
-    fn what_is_owed_is_done_by_an_unwinding_thread_and_not_otherwise() {
-        let mut done = 0;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let _owed = OnUnwind::new(|| done += 1);
-            panic!("before it was done");
-        }));
-        assert_eq!((outcome.is_err(), done), (true, 1));
-        OnUnwind::new(|| done += 1).disarm();
-        assert_eq!(done, 1);
     }
 
     #[test]

@@ -18,8 +18,8 @@
 //! it collected is flushed by the next `pre_stop`. SIGTERM is PreStop too.
 
 use crate::api::{Context, Function, Request, Response};
-use crate::platform::contain::{Failure, OnUnwind, contain, drop_contained};
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::platform::contain::{Failure, contain, drop_contained};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnUnwind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -4,8 +4,7 @@ use crate::api::CallKind;
 use crate::http1::Head;
 use crate::platform::{Refusal, Route};
 use crate::serve::blocking::BlockingIo;
-use crate::serve::call::{Job, PendingCall};
-use crate::serve::connection::Connection;
+use crate::serve::connection::{Connection, PendingCall, Turn};
 use crate::serve::engine::Engine;
 use crate::serve::exchange;
 use crate::serve::request_body::WireBody;
@@ -34,13 +33,14 @@ pub(super) fn admit(
         Ok(route) => route,
         Err(refusal) => return Admitted::Refused(connection, refusal),
     };
-    let call = PendingCall { connection, head, route };
-    let admission = match engine.limit_of(route) {
-        Some(limit) => limit.enter(call, PendingCall::held_bytes),
-        None => Admission::Admitted(call),
+    let Some(limit) = engine.limit_of(route) else {
+        return Admitted::Served(run(engine, slot, scratch, connection, Turn { head, route, permit: None }));
     };
-    match admission {
-        Admission::Admitted(call) => Admitted::Served(run(engine, slot, scratch, call)),
+    match limit.enter(PendingCall { connection, head, route }, PendingCall::held_bytes) {
+        Admission::Admitted(PendingCall { connection, head, route }, permit) => {
+            let turn = Turn { head, route, permit: Some(permit) };
+            Admitted::Served(run(engine, slot, scratch, connection, turn))
+        }
         Admission::Queued => Admitted::Queued,
         Admission::Full(call) => Admitted::Refused(call.connection, Refusal::Overloaded),
     }
@@ -51,12 +51,11 @@ pub(super) fn run(
     engine: &Engine,
     slot: &WorkerSlot,
     scratch: &mut Scratch,
-    call: PendingCall,
+    mut connection: Box<Connection>,
+    turn: Turn,
 ) -> Box<Connection> {
-    let PendingCall { mut connection, head, route } = call;
+    let Turn { head, route, permit } = turn;
     let Scratch { context, out, piece, date, .. } = scratch;
-    let hand_on = |next| engine.pool().dispatch(Job::Call(Box::new(next)));
-    let permit = engine.limit_of(route).map(|limit| limit.permit(&hand_on));
     let socket = connection.socket().clone();
     let io = BlockingIo::new(engine.waits(), &socket, slot, permit.as_ref());
     let output = RefCell::new(ResponseWriter::new(&io, out, piece, date));

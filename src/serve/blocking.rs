@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, Moment, STEP};
 use crate::net::{Readiness, SlowPeer, SlowPeers, Socket};
-use crate::serve::call::{Job, PendingCall};
+use crate::serve::connection::{Connection, PendingCall};
 use crate::sync::Arc;
 use crate::threads::{Permit, Pool, WorkerSlot};
 use std::cell::OnceCell;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What all of a server's waits for peers have in common.
 pub(super) struct Waits {
     clock: Arc<Clock>,
-    pool: Arc<Pool<Job>>,
+    pool: Arc<Pool<Box<Connection>>>,
     slow_peers: SlowPeers,
     /// How long a peer may send nothing of a body.
     body_timeout: Duration,
@@ -23,7 +23,7 @@ pub(super) struct Waits {
 impl Waits {
     pub fn new(
         clock: Arc<Clock>,
-        pool: Arc<Pool<Job>>,
+        pool: Arc<Pool<Box<Connection>>>,
         body_timeout: Duration,
         write_timeout: Duration,
     ) -> Waits {
@@ -43,7 +43,7 @@ pub(super) struct BlockingIo<'a> {
     socket: &'a Arc<Socket>,
     slot: &'a WorkerSlot,
     /// The call's place among those that run, which it leaves while it waits.
-    permit: Option<&'a Permit<'a, PendingCall>>,
+    permit: Option<&'a Permit<PendingCall>>,
     /// Since it was first waited for in this request.
     slow: OnceCell<Arc<SlowPeer>>,
 }
@@ -53,7 +53,7 @@ impl<'a> BlockingIo<'a> {
         waits: &'a Waits,
         socket: &'a Arc<Socket>,
         slot: &'a WorkerSlot,
-        permit: Option<&'a Permit<'a, PendingCall>>,
+        permit: Option<&'a Permit<PendingCall>>,
     ) -> BlockingIo<'a> {
         BlockingIo { waits, socket, slot, permit, slow: OnceCell::new() }
     }

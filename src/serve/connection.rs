@@ -1,10 +1,12 @@
-//! A connection as the readiness set holds it: a conversation, and the socket that it is held over. Nothing
-//! in here blocks.
+//! A connection as the readiness set holds it: a conversation, the socket that it is held over, and perhaps a
+//! request that waits for its turn. Nothing in here blocks.
 
 use crate::clock::{Clock, Moment};
-use crate::http1::{Conversation, Limits, Overdue};
+use crate::http1::{Conversation, Head, Limits, Overdue};
 use crate::net::{Key, Parked, Socket};
+use crate::platform::Route;
 use crate::sync::Arc;
+use crate::threads::Permit;
 use std::io;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(super) struct Connection {
     /// The peer has ended its sending: what is left has to be read to the end.
     has_hung_up: bool,
     deadline: Option<Moment>,
+    turn: Option<Box<Turn>>,
 }
 
 /// What came of receiving.
@@ -33,6 +36,28 @@ pub(super) enum Received {
     End,
 }
 
+/// A request whose head is there, and whose turn is not.
+pub(super) struct PendingCall {
+    pub connection: Box<Connection>,
+    pub head: Head,
+    pub route: Route,
+}
+
+/// A request whose turn it is: it travels in its connection to whoever runs it.
+pub(super) struct Turn {
+    pub head: Head,
+    pub route: Route,
+    /// `None` where there is no limit.
+    pub permit: Option<Permit<PendingCall>>,
+}
+
+impl PendingCall {
+    /// Memory that it occupies while it is queued.
+    pub fn held_bytes(&self) -> usize {
+        self.connection.conversation.held_bytes() + self.head.allocated()
+    }
+}
+
 impl Connection {
     pub fn new(key: Key, socket: Arc<Socket>, now: Moment) -> Connection {
         Connection {
@@ -42,6 +67,7 @@ impl Connection {
             may_have_more: false,
             has_hung_up: false,
             deadline: None,
+            turn: None,
         }
     }
 
@@ -103,6 +129,16 @@ impl Connection {
     /// stop.
     pub fn look_again(&mut self) {
         self.may_have_more = true;
+    }
+
+    /// It waits for a worker, and for nothing of its peer's. What it is to run first is `turn`, if it has one.
+    pub fn wait_for_worker(&mut self, turn: Option<Turn>) {
+        self.deadline = None;
+        self.turn = turn.map(Box::new);
+    }
+
+    pub fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take().map(|turn| *turn)
     }
 
     /// Sets the deadline of what is waited for; what follows at once when that has passed.

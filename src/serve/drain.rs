@@ -5,7 +5,6 @@ use crate::clock::{Clock, Moment, STEP};
 use crate::http1::Head;
 use crate::log::RequestScope;
 use crate::platform::Hook;
-use crate::serve::call::Job;
 use crate::serve::connection::{Connection, NEWCOMER, Received};
 use crate::serve::engine::Engine;
 use crate::serve::exchange::run_hook;
@@ -67,7 +66,10 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
 fn serve_or_close(engine: &Arc<Engine>, mut connection: Box<Connection>) {
     connection.look_again();
     match connection.receive(engine.clock()) {
-        Received::Bytes => engine.pool().dispatch(Job::Connection(connection)),
+        Received::Bytes => {
+            connection.wait_for_worker(None);
+            engine.dispatch(connection);
+        }
         Received::Nothing | Received::End => {
             engine.ready().close(connection);
         }

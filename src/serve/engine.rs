@@ -9,9 +9,8 @@ use crate::net::{MAX_SLOW_PEERS, ReadySet};
 use crate::platform::{Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::Acceptor;
 use crate::serve::blocking::Waits;
-use crate::serve::call::{Job, PendingCall};
-use crate::serve::connection::Connection;
-use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
+use crate::serve::connection::{Connection, PendingCall, Turn};
+use crate::sync::{Arc, AtomicBool, OnceLock, Ordering, Weak};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use std::io;
 use std::net::TcpListener;
@@ -41,15 +40,15 @@ pub(super) struct Engine {
     clock: Arc<Clock>,
     ready: ReadySet<Connection>,
     acceptor: Acceptor,
-    pool: Arc<Pool<Job>>,
+    pool: Arc<Pool<Box<Connection>>>,
     waits: Waits,
     limits: Limits,
     routing: Routing,
     lifecycle: Lifecycle,
     lifecycle_lines: bool,
     environment: Option<Arc<LazyVariables>>,
-    invocations: ConcurrencyLimit<PendingCall>,
-    hooks: ConcurrencyLimit<PendingCall>,
+    invocations: Arc<ConcurrencyLimit<PendingCall>>,
+    hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
     is_stopping: AtomicBool,
     /// What a signal to stop leads to.
@@ -57,7 +56,20 @@ pub(super) struct Engine {
 }
 
 /// What a worker's thread runs.
-type WorkerMain = fn(&Arc<Engine>, &WorkerSlot, Task<Job>);
+type WorkerMain = fn(&Arc<Engine>, &WorkerSlot, Task<Box<Connection>>);
+
+/// A limit whose queued calls run on the engine.
+fn limit(engine: &Weak<Engine>, limit: usize) -> Arc<ConcurrencyLimit<PendingCall>> {
+    let engine = engine.clone();
+    ConcurrencyLimit::new(limit, move |call: PendingCall, permit| match engine.upgrade() {
+        Some(engine) => {
+            let PendingCall { mut connection, head, route } = call;
+            connection.wait_for_worker(Some(Turn { head, route, permit: Some(permit) }));
+            engine.dispatch(connection);
+        }
+        None => permit.clear_queue(),
+    })
+}
 
 impl Engine {
     /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. Inlined, it
@@ -72,10 +84,10 @@ impl Engine {
     ) -> io::Result<Arc<Engine>> {
         let ready = ReadySet::new(clock.clone(), MAX_HELD_BYTES)?;
         Ok(Arc::new_cyclic(|engine| {
-            let engine = engine.clone();
             let max_workers = config.max_workers.saturating_add(OTHER_WORKERS);
+            let workers_engine = engine.clone();
             let pool = Arc::new(Pool::new(clock.clone(), max_workers, move |task, slot: &WorkerSlot| {
-                if let Some(engine) = engine.upgrade() {
+                if let Some(engine) = workers_engine.upgrade() {
                     main(&engine, slot, task);
                 }
             }));
@@ -94,14 +106,21 @@ impl Engine {
                 lifecycle,
                 lifecycle_lines: config.marks,
                 environment: config.environment.then(Arc::default),
-                invocations: ConcurrencyLimit::new(config.max_workers),
-                hooks: ConcurrencyLimit::new(MAX_HOOKS),
+                invocations: limit(engine, config.max_workers),
+                hooks: limit(engine, MAX_HOOKS),
                 drain_timeout: config.drain_timeout,
                 is_stopping: AtomicBool::new(false),
                 on_stop: OnceLock::new(),
                 clock,
             }
         }))
+    }
+
+    /// Has a worker serve this: a spare, a new one, or when there is neither, the next one that waits.
+    pub fn dispatch(&self, connection: Box<Connection>) {
+        if let Err(connection) = self.pool.dispatch(connection) {
+            self.ready.requeue(connection);
+        }
     }
 
     pub fn clock(&self) -> &Clock {
@@ -116,7 +135,7 @@ impl Engine {
         &self.acceptor
     }
 
-    pub fn pool(&self) -> &Arc<Pool<Job>> {
+    pub fn pool(&self) -> &Arc<Pool<Box<Connection>>> {
         &self.pool
     }
 
@@ -156,7 +175,7 @@ impl Engine {
     }
 
     /// The limit at which calls of this route wait for their turn; `None` for what runs no code of the author's.
-    pub fn limit_of(&self, route: Route) -> Option<&ConcurrencyLimit<PendingCall>> {
+    pub fn limit_of(&self, route: Route) -> Option<&Arc<ConcurrencyLimit<PendingCall>>> {
         match route {
             Route::Invoke(_) => Some(&self.invocations),
             Route::Hook(_) => Some(&self.hooks),

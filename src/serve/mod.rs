@@ -20,7 +20,6 @@ mod accept;
 mod blocking;
 mod scratch;
 
-mod call;
 mod connection;
 
 pub(crate) use serving::Serving;

@@ -210,7 +210,7 @@ mod tests {
         let (socket, peer) = Socket::pair();
         let (clock, socket) = (Arc::new(Clock::for_test()), Arc::new(socket));
         let pool = Arc::new(Pool::new(clock.clone(), 2, |_, _| ()));
-        let slot = pool.take_slot();
+        let slot = pool.take_slot().unwrap();
         let waits = Waits::new(clock, pool, Duration::ZERO, Duration::ZERO);
         let io = BlockingIo::new(&waits, &socket, &slot, None);
         let (mut head, mut piece, mut date) = (b"old".to_vec(), b"old".to_vec(), Date::new());

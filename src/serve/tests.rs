@@ -8,11 +8,11 @@ use crate::clock::Clock;
 use crate::net::listen;
 use crate::platform::{DynFunction, Lifecycle};
 use crate::sync::{Arc, bounded};
-use crate::threads::{Task, WorkerSlot};
+use crate::threads::WorkerSlot;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
 const SECOND: Duration = Duration::from_secs(1);
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -60,14 +60,10 @@ fn scene_of(config: ServerConfig, initialize: impl Fn() + Send + Sync + 'static)
         Ok(Arc::new(Echo))
     }));
     // Workers that the pool makes leave at once.
-    let leave = |engine: &Arc<Engine>, _: &WorkerSlot, task| {
-        if let Task::Wait = task {
-            drop(engine.pool().waiting());
-        }
-    };
+    let leave = |_: &Arc<Engine>, _: &WorkerSlot, task| drop(task);
     let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();
     engine.acceptor().watch(engine.ready()).unwrap();
-    let slot = engine.pool().take_slot();
+    let slot = engine.pool().take_slot().unwrap();
     Scene { clock, engine, address, slot }
 }
 
@@ -387,6 +383,32 @@ fn a_hook_that_runs_is_in_flight() {
     });
     assert!(!scene.engine.is_in_flight());
     assert_eq!(client.status(), 200);
+}
+
+#[test]
+fn without_a_thread_to_spare_a_call_whose_turn_has_come_is_run_by_the_next_one_that_waits() {
+    let (entered, has_entered) = bounded::<()>(1);
+    let (go_on, may_go_on) = bounded::<()>(1);
+    let scene = scene_of(ServerConfig::default().max_workers(1), move || {
+        entered.send(()).unwrap();
+        may_go_on.recv().unwrap();
+    });
+    let _all_slots: Vec<_> = iter::from_fn(|| scene.engine.pool().take_slot()).collect();
+    let (mut first, mut second) = (scene.client(), scene.client());
+    thread::scope(|scope| {
+        first.send(GET);
+        let serving = scope.spawn(|| scene.attend());
+        has_entered.recv_timeout(WATCHDOG).unwrap();
+        second.send(GET);
+        scene.attend();
+        assert!(second.is_open() && scene.engine.running() == 1, "it is queued");
+        go_on.send(()).unwrap();
+        serving.join().unwrap();
+    });
+    assert_eq!(first.status(), 200);
+    scene.attend();
+    assert_eq!(second.status(), 200);
+    assert!(!scene.engine.is_in_flight());
 }
 
 #[test]

@@ -4,12 +4,11 @@ use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, St
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Admitted};
-use crate::serve::call::{Job, PendingCall};
 use crate::serve::connection::{Connection, Received};
 use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
 use crate::sync::Arc;
-use crate::threads::{Task, WorkerSlot};
+use crate::threads::{Task, Waiting, WorkerSlot};
 use std::io::IoSlice;
 
 /// So many requests or receives of one connection in a row, then others have their turn: a peer that pipelines or
@@ -23,17 +22,16 @@ pub(super) struct Worker<'a> {
 }
 
 /// Works until the readiness set is closed, or there is nothing to do for long.
-pub(super) fn work(engine: &Arc<Engine>, slot: &WorkerSlot, first: Task<Job>) {
+pub(super) fn work(engine: &Arc<Engine>, slot: &WorkerSlot, first: Task<Box<Connection>>) {
     let mut worker = Worker::new(engine, slot);
     let mut task = first;
     loop {
         match task {
-            Task::Wait => match worker.wait() {
+            Task::Wait(waiting) => match worker.wait(waiting) {
                 Some(Ready::Closed) | None => return,
                 Some(ready) => worker.attend(ready),
             },
-            Task::Work(Job::Connection(connection)) => worker.serve(connection),
-            Task::Work(Job::Call(call)) => worker.resume(*call),
+            Task::Work(connection) => worker.serve(connection),
             Task::Leave => return,
         }
         task = engine.pool().next_task();
@@ -59,24 +57,20 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn wait(&self) -> Option<Ready<Connection>> {
-        let _waiting = self.engine.pool().waiting();
+    fn wait(&self, waiting: Waiting) -> Option<Ready<Connection>> {
         let ready = self.engine.ready().wait();
+        drop(waiting);
         ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
     }
 
-    /// Serves a request whose turn it is, and what follows it on its connection.
-    fn resume(&mut self, call: PendingCall) {
-        let _holding = self.engine.ready().holding(call.connection.key());
-        let connection = admission::run(self.engine, self.slot, &mut self.scratch, call);
-        self.serve(connection);
-    }
-
-    /// Serves what has arrived until nothing more is there. In a frame of its own: a worker that waits touches
+    /// Serves what has arrived until nothing more is there, after the request whose turn it is, if one is. In a frame of its own: a worker that waits touches
     /// no more of its stack than that takes.
     #[inline(never)]
     fn serve(&mut self, mut connection: Box<Connection>) {
         let _holding = self.engine.ready().holding(connection.key());
+        if let Some(turn) = connection.take_turn() {
+            connection = admission::run(self.engine, self.slot, &mut self.scratch, connection, turn);
+        }
         connection.conversation.take_buffer(&mut self.scratch.buffer);
         for _ in 0..STEPS_PER_WAKE {
             let next = match connection.conversation.step(self.engine.limits(), &mut self.scratch.head) {

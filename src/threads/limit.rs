@@ -1,8 +1,9 @@
 //! How many calls run at once: the rest waits in a queue, first come first served. What a call is, is not
 //! known here.
 
-use crate::sync::Mutex;
+use crate::sync::{Arc, Mutex};
 use std::collections::VecDeque;
+use std::mem;
 
 /// What queued calls may hold together: a small part of the platform's smallest instance (128 MB).
 const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
@@ -10,6 +11,8 @@ const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct ConcurrencyLimit<T> {
     limit: usize,
     calls: Mutex<Calls<T>>,
+    /// Has a queued call run whose turn has come.
+    hand_on: Box<dyn Fn(T, Permit<T>) + Send + Sync>,
 }
 
 struct Calls<T> {
@@ -26,20 +29,16 @@ struct Queued<T> {
 }
 
 /// What became of a call that wanted to run.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission<T> {
-    /// It runs now, under a [`Permit`].
-    Admitted(T),
+    /// It runs now.
+    Admitted(T, Permit<T>),
     Queued,
     /// Too much waits already.
     Full(T),
 }
 
-/// A running call's place. With its end the next call has it, and is handed on.
-pub(crate) struct Permit<'a, T> {
-    limit: &'a ConcurrencyLimit<T>,
-    hand_on: &'a dyn Fn(T),
-}
+/// A call's place among those that run. When it is dropped, the next call has it, and is handed on.
+pub(crate) struct Permit<T>(Arc<ConcurrencyLimit<T>>);
 
 /// A call that holds no place while it waits. It has begun, so it goes on whatever the limit says.
 pub(crate) struct Suspended<'a, T> {
@@ -47,17 +46,21 @@ pub(crate) struct Suspended<'a, T> {
 }
 
 impl<T> ConcurrencyLimit<T> {
-    pub fn new(limit: usize) -> ConcurrencyLimit<T> {
+    /// A limit of so many calls. `hand_on` has a call run that was queued.
+    pub fn new(
+        limit: usize,
+        hand_on: impl Fn(T, Permit<T>) + Send + Sync + 'static,
+    ) -> Arc<ConcurrencyLimit<T>> {
         let calls = Calls { running: 0, suspended: 0, queue: VecDeque::new(), queued_bytes: 0 };
-        ConcurrencyLimit { limit, calls: Mutex::new(calls) }
+        Arc::new(ConcurrencyLimit { limit, calls: Mutex::new(calls), hand_on: Box::new(hand_on) })
     }
 
     /// Takes a place, or queues the call as long as what is queued does not hold too many bytes.
-    pub fn enter(&self, call: T, bytes_of: impl FnOnce(&T) -> usize) -> Admission<T> {
+    pub fn enter(self: &Arc<Self>, call: T, bytes_of: impl FnOnce(&T) -> usize) -> Admission<T> {
         let mut calls = self.calls.lock();
         if calls.running < self.limit {
             calls.running += 1;
-            return Admission::Admitted(call);
+            return Admission::Admitted(call, Permit(self.clone()));
         }
         let bytes = bytes_of(&call);
         if calls.queued_bytes + bytes > MAX_QUEUED_BYTES {
@@ -66,11 +69,6 @@ impl<T> ConcurrencyLimit<T> {
         calls.queued_bytes += bytes;
         calls.queue.push_back(Queued { call, bytes });
         Admission::Queued
-    }
-
-    /// The place of a call that was admitted, or handed on by the permit of another one.
-    pub fn permit<'a>(&'a self, hand_on: &'a dyn Fn(T)) -> Permit<'a, T> {
-        Permit { limit: self, hand_on }
     }
 
     /// How many calls have begun and not ended.
@@ -85,38 +83,43 @@ impl<T> ConcurrencyLimit<T> {
         calls.running + calls.suspended == 0 && calls.queue.is_empty()
     }
 
-    /// Gives a place up; whoever is returned has it now.
-    fn leave(&self, suspended: usize) -> Option<T> {
+    /// Gives a place up, to the next call if there is one.
+    fn leave(self: &Arc<Self>, suspended: usize) {
         let mut calls = self.calls.lock();
         calls.running -= 1;
         calls.suspended += suspended;
-        if calls.running >= self.limit {
-            return None;
+        if calls.running < self.limit
+            && let Some(Queued { call, bytes }) = calls.queue.pop_front()
+        {
+            calls.queued_bytes -= bytes;
+            calls.running += 1;
+            drop(calls);
+            (self.hand_on)(call, Permit(self.clone()));
         }
-        let Queued { call, bytes } = calls.queue.pop_front()?;
-        calls.queued_bytes -= bytes;
-        calls.running += 1;
-        Some(call)
     }
 }
 
-impl<'a, T> Permit<'a, T> {
+impl<T> Permit<T> {
+    /// Nobody is left who would run a call: those that are queued go with this one.
+    pub fn clear_queue(self) {
+        let mut calls = self.0.calls.lock();
+        calls.queued_bytes = 0;
+        let queue = mem::take(&mut calls.queue);
+        drop(calls);
+        drop(queue); // outside of the lock
+    }
+
     /// Gives the place up for as long as the call waits.
-    pub fn suspend(&self) -> Suspended<'a, T> {
-        let next = self.limit.leave(1);
-        let suspended = Suspended { limit: self.limit };
-        if let Some(next) = next {
-            (self.hand_on)(next);
-        }
+    pub fn suspend(&self) -> Suspended<'_, T> {
+        let suspended = Suspended { limit: &self.0 };
+        self.0.leave(1);
         suspended
     }
 }
 
-impl<T> Drop for Permit<'_, T> {
+impl<T> Drop for Permit<T> {
     fn drop(&mut self) {
-        if let Some(next) = self.limit.leave(0) {
-            (self.hand_on)(next);
-        }
+        self.0.leave(0);
     }
 }
 
@@ -131,71 +134,116 @@ impl<T> Drop for Suspended<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use crate::sync::{Receiver, bounded};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    fn enter(limit: &ConcurrencyLimit<char>, call: char) -> Admission<char> {
-        limit.enter(call, |_| 1)
+    /// Calls are letters; those that were queued arrive where their turn has come.
+    struct Scene {
+        limit: Arc<ConcurrencyLimit<char>>,
+        handed_on: Receiver<(char, Permit<char>)>,
+    }
+
+    fn scene(limit: usize) -> Scene {
+        let (hand_on, handed_on) = bounded(8);
+        let limit = ConcurrencyLimit::new(limit, move |call, permit| {
+            let _ = hand_on.send((call, permit)); // its receiver is gone at the end of a test
+        });
+        Scene { limit, handed_on }
+    }
+
+    impl Scene {
+        fn admitted(&self, call: char) -> Permit<char> {
+            match self.limit.enter(call, |_| 1) {
+                Admission::Admitted(admitted, permit) if admitted == call => permit,
+                _ => panic!("{call} is not admitted"),
+            }
+        }
+
+        fn queue(&self, call: char) {
+            assert!(matches!(self.limit.enter(call, |_| 1), Admission::Queued), "{call}");
+        }
+
+        fn handed_on(&self) -> Option<(char, Permit<char>)> {
+            self.handed_on.try_recv().ok()
+        }
     }
 
     #[test]
     fn calls_beyond_the_limit_wait_in_order() {
-        let (limit, handed_on) = (ConcurrencyLimit::new(2), RefCell::new(String::new()));
-        let hand_on = |call| handed_on.borrow_mut().push(call);
-        assert_eq!(enter(&limit, 'a'), Admission::Admitted('a'));
-        assert_eq!(enter(&limit, 'b'), Admission::Admitted('b'));
-        let first = limit.permit(&hand_on);
-        let second = limit.permit(&hand_on);
-        assert_eq!(enter(&limit, 'c'), Admission::Queued);
-        assert_eq!(enter(&limit, 'd'), Admission::Queued);
-        drop(first);
-        assert_eq!(*handed_on.borrow(), "c");
-        drop(second);
-        assert_eq!((handed_on.borrow().as_str(), limit.begun()), ("cd", 2));
-        drop([limit.permit(&hand_on), limit.permit(&hand_on)]);
-        assert!(limit.is_idle() && *handed_on.borrow() == "cd");
+        let scene = scene(2);
+        let (a, b) = (scene.admitted('a'), scene.admitted('b'));
+        scene.queue('c');
+        scene.queue('d');
+        assert!(scene.handed_on().is_none());
+        drop(b);
+        let (c, c_permit) = scene.handed_on().unwrap();
+        drop(a);
+        let (d, d_permit) = scene.handed_on().unwrap();
+        assert_eq!((c, d, scene.limit.begun()), ('c', 'd', 2));
+        drop((c_permit, d_permit));
+        assert!(scene.limit.is_idle() && scene.handed_on().is_none());
     }
 
     #[test]
     fn a_suspended_call_leaves_its_place_and_goes_on_whatever_the_limit() {
-        let (limit, handed_on) = (ConcurrencyLimit::new(1), RefCell::new(String::new()));
-        let hand_on = |call| handed_on.borrow_mut().push(call);
-        assert_eq!(enter(&limit, 'a'), Admission::Admitted('a'));
-        let permit = limit.permit(&hand_on);
-        assert_eq!(enter(&limit, 'b'), Admission::Queued);
-        let suspended = permit.suspend();
-        assert_eq!((handed_on.borrow().as_str(), limit.begun()), ("b", 2));
-        let other = limit.permit(&hand_on);
+        let scene = scene(1);
+        let a = scene.admitted('a');
+        scene.queue('b');
+        let suspended = a.suspend();
+        let (_, b) = scene.handed_on().unwrap();
+        assert_eq!(scene.limit.begun(), 2);
         drop(suspended);
-        assert_eq!(enter(&limit, 'c'), Admission::Queued);
-        drop(other);
-        assert_eq!(*handed_on.borrow(), "b", "the one that went on is still there");
-        drop(permit);
-        assert_eq!(*handed_on.borrow(), "bc");
+        scene.queue('c');
+        drop(b);
+        assert!(scene.handed_on().is_none(), "the one that went on is still there");
+        drop(a);
+        assert_eq!(scene.handed_on().unwrap().0, 'c');
     }
 
     #[test]
     fn what_is_queued_holds_a_limited_number_of_bytes() {
-        let limit = ConcurrencyLimit::new(1);
-        assert_eq!(enter(&limit, 'a'), Admission::Admitted('a'));
-        assert_eq!(limit.enter('b', |_| MAX_QUEUED_BYTES), Admission::Queued);
-        assert_eq!(enter(&limit, 'c'), Admission::Full('c'));
-        drop(limit.permit(&drop));
-        assert_eq!(enter(&limit, 'c'), Admission::Queued);
+        let scene = scene(1);
+        let a = scene.admitted('a');
+        assert!(matches!(scene.limit.enter('b', |_| MAX_QUEUED_BYTES), Admission::Queued));
+        assert!(matches!(scene.limit.enter('c', |_| 1), Admission::Full('c')));
+        drop(a);
+        let _b = scene.handed_on().unwrap();
+        scene.queue('c');
     }
 
     #[test]
     fn a_panic_gives_the_place_to_the_next_call() {
-        let (limit, handed_on) = (ConcurrencyLimit::new(1), RefCell::new(String::new()));
-        let hand_on = |call| handed_on.borrow_mut().push(call);
-        assert_eq!(enter(&limit, 'a'), Admission::Admitted('a'));
-        assert_eq!(enter(&limit, 'b'), Admission::Queued);
+        let scene = scene(1);
+        let a = scene.admitted('a');
+        scene.queue('b');
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let permit = limit.permit(&hand_on);
-            let _suspended = permit.suspend();
+            let a = a;
+            let _suspended = a.suspend();
             panic!("while the call waits");
         }));
-        assert!(outcome.is_err());
-        assert_eq!((handed_on.borrow().as_str(), limit.begun()), ("b", 1));
+        let (b, _permit) = scene.handed_on().unwrap();
+        assert_eq!((outcome.is_err(), b, scene.limit.begun()), (true, 'b', 1));
+    }
+
+    #[test]
+    fn a_call_that_is_lost_on_its_way_gives_its_place_to_the_next_one() {
+        let limit = ConcurrencyLimit::new(1, |_, permit: Permit<usize>| drop(permit));
+        let Admission::Admitted(_, permit) = limit.enter(0, |_| 1) else { panic!("not admitted") };
+        for call in 1..=3 {
+            assert!(matches!(limit.enter(call, |_| 1), Admission::Queued));
+        }
+        drop(permit);
+        assert!(limit.is_idle());
+    }
+
+    #[test]
+    fn a_queue_that_nobody_runs_any_more_ends_at_once_however_long_it_is() {
+        let limit = ConcurrencyLimit::new(1, |_, permit: Permit<usize>| permit.clear_queue());
+        let Admission::Admitted(_, permit) = limit.enter(0, |_| 0) else { panic!("not admitted") };
+        for call in 1..=1_000_000 {
+            assert!(matches!(limit.enter(call, |_| 0), Admission::Queued));
+        }
+        drop(permit);
+        assert!(limit.is_idle());
     }
 }

@@ -13,5 +13,5 @@ pub(crate) use limit::{Admission, ConcurrencyLimit, Permit};
 pub(crate) use pool::Pool;
 pub(crate) use slots::WorkerSlot;
 pub(crate) use spares::MAX_SPARES;
-pub(crate) use task::Task;
+pub(crate) use task::{Task, Waiting};
 pub(crate) use watchdog::TimedRun;

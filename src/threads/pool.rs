@@ -7,12 +7,11 @@
 //! when it is not quick this time.
 
 use crate::clock::Clock;
-use crate::sync::{Arc, AtomicUsize, Mutex, OnceEvent, OnceLock, Ordering, spawn};
+use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, OnceLock, spawn};
 use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
-use crate::threads::task::Task;
+use crate::threads::task::{Task, Waiting, WaitingCount};
 use crate::threads::watchdog::{Look, TimedRun, Watchdog};
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -28,48 +27,12 @@ type WorkerMain<T> = Box<dyn Fn(Task<T>, &WorkerSlot) + Send + Sync>;
 pub(crate) struct Pool<T> {
     main: WorkerMain<T>,
     slots: Arc<WorkerSlots>,
-    /// Workers that wait, or are about to: they count before they do.
-    waiting: AtomicUsize,
+    waiting: WaitingCount,
     /// How many are to wait, once that is known.
     wanted: OnceLock<usize>,
-    spares: Spares<T>,
-    backlog: Backlog<T>,
+    spares: Spares<Task<T>>,
     watchdog: Watchdog,
     closed: OnceEvent,
-}
-
-/// A worker that waits, counted until this is dropped.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// Work for which there was neither a spare nor a thread: the next worker that is free does it.
-struct Backlog<T> {
-    /// A worker looks at this alone: there is nearly never any.
-    length: AtomicUsize,
-    work: Mutex<VecDeque<T>>,
-}
-
-impl<T> Backlog<T> {
-    fn push(&self, work: T) {
-        let mut queue = self.work.lock();
-        queue.push_back(work);
-        self.length.store(queue.len(), Ordering::SeqCst);
-    }
-
-    fn pop(&self) -> Option<T> {
-        if self.length.load(Ordering::SeqCst) == 0 {
-            return None;
-        }
-        let mut queue = self.work.lock();
-        let work = queue.pop_front();
-        self.length.store(queue.len(), Ordering::SeqCst);
-        work
-    }
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -82,10 +45,9 @@ impl<T: Send + 'static> Pool<T> {
         Pool {
             main: Box::new(main),
             slots: Arc::new(WorkerSlots::new(limit)),
-            waiting: AtomicUsize::new(0),
+            waiting: WaitingCount::default(),
             wanted: OnceLock::new(),
             spares: Spares::new(),
-            backlog: Backlog { length: AtomicUsize::new(0), work: Mutex::default() },
             watchdog: Watchdog::new(clock),
             closed: OnceEvent::default(),
         }
@@ -93,44 +55,32 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Makes the first worker, which begins by waiting.
     pub fn start(self: &Arc<Self>) -> io::Result<()> {
-        self.promise_waiting();
-        self.make_worker(Task::Wait).map_err(|(_, error)| {
-            drop(self.waiting());
-            error
-        })
+        self.make_worker(Task::Wait(self.promise())).map_err(|(_, error)| error)
     }
 
     /// Makes the calling thread the first worker, and returns when the pool is closed: a process ends with
     /// its first thread, which may leave before that like any other spare.
-    pub fn run_first_worker(&self) {
-        self.promise_waiting();
+    pub fn run_first_worker(self: &Arc<Self>) {
         if let Some(slot) = self.slots.take() {
-            (self.main)(Task::Wait, &slot);
+            self.work(Task::Wait(self.promise()), &slot);
+            drop(slot);
         }
         self.closed.wait();
     }
 
     /// What a worker that is done does next: works, waits when too few do, or becomes a spare.
     pub fn next_task(&self) -> Task<T> {
-        if let Some(work) = self.backlog.pop() {
-            return Task::Work(work);
+        match self.waiting.add_unless(|waiting| waiting >= self.wanted(waiting)) {
+            Some(waiting) => Task::Wait(waiting),
+            None => self.spares.wait(SPARE_LIFETIME).unwrap_or(Task::Leave),
         }
-        let join = |waiting| (waiting < self.wanted(waiting)).then_some(waiting + 1);
-        if self.waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, join).is_ok() {
-            return Task::Wait;
-        }
-        self.spares.wait(SPARE_LIFETIME)
     }
 
-    /// The calling worker waits, as `Task::Wait` has it, until the guard is dropped. It is counted already.
-    pub fn waiting(&self) -> Waiting<'_> {
-        Waiting(&self.waiting)
-    }
-
-    /// Has a spare do this, or a new worker, or else the next one that is free.
-    pub fn dispatch(self: &Arc<Self>, work: T) {
-        if let Err(Task::Work(work)) = self.hand(Task::Work(work)) {
-            self.backlog.push(work);
+    /// Has a spare do this, or a new worker. Gives it back when there is neither.
+    pub fn dispatch(self: &Arc<Self>, work: T) -> Result<(), T> {
+        match self.hand(Task::Work(work)) {
+            Err(Task::Work(work)) => Err(work),
+            _ => Ok(()),
         }
     }
 
@@ -138,7 +88,7 @@ impl<T: Send + 'static> Pool<T> {
     /// to when the code turns out not to be quick.
     pub fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {
         let run = self.watchdog.begin_run(slot);
-        if self.waiting.load(Ordering::SeqCst) == 0 {
+        if self.waiting.get() == 0 {
             if run.is_watched() { self.wake_watchdog() } else { self.ensure_waiting() }
         }
         run
@@ -153,9 +103,8 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Makes sure that somebody waits.
     fn ensure_waiting(self: &Arc<Self>) {
-        let promise = self.waiting.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
-        if promise.is_ok() && self.hand(Task::Wait).is_err() {
-            drop(self.waiting());
+        if let Some(waiting) = self.waiting.add_unless(|waiting| waiting > 0) {
+            let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }
     }
 
@@ -174,12 +123,20 @@ impl<T: Send + 'static> Pool<T> {
 
     /// A place for a worker of a test's own.
     #[cfg(test)]
-    pub fn take_slot(&self) -> WorkerSlot {
-        self.slots.take().expect("a free one")
+    pub fn take_slot(&self) -> Option<WorkerSlot> {
+        self.slots.take()
     }
 
-    fn promise_waiting(&self) {
-        self.waiting.fetch_add(1, Ordering::SeqCst);
+    /// One more that waits, however many do.
+    fn promise(&self) -> Waiting {
+        self.waiting.add_unless(|_| false).expect("nothing is enough")
+    }
+
+    /// A worker's life. Should it unwind, by an error of ours, it is no loss to the others.
+    fn work(self: &Arc<Self>, task: Task<T>, slot: &WorkerSlot) {
+        let unwinding = OnUnwind::new(|| self.ensure_waiting());
+        (self.main)(task, slot);
+        unwinding.disarm();
     }
 
     /// Asking the system for its cores takes some system calls, which a start does not need.
@@ -212,7 +169,7 @@ impl<T: Send + 'static> Pool<T> {
         let handed = task.clone();
         let spawned = spawn("fc-worker", move || {
             if let Some(task) = handed.lock().take() {
-                (pool.main)(task, &slot);
+                pool.work(task, &slot);
             }
             drop(slot);
         });
@@ -243,13 +200,9 @@ impl<T: Send + 'static> Pool<T> {
     /// Has others wait in the stead of workers whose code is late.
     fn replace_late(self: &Arc<Self>, look: &Look) {
         for _ in 0..look.late {
-            if self.waiting.load(Ordering::SeqCst) + look.running >= self.wanted(MIN_WAITING) {
-                break;
-            }
-            self.promise_waiting();
-            if self.hand(Task::Wait).is_err() {
-                drop(self.waiting());
-            }
+            let is_enough = |waiting| waiting + look.running >= self.wanted(MIN_WAITING);
+            let Some(waiting) = self.waiting.add_unless(is_enough) else { break };
+            let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }
     }
 }

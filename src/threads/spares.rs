@@ -2,7 +2,6 @@
 //! costs 30 µs.
 
 use crate::sync::{Mutex, Receiver, Sender, bounded};
-use crate::threads::task::Task;
 use std::time::Duration;
 
 /// What a burst leaves behind. It stays below the platform's 1,024 threads with everything else that may be
@@ -13,7 +12,7 @@ pub(super) struct Spares<T> {
     inside: Mutex<Inside<T>>,
 }
 
-type Channel<T> = (Sender<Task<T>>, Receiver<Task<T>>);
+type Channel<T> = (Sender<T>, Receiver<T>);
 
 struct Inside<T> {
     /// Made for the first spare: a start has none.
@@ -30,7 +29,7 @@ impl<T> Spares<T> {
     }
 
     /// Has one of them do this; gives it back when there is none.
-    pub fn give(&self, task: Task<T>) -> Result<(), Task<T>> {
+    pub fn give(&self, task: T) -> Result<(), T> {
         let mut inside = self.inside.lock();
         match &inside.channel {
             Some((tasks, _)) if inside.idle > 0 => {
@@ -43,15 +42,12 @@ impl<T> Spares<T> {
     }
 
     /// Makes the calling worker one of them until there is something for it to do, or for `lifetime`.
-    pub fn wait(&self, lifetime: Duration) -> Task<T> {
-        let Some(tasks) = self.join() else { return Task::Leave };
-        if let Ok(task) = tasks.recv_timeout(lifetime) {
-            return task;
-        }
-        self.leave(&tasks)
+    pub fn wait(&self, lifetime: Duration) -> Option<T> {
+        let tasks = self.join()?;
+        tasks.recv_timeout(lifetime).ok().or_else(|| self.leave(&tasks))
     }
 
-    fn join(&self) -> Option<Receiver<Task<T>>> {
+    fn join(&self) -> Option<Receiver<T>> {
         let mut inside = self.inside.lock();
         if inside.closed || inside.idle >= MAX_SPARES {
             return None;
@@ -62,13 +58,13 @@ impl<T> Spares<T> {
     }
 
     /// A worker's time is up, or all of theirs. When no other one is idle, a task is on its way to this one.
-    fn leave(&self, tasks: &Receiver<Task<T>>) -> Task<T> {
+    fn leave(&self, tasks: &Receiver<T>) -> Option<T> {
         let mut inside = self.inside.lock();
         if inside.idle > 0 {
             inside.idle -= 1;
-            return Task::Leave;
+            return None;
         }
-        tasks.try_recv().unwrap_or(Task::Leave)
+        tasks.try_recv().ok()
     }
 
     /// Ends all of them, also those that come later.
@@ -94,7 +90,7 @@ mod tests {
     const WATCHDOG: Duration = Duration::from_secs(30);
 
     /// Spares that report what they were given, each on a thread of its own.
-    fn parked(count: usize) -> (Arc<Spares<u32>>, Receiver<Task<u32>>) {
+    fn parked(count: usize) -> (Arc<Spares<u32>>, Receiver<Option<u32>>) {
         let spares = Arc::new(Spares::new());
         let (report, reports) = bounded(16);
         for _ in 0..count {
@@ -112,27 +108,27 @@ mod tests {
     #[test]
     fn a_task_is_taken_by_one_spare_and_given_back_without_one() {
         let (spares, reports) = parked(1);
-        assert_eq!(spares.give(Task::Work(1)), Ok(()));
-        assert_eq!(spares.give(Task::Work(2)), Err(Task::Work(2)), "the only one has its task");
-        assert_eq!(reports.recv_timeout(WATCHDOG), Ok(Task::Work(1)));
-        assert_eq!(spares.give(Task::Work(3)), Err(Task::Work(3)));
+        assert_eq!(spares.give(1), Ok(()));
+        assert_eq!(spares.give(2), Err(2), "the only one has its task");
+        assert_eq!(reports.recv_timeout(WATCHDOG), Ok(Some(1)));
+        assert_eq!(spares.give(3), Err(3));
     }
 
     #[test]
     fn a_task_that_comes_as_a_spares_time_ends_is_not_lost() {
         let spares = Spares::new();
         let tasks = spares.join().unwrap();
-        assert_eq!(spares.give(Task::Work(1)), Ok(()));
-        assert_eq!(spares.leave(&tasks), Task::Work(1));
+        assert_eq!(spares.give(1), Ok(()));
+        assert_eq!(spares.leave(&tasks), Some(1));
     }
 
     #[test]
     fn a_spare_whose_time_ends_leaves_a_task_to_the_one_that_stays() {
         let spares = Spares::new();
         let (first, second) = (spares.join().unwrap(), spares.join().unwrap());
-        assert_eq!(spares.give(Task::Work(1)), Ok(()));
-        assert_eq!(spares.leave(&first), Task::Leave);
-        assert_eq!(second.try_recv(), Ok(Task::Work(1)));
+        assert_eq!(spares.give(1), Ok(()));
+        assert_eq!(spares.leave(&first), None);
+        assert_eq!(second.try_recv(), Ok(1));
         assert_eq!(spares.idle(), 0);
     }
 
@@ -141,16 +137,16 @@ mod tests {
         let (spares, reports) = parked(2);
         spares.close();
         for _ in 0..2 {
-            assert_eq!(reports.recv_timeout(WATCHDOG), Ok(Task::Leave));
+            assert_eq!(reports.recv_timeout(WATCHDOG), Ok(None));
         }
-        assert_eq!(spares.wait(WATCHDOG), Task::Leave);
-        assert_eq!(spares.give(Task::Work(1)), Err(Task::Work(1)));
+        assert_eq!(spares.wait(WATCHDOG), None);
+        assert_eq!(spares.give(1), Err(1));
     }
 
     #[test]
     fn a_spare_leaves_when_nothing_comes() {
         let spares = Spares::<u32>::new();
-        assert_eq!(spares.wait(Duration::ZERO), Task::Leave);
+        assert_eq!(spares.wait(Duration::ZERO), None);
         assert_eq!(spares.idle(), 0);
     }
 
@@ -158,7 +154,7 @@ mod tests {
     fn there_are_no_more_spares_than_may_be() {
         let spares = Spares::<u32>::new();
         let joined: Vec<_> = (0..MAX_SPARES).map(|_| spares.join().unwrap()).collect();
-        assert_eq!(spares.wait(WATCHDOG), Task::Leave, "and does not wait");
+        assert_eq!(spares.wait(WATCHDOG), None, "and does not wait");
         assert_eq!(joined.len(), spares.idle());
     }
 }

@@ -1,11 +1,40 @@
 //! What a worker that was woken or made is to do.
 
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
 /// A worker's next step. What `Work` is, only the pool's user knows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Task<T> {
-    /// Wait for events; the worker is counted as waiting already.
-    Wait,
+    /// Wait for events, and drop this when there is one.
+    Wait(Waiting),
     Work(T),
     /// End the thread.
     Leave,
+}
+
+/// Somebody waits for events, or is about to: it counts before it does, and until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiting(Arc<AtomicUsize>);
+
+/// How many wait for events.
+#[derive(Default)]
+pub(super) struct WaitingCount(Arc<AtomicUsize>);
+
+impl WaitingCount {
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// One more, unless `is_enough` says of how many there are that they are enough.
+    pub fn add_unless(&self, is_enough: impl Fn(usize) -> bool) -> Option<Waiting> {
+        let add = |count| (!is_enough(count)).then_some(count + 1);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).ok()?;
+        Some(Waiting(self.0.clone()))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }

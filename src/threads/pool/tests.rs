@@ -1,7 +1,6 @@
 use super::*;
-use crate::sync::{Receiver, Sender, bounded};
+use crate::sync::{AtomicBool, Ordering, Receiver, Sender, bounded};
 use crate::threads::watchdog::QUICK_CALLS;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
@@ -27,8 +26,7 @@ fn scene_with_limit(limit: usize) -> Scene {
             let mut task = first;
             while let Some(pool) = weak.upgrade() {
                 match task {
-                    Task::Wait => {
-                        let _waiting = pool.waiting();
+                    Task::Wait(_waiting) => {
                         wait.send(thread::current().id()).unwrap();
                         if event.recv().is_err() {
                             return;
@@ -47,7 +45,7 @@ fn scene_with_limit(limit: usize) -> Scene {
 
 impl Scene {
     fn work(&self, number: u32) -> ThreadId {
-        self.pool.dispatch(number);
+        self.pool.dispatch(number).unwrap();
         let (done, worker) = self.works.recv_timeout(WATCHDOG).unwrap();
         assert_eq!(done, number);
         worker
@@ -58,7 +56,7 @@ impl Scene {
     }
 
     fn waiting(&self) -> usize {
-        self.pool.waiting.load(Ordering::SeqCst)
+        self.pool.waiting.get()
     }
 
     fn until_spares(&self, count: usize) {
@@ -110,18 +108,20 @@ fn close_ends_the_spares_and_whoever_runs_the_first_worker() {
 }
 
 #[test]
-fn work_over_the_limit_of_workers_is_done_by_the_next_one_that_is_free() {
+fn work_over_the_limit_of_workers_comes_back() {
     let scene = scene_with_limit(1);
-    let worker = scene.work(1);
+    scene.work(1);
     scene.next_to_wait();
-    scene.pool.dispatch(2);
-    scene.pool.dispatch(3);
-    assert!(scene.works.try_recv().is_err(), "the only worker waits");
-    scene.events.send(()).unwrap();
-    for number in 2..=3 {
-        assert_eq!(scene.works.recv_timeout(WATCHDOG), Ok((number, worker)));
-    }
-    assert_eq!(scene.next_to_wait(), worker);
+    assert_eq!(scene.pool.dispatch(2), Err(2));
+}
+
+#[test]
+fn where_nobody_can_be_made_to_wait_nobody_counts_as_waiting() {
+    let scene = scene_with_limit(0);
+    scene.pool.ensure_waiting();
+    scene.pool.replace_late(&Look { running: 0, late: 1 });
+    assert!(scene.pool.start().is_err());
+    assert_eq!(scene.waiting(), 0);
 }
 
 #[test]
@@ -157,13 +157,24 @@ fn code_that_blocks_on_a_peer_has_somebody_wait_and_is_not_late() {
     assert_eq!(slot.stopwatch().started(), None);
 }
 
+/// Whether it panics before, while or after it waits.
 #[test]
-fn a_panic_while_a_worker_waits_ends_its_wait() {
-    let scene = scene();
-    scene.pool.promise_waiting();
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let _waiting = scene.pool.waiting();
-        panic!("while it waits");
-    }));
-    assert_eq!((outcome.is_err(), scene.waiting()), (true, 0));
+fn a_worker_that_panics_is_replaced_by_one_that_waits() {
+    for panics_at in 0..3 {
+        let (wait, waits) = bounded(1);
+        let is_first = AtomicBool::new(true);
+        let pool = Arc::new(Pool::<u32>::new(Arc::new(Clock::new()), 2, move |task, _: &WorkerSlot| {
+            let panics = is_first.swap(false, Ordering::SeqCst);
+            assert!(!panics || panics_at > 0, "before it waits");
+            let Task::Wait(waiting) = task else { panic!("{task:?}") };
+            assert!(!panics || panics_at > 1, "while it waits");
+            drop(waiting);
+            assert!(!panics, "after it");
+            wait.send(()).unwrap();
+        }));
+        pool.start().unwrap();
+        waits.recv_timeout(WATCHDOG).expect("a second one");
+        pool.wait_for_end(0, WATCHDOG);
+        assert_eq!((pool.slots.taken(), pool.waiting.get()), (0, 0));
+    }
 }
