@@ -5,7 +5,7 @@
 use crate::api::ServerConfig;
 use crate::clock::Moment;
 use crate::http1::{
-    self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, Facts, Head, Limits, Parsed, Progress,
+    self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, Head, Limits, Parsed, Progress,
     Reject, ResponseFraming, Step, Taken,
 };
 
@@ -163,7 +163,7 @@ impl Server {
             Step::Request(head) => self.request(&head),
             Step::Refuse(reject) => self.refuse(reject),
             Step::EndSending => self.outcome.has_ended = true,
-            Step::Receive | Step::Close => return false,
+            Step::Receive | Step::Close(_) => return false,
         }
         true
     }
@@ -182,7 +182,7 @@ impl Server {
             self.read_body();
         } else {
             self.outcome.requests.push(received);
-            self.conclude(&self.conversation.facts());
+            self.conclude();
         }
     }
 
@@ -203,16 +203,17 @@ impl Server {
         }
         received.end = self.arrived - self.conversation.unread();
         self.outcome.requests.extend(self.reading.take());
-        self.conclude(&self.conversation.facts());
+        self.conclude();
     }
 
     fn refuse(&mut self, reject: Reject) {
         self.outcome.refused = Some(reject.status());
-        self.conclude(&Facts { request_refused: true, ..self.conversation.facts() });
+        self.conversation.refuse(Moment::default());
     }
 
     /// As after a response to a client that wants the connection to live on.
-    fn conclude(&mut self, facts: &Facts) {
+    fn conclude(&mut self) {
+        let facts = self.conversation.facts();
         self.conversation.conclude(facts.conclude(facts.announce()), Moment::default());
     }
 }

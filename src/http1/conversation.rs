@@ -1,18 +1,10 @@
 //! One connection as a conversation: bytes, limits and the time go in, steps come out. No socket, no clock and no
 //! worker is known here.
 //!
-//! ```text
-//!  ──► Head ──────────────────► Collect
-//!      │ │ ▲                     │   │
-//!      │ │ └───────────────┐     │   │
-//!      │ └───► Exchange ◄──┼─────┘   │
-//!      │       │  │  │ └───┤         │
-//!      │       │  │  └──► Discard    │
-//!      │       │  │        │         │
-//!      │       │  └► Over  │         │
-//!      │       ▼           │         │
-//!      └────► Linger ◄─────┴─────────┘
-//! ```
+//! - Head → Collect, Exchange, Linger
+//! - Collect → Exchange, Linger
+//! - Exchange → Head, Discard, Linger, Over
+//! - Discard → Head, Linger
 //!
 //! | state | what happens | step | state |
 //! |---|---|---|---|
@@ -41,7 +33,7 @@ use super::buffer::Buffer;
 use super::framing::BodyLength;
 use super::head::{Head, MAX_HEAD, Parsed, Progress};
 use super::incoming::{BodyState, Incoming};
-use super::persistence::{Facts, Next, RequestBodyLeft};
+use super::persistence::{CloseReason, Facts, Next, RequestBodyLeft};
 use super::reject::Reject;
 use crate::clock::Moment;
 use std::mem;
@@ -102,22 +94,23 @@ enum State {
     Linger {
         until: Moment,
         sending_ended: bool,
+        reason: CloseReason,
     },
-    Over,
+    Over(CloseReason),
 }
 
 /// What is to be done next.
 pub(crate) enum Step {
     /// Serve this request, and then [`conclude`](Conversation::conclude) it.
     Request(Head),
-    /// Tell the peer what it did wrong, and conclude with `Next::Linger`.
+    /// Tell the peer what it did wrong, and then [`refuse`](Conversation::refuse).
     Refuse(Reject),
     /// Receive: what has arrived is used up.
     Receive,
     /// End the sending, so that the peer learns of the close; receiving goes on.
     EndSending,
     /// Close the connection.
-    Close,
+    Close(CloseReason),
 }
 
 /// How long the next bytes are waited for.
@@ -132,7 +125,7 @@ pub(crate) struct Patience {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdue {
     Refuse(Reject),
-    Close,
+    Close(CloseReason),
 }
 
 impl Conversation {
@@ -160,22 +153,34 @@ impl Conversation {
                 Step::Request(head)
             }
             // Who serves the request concludes it first.
-            State::Exchange => Step::Close,
+            State::Exchange => Step::Close(CloseReason::NotConcluded),
             State::Discard => match self.body.decoder.discard(&mut self.inbox) {
                 Ok(true) => {
                     self.state = State::Head;
+                    self.since = self.last_progress;
                     self.look_for_head(limits, head)
                 }
                 Ok(false) => Step::Receive,
                 // The response is out: there is nothing left to tell the peer.
-                Err(_) => self.linger(),
+                Err(_) => {
+                    self.linger(CloseReason::UnreadBodyMalformed, self.last_progress);
+                    self.end_sending()
+                }
             },
-            State::Linger { sending_ended, .. } => {
-                self.inbox.consume(usize::MAX);
-                if mem::replace(sending_ended, true) { Step::Receive } else { Step::EndSending }
-            }
-            State::Over => Step::Close,
+            State::Linger { .. } => self.end_sending(),
+            State::Over(reason) => Step::Close(*reason),
         }
+    }
+
+    /// What comes after the last response is not read.
+    fn end_sending(&mut self) -> Step {
+        self.inbox.consume(usize::MAX);
+        if let State::Linger { sending_ended, .. } = &mut self.state
+            && !mem::replace(sending_ended, true)
+        {
+            return Step::EndSending;
+        }
+        Step::Receive
     }
 
     fn look_for_head(&mut self, limits: &Limits, head: &mut Head) -> Step {
@@ -239,7 +244,7 @@ impl Conversation {
         match &self.state {
             State::Head if self.is_idle() => Patience {
                 until: limits.idle_timeout.map(|timeout| since.plus(timeout)),
-                then: Overdue::Close,
+                then: Overdue::Close(CloseReason::IdleTimeout),
             },
             // From its first byte: a peer that sends one now and then does not hold a head up for ever.
             State::Head => Patience {
@@ -250,16 +255,23 @@ impl Conversation {
                 until: Some(last.plus(limits.body_timeout)),
                 then: Overdue::Refuse(Reject::BodyTimeout),
             },
-            State::Linger { until, .. } => {
-                Patience { until: Some(last.plus(LINGER).min(*until)), then: Overdue::Close }
+            State::Linger { until, reason, .. } => {
+                Patience { until: Some(last.plus(LINGER).min(*until)), then: Overdue::Close(*reason) }
             }
-            State::Exchange | State::Discard | State::Over => {
-                Patience { until: Some(last.plus(LINGER)), then: Overdue::Close }
+            State::Exchange | State::Discard | State::Over(_) => {
+                let then = Overdue::Close(CloseReason::UnreadBodyTimeout);
+                Patience { until: Some(last.plus(LINGER)), then }
             }
         }
     }
 
-    /// The request was answered, or refused.
+    /// The peer was told why its request is refused.
+    pub fn refuse(&mut self, now: Moment) {
+        let facts = Facts { request_refused: true, ..self.facts() };
+        self.conclude(facts.conclude(facts.announce()), now);
+    }
+
+    /// The request was answered.
     pub fn conclude(&mut self, next: Next, now: Moment) {
         self.has_served = true;
         self.since = now;
@@ -267,14 +279,21 @@ impl Conversation {
         self.state = match next {
             Next::Request => State::Head,
             Next::Discard => State::Discard,
-            Next::Linger(_) => State::Linger { until: now.plus(LINGER_ALL), sending_ended: false },
-            Next::Close(_) => State::Over,
+            Next::Linger(reason) => return self.linger(reason, now),
+            Next::Close(reason) => State::Over(reason),
         };
     }
 
-    fn linger(&mut self) -> Step {
-        self.state = State::Linger { until: self.last_progress.plus(LINGER_ALL), sending_ended: true };
-        Step::EndSending
+    fn linger(&mut self, reason: CloseReason, now: Moment) {
+        self.state = State::Linger { until: now.plus(LINGER_ALL), sending_ended: false, reason };
+    }
+
+    /// Why the connection ends when the peer ends it.
+    pub fn end_reason(&self) -> CloseReason {
+        match &self.state {
+            State::Linger { reason, .. } | State::Over(reason) => *reason,
+            State::Head | State::Collect { .. } | State::Exchange | State::Discard => CloseReason::PeerCloses,
+        }
     }
 
     /// The body of the request that is being served.

@@ -78,6 +78,13 @@ pub(crate) enum CloseReason {
     BodyEndsWithConnection,
     RequestBodyNotAskedFor,
     RequestBodyTooLong,
+    /// What the client owed of a request's body was not HTTP, and the response was out already.
+    UnreadBodyMalformed,
+    UnreadBodyTimeout,
+    IdleTimeout,
+    PeerCloses,
+    /// By an error of ours.
+    NotConcluded,
 }
 
 impl Facts {
@@ -141,6 +148,11 @@ impl fmt::Display for CloseReason {
             CloseReason::RequestBodyTooLong => {
                 "more of the request's body is left than a new connection costs"
             }
+            CloseReason::UnreadBodyMalformed => "the rest of the request's body is malformed",
+            CloseReason::UnreadBodyTimeout => "the rest of the request's body does not come",
+            CloseReason::IdleTimeout => "it was idle for too long",
+            CloseReason::PeerCloses => "the client has closed it",
+            CloseReason::NotConcluded => "its request was not concluded",
         })
     }
 }

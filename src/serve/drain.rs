@@ -2,7 +2,7 @@
 
 use crate::api::{CallKind, Error};
 use crate::clock::{Clock, Moment, STEP};
-use crate::http1::Head;
+use crate::http1::{CloseReason, Head};
 use crate::log::RequestScope;
 use crate::platform::Hook;
 use crate::serve::connection::{Connection, NEWCOMER, Received};
@@ -70,9 +70,8 @@ fn serve_or_close(engine: &Arc<Engine>, mut connection: Box<Connection>) {
             connection.wait_for_worker(None);
             engine.dispatch(connection);
         }
-        Received::Nothing | Received::End => {
-            engine.ready().close(connection);
-        }
+        Received::Nothing => engine.close(connection, CloseReason::ServerStops),
+        Received::End => engine.close(connection, CloseReason::PeerCloses),
     }
 }
 

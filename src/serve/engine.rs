@@ -3,7 +3,7 @@
 
 use crate::api::{Context, LazyVariables, ServerConfig};
 use crate::clock::Clock;
-use crate::http1::{Head, Limits};
+use crate::http1::{CloseReason, Head, Limits};
 use crate::log::LifecycleLine;
 use crate::net::{MAX_SLOW_PEERS, ReadySet};
 use crate::platform::{Lifecycle, Refusal, Route, Routing};
@@ -121,6 +121,13 @@ impl Engine {
         if let Err(connection) = self.pool.dispatch(connection) {
             self.ready.requeue(connection);
         }
+    }
+
+    /// Closes a connection, and accepts again where that waited for it.
+    pub fn close(&self, connection: Box<Connection>, reason: CloseReason) {
+        log::debug!("connection closed: {reason}");
+        let open = self.ready.close(connection);
+        self.acceptor.connection_closed(open, &self.ready);
     }
 
     pub fn clock(&self) -> &Clock {

@@ -276,11 +276,7 @@ impl<'a> Exchange<'a> {
 
     fn next(&mut self) -> Next {
         let framing = self.output.borrow().framing();
-        let next = self.facts(framing).conclude(self.announced);
-        if let Next::Linger(reason) | Next::Close(reason) = next {
-            log::debug!("connection closes: {reason}");
-        }
-        next
+        self.facts(framing).conclude(self.announced)
     }
 
     /// Without a platform nobody would read it.

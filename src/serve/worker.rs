@@ -1,6 +1,6 @@
 //! A worker: waits for what is ready, and does it.
 
-use crate::http1::{Announcement, CloseReason, Next, Overdue, ResponseFraming, Step, TEXT, encode_head};
+use crate::http1::{Announcement, CloseReason, Overdue, ResponseFraming, Step, TEXT, encode_head};
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Admitted};
@@ -63,8 +63,8 @@ impl<'a> Worker<'a> {
         ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
     }
 
-    /// Serves what has arrived until nothing more is there, after the request whose turn it is, if one is. In a frame of its own: a worker that waits touches
-    /// no more of its stack than that takes.
+    /// Serves what has arrived until nothing more is there, and before it the request whose turn it is, if there is
+    /// one. In a frame of its own: a worker that waits touches no more of its stack than that takes.
     #[inline(never)]
     fn serve(&mut self, mut connection: Box<Connection>) {
         let _holding = self.engine.ready().holding(connection.key());
@@ -87,7 +87,7 @@ impl<'a> Worker<'a> {
                     connection.end_sending();
                     Some(connection)
                 }
-                Step::Close => return self.close(connection),
+                Step::Close(reason) => return self.close(connection, reason),
             };
             connection = match next {
                 Some(connection) => connection,
@@ -103,7 +103,8 @@ impl<'a> Worker<'a> {
             Received::Bytes => Some(connection),
             Received::Nothing => self.park(connection),
             Received::End => {
-                self.close(connection);
+                let reason = connection.conversation.end_reason();
+                self.close(connection, reason);
                 None
             }
         }
@@ -113,8 +114,8 @@ impl<'a> Worker<'a> {
     fn park(&mut self, mut connection: Box<Connection>) -> Option<Box<Connection>> {
         match connection.begin_waiting(self.engine.limits(), self.engine.clock()) {
             Some(Overdue::Refuse(reject)) => return Some(self.refuse(connection, reject.into())),
-            Some(Overdue::Close) => {
-                self.close(connection);
+            Some(Overdue::Close(reason)) => {
+                self.close(connection, reason);
                 return None;
             }
             None => connection.conversation.return_buffer(&mut self.scratch.buffer),
@@ -132,7 +133,7 @@ impl<'a> Worker<'a> {
                 if connection.receive(self.engine.clock()) == Received::Bytes {
                     return Some(connection);
                 }
-                self.close(connection);
+                self.close(connection, CloseReason::ServerStops);
                 None
             }
         }
@@ -141,7 +142,11 @@ impl<'a> Worker<'a> {
     /// Has others have their turn first. Who has sent without an end for all of its time has no more.
     fn requeue(&mut self, mut connection: Box<Connection>) {
         match connection.begin_waiting(self.engine.limits(), self.engine.clock()) {
-            Some(_) => self.close(connection),
+            Some(Overdue::Refuse(reject)) => {
+                let lingering = self.refuse(connection, reject.into());
+                self.requeue(lingering);
+            }
+            Some(Overdue::Close(reason)) => self.close(connection, reason),
             None => self.engine.ready().requeue(connection),
         }
     }
@@ -155,15 +160,13 @@ impl<'a> Worker<'a> {
         encode_head(out, refusal.status(), framing, Announcement::Close, date, [TEXT, b""]);
         out.extend_from_slice(body.as_bytes());
         let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
-        let reason = CloseReason::RequestRefused;
-        log::debug!("connection closes: {reason}: {}", refusal.reason());
-        connection.conversation.conclude(Next::Linger(reason), self.engine.clock().now());
+        log::debug!("request refused: {}", refusal.reason());
+        connection.conversation.refuse(self.engine.clock().now());
         connection
     }
 
-    fn close(&mut self, mut connection: Box<Connection>) {
+    fn close(&mut self, mut connection: Box<Connection>, reason: CloseReason) {
         connection.conversation.return_buffer(&mut self.scratch.buffer);
-        let open = self.engine.ready().close(connection);
-        self.engine.acceptor().connection_closed(open, self.engine.ready());
+        self.engine.close(connection, reason);
     }
 }

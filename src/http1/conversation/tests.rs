@@ -28,7 +28,7 @@ enum Seen {
     Refuse(Reject),
     Receive,
     EndSending,
-    Close,
+    Close(CloseReason),
 }
 
 fn scene() -> Scene {
@@ -60,7 +60,7 @@ impl Scene {
             Step::Refuse(reject) => Seen::Refuse(reject),
             Step::Receive => Seen::Receive,
             Step::EndSending => Seen::EndSending,
-            Step::Close => Seen::Close,
+            Step::Close(reason) => Seen::Close(reason),
         }
     }
 
@@ -154,9 +154,11 @@ fn happens(scene: &mut Scene, state: &str, event: &str) -> Seen {
             if state == "Head" {
                 scene.arrives(1, "G");
             }
-            match scene.patience().1 {
+            let (until, then) = scene.patience();
+            assert!(until.expect("not for ever") > scene.now, "{state}");
+            match then {
                 Overdue::Refuse(reject) => Seen::Refuse(reject),
-                Overdue::Close => Seen::Close,
+                Overdue::Close(reason) => Seen::Close(reason),
             }
         }
         other => panic!("no such event: {other:?}"),
@@ -171,13 +173,30 @@ fn every_row_of_the_documented_table_holds() {
         let mut scene = scene_in(state);
         let seen = happens(&mut scene, state, event);
         if let Seen::Refuse(_) = seen {
-            // As whoever tells the peer does.
-            assert_eq!(scene.concludes(1, LINGERS), Seen::EndSending, "{state}: {event}");
+            scene.conversation.refuse(scene.now); // as whoever has told the peer
         }
         let seen = format!("{seen:?}");
         assert_eq!(seen.split('(').next(), Some(step), "{state}: {event}");
         assert_eq!(scene.conversation.state.name(), next, "{state}: {event}");
     }
+}
+
+/// Where a row may lead is what the list above the table says of its state.
+#[test]
+fn the_documented_list_of_states_has_every_way_of_the_table_and_no_other() {
+    let mut ways: Vec<(&str, &str)> = rows().into_iter().map(|[from, _, _, to]| (from, to)).collect();
+    ways.retain(|(from, to)| from != to);
+    ways.sort_unstable();
+    ways.dedup();
+    let lines = include_str!("../conversation.rs").lines().filter_map(|line| line.strip_prefix("//! - "));
+    let mut listed: Vec<(&str, &str)> = lines
+        .flat_map(|line| {
+            let (from, to) = line.split_once(" → ").expect("an arrow");
+            to.split(", ").map(move |to| (from, to))
+        })
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(ways, listed);
 }
 
 impl State {
@@ -188,7 +207,7 @@ impl State {
             State::Exchange => "Exchange",
             State::Discard => "Discard",
             State::Linger { .. } => "Linger",
-            State::Over => "Over",
+            State::Over(_) => "Over",
         }
     }
 }
@@ -319,7 +338,9 @@ fn a_body_that_is_refused_while_it_is_read_stays_refused() {
 fn what_is_over_is_closed() {
     let mut scene = scene();
     assert_eq!(scene.arrives(0, GET), request("GET /a"));
-    assert_eq!(scene.concludes(0, Next::Close(CloseReason::SendingFailed)), Seen::Close);
+    let reason = CloseReason::SendingFailed;
+    assert_eq!(scene.concludes(0, Next::Close(reason)), Seen::Close(reason));
+    assert_eq!(scene.conversation.end_reason(), reason);
 }
 
 #[test]
@@ -333,7 +354,11 @@ fn an_empty_line_between_requests_leaves_the_connection_idle() {
 #[test]
 fn a_heads_time_counts_from_its_first_byte_and_not_from_accept_or_the_last_one() {
     let mut scene = scene();
-    assert_eq!(scene.patience(), (None, Overdue::Close), "a silent connection waits for ever");
+    assert_eq!(
+        scene.patience(),
+        (None, Overdue::Close(CloseReason::IdleTimeout)),
+        "a silent connection waits for ever"
+    );
     scene.arrives(100, "G");
     scene.arrives(110, "E");
     assert_eq!(scene.patience(), (Some(at(130)), Overdue::Refuse(Reject::HeadTimeout)));
@@ -358,10 +383,10 @@ fn a_collected_bodys_time_counts_from_its_last_progress() {
 fn an_idle_connection_is_closed_only_when_a_time_is_set() {
     let mut scene = scene();
     scene.limits.idle_timeout = Some(5 * SECOND);
-    assert_eq!(scene.patience(), (Some(at(5)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(5)), Overdue::Close(CloseReason::IdleTimeout)));
     scene.arrives(3, GET);
     scene.concludes(7, Next::Request);
-    assert_eq!(scene.patience(), (Some(at(12)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(12)), Overdue::Close(CloseReason::IdleTimeout)));
 }
 
 #[test]
@@ -369,9 +394,37 @@ fn an_unread_body_has_two_seconds_from_one_byte_to_the_next() {
     let mut scene = scene();
     scene.arrives(0, post(40_000, ""));
     scene.concludes(1, Next::Discard);
-    assert_eq!(scene.patience(), (Some(at(3)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(3)), Overdue::Close(CloseReason::UnreadBodyTimeout)));
     scene.arrives(2, "x");
-    assert_eq!(scene.patience(), (Some(at(4)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(4)), Overdue::Close(CloseReason::UnreadBodyTimeout)));
+}
+
+#[test]
+fn what_follows_an_unread_body_has_its_time_from_that_bodys_end() {
+    let mut scene = scene();
+    scene.limits.idle_timeout = Some(5 * SECOND);
+    scene.arrives(0, chunked(""));
+    scene.concludes(0, Next::Discard);
+    for second in 1..=40 {
+        assert_eq!(scene.arrives(second, "1\r\nx\r\n"), Seen::Receive);
+    }
+    assert_eq!(scene.arrives(41, "0\r\n\r\n"), Seen::Receive);
+    assert_eq!(scene.patience(), (Some(at(46)), Overdue::Close(CloseReason::IdleTimeout)));
+    // And if the next head begins in the same piece:
+    scene.arrives(42, chunked(""));
+    scene.concludes(42, Next::Discard);
+    scene.arrives(43, "1\r\nx\r\n");
+    assert_eq!(scene.arrives(44, "0\r\n\r\nGET / HT"), Seen::Receive);
+    assert_eq!(scene.patience(), (Some(at(74)), Overdue::Refuse(Reject::HeadTimeout)));
+}
+
+#[test]
+fn a_connection_ends_for_its_last_reason_and_not_because_its_peer_closes_then() {
+    let mut scene = scene();
+    assert_eq!(scene.conversation.end_reason(), CloseReason::PeerCloses);
+    scene.arrives(0, GET);
+    scene.concludes(0, LINGERS);
+    assert_eq!(scene.conversation.end_reason(), CloseReason::ClientCloses);
 }
 
 #[test]
@@ -379,10 +432,13 @@ fn a_peer_lingers_for_two_seconds_without_progress_and_for_thirty_in_all() {
     let mut scene = scene();
     scene.arrives(0, GET);
     assert_eq!(scene.concludes(10, LINGERS), Seen::EndSending);
-    assert_eq!(scene.patience(), (Some(at(12)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(12)), Overdue::Close(CloseReason::ClientCloses)));
     for second in 11..=39 {
         assert_eq!(scene.arrives(second, "x"), Seen::Receive);
-        assert_eq!(scene.patience(), (Some(at((second + 2).min(40))), Overdue::Close));
+        assert_eq!(
+            scene.patience(),
+            (Some(at((second + 2).min(40))), Overdue::Close(CloseReason::ClientCloses))
+        );
     }
 }
 
@@ -395,7 +451,7 @@ fn a_body_that_becomes_malformed_while_it_is_discarded_lingers_from_then_on() {
     for second in 2..=30 {
         scene.arrives(second, "x");
     }
-    assert_eq!(scene.patience(), (Some(at(31)), Overdue::Close));
+    assert_eq!(scene.patience(), (Some(at(31)), Overdue::Close(CloseReason::UnreadBodyMalformed)));
 }
 
 #[test]
