@@ -25,7 +25,7 @@ pub(crate) enum Cause {
 }
 
 impl Failure {
-    pub fn of(error: &anyhow::Error) -> Failure {
+    fn of(error: &anyhow::Error) -> Failure {
         let status = error.chain().find_map(|cause| cause.downcast_ref::<StatusError>());
         let status = status.map(StatusError::status);
         Failure { cause: Cause::Error, status, message: format!("{error:#}") }
@@ -58,14 +58,15 @@ impl Failure {
     }
 }
 
-/// Runs a piece of the author's code; an error or a panic of it becomes a `Failure`.
+/// Runs a piece of the author's code; an error or a panic of it becomes a `Failure`. What an error says of itself is
+/// the author's code too.
 pub(crate) fn contain<T>(code: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Failure> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
-            let failure = Failure::of(&error);
+            let failure = catch_unwind(AssertUnwindSafe(|| Failure::of(&error)));
             drop_contained(error);
-            Err(failure)
+            Err(failure.unwrap_or_else(Failure::of_panic))
         }
         Err(payload) => Err(Failure::of_panic(payload)),
     }
@@ -84,6 +85,7 @@ pub(crate) fn drop_contained<T>(value: T) {
 mod tests {
     use super::*;
     use anyhow::{Context as _, anyhow};
+    use std::fmt;
 
     struct PanicsWhenDropped;
 
@@ -114,6 +116,33 @@ mod tests {
             (failure(|| std::panic::panic_any(PanicsWhenDropped)), "panic: of an unnamed kind"),
         ] {
             assert_eq!((failure.cause, failure.message.as_str()), (Cause::Panic, message));
+        }
+    }
+
+    /// An error that panics whatever it is asked, and when it is dropped.
+    #[derive(Debug)]
+    struct Unprintable;
+
+    impl fmt::Display for Unprintable {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("in a Display")
+        }
+    }
+
+    impl std::error::Error for Unprintable {}
+
+    impl Drop for Unprintable {
+        fn drop(&mut self) {
+            panic!("in a Drop");
+        }
+    }
+
+    #[test]
+    fn an_error_that_panics_when_it_is_asked_what_it_says_is_a_panic() {
+        for failure in
+            [failure(|| Err(Unprintable.into())), failure(|| Err(anyhow!("x")).context(Unprintable))]
+        {
+            assert_eq!((failure.cause, failure.message.as_str()), (Cause::Panic, "panic: in a Display"));
         }
     }
 

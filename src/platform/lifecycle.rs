@@ -20,6 +20,7 @@
 use crate::api::{Context, Function, Request, Response};
 use crate::platform::contain::{Failure, contain, drop_contained};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnUnwind};
+use std::mem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -184,7 +185,7 @@ impl Lifecycle {
             let initializing = matches!(life.state, State::Initializing | State::Reinitializing);
             life.state = state;
             match action {
-                Action::Run => return self.run_initialize(life, context),
+                Action::Run => return self.run_initialize(life, || self.build(context)),
                 Action::Wait if initializing => return self.wait_for_initialize(life).1,
                 Action::Wait => life = self.wait_for_pre_stop(life).0,
                 Action::Done | Action::Serve | Action::Nothing => return Ok(()),
@@ -200,7 +201,7 @@ impl Lifecycle {
             life.state = state;
             match action {
                 Action::Run => {
-                    self.run_initialize(life, context)?;
+                    self.run_initialize(life, || self.build(context))?;
                     life = self.life.lock();
                 }
                 Action::Wait => {
@@ -226,7 +227,7 @@ impl Lifecycle {
             let stopping = matches!(life.state, State::Stopping | State::StoppingUsed);
             life.state = state;
             match action {
-                Action::Run => return self.run_pre_stop(life, context),
+                Action::Run => return self.run_pre_stop(life, |instance| stop(instance, context)),
                 Action::Wait if stopping => return self.wait_for_pre_stop(life).1,
                 Action::Wait => life = self.wait_for_initialize(life).0,
                 Action::Done | Action::Serve | Action::Nothing => return Ok(()),
@@ -234,10 +235,18 @@ impl Lifecycle {
         }
     }
 
-    fn run_initialize(&self, life: Locked<'_>, context: &Context) -> Result<(), Failure> {
+    fn build(&self, context: &Context) -> Result<Arc<dyn DynFunction>, Failure> {
+        contain(|| (self.initializer)(context)).map_err(Failure::in_initialize)
+    }
+
+    fn run_initialize(
+        &self,
+        life: Locked<'_>,
+        build: impl FnOnce() -> Result<Arc<dyn DynFunction>, Failure>,
+    ) -> Result<(), Failure> {
         drop(life);
         let unwinding = OnUnwind::new(|| drop(self.end_initialize(Err(Failure::broken_off()))));
-        let built = contain(|| (self.initializer)(context)).map_err(Failure::in_initialize);
+        let built = build();
         unwinding.disarm();
         self.end_initialize(built)
     }
@@ -255,11 +264,15 @@ impl Lifecycle {
         outcome
     }
 
-    fn run_pre_stop(&self, life: Locked<'_>, context: &Context) -> Result<(), Failure> {
+    fn run_pre_stop(
+        &self,
+        life: Locked<'_>,
+        stop: impl FnOnce(&Option<Arc<dyn DynFunction>>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let instance = life.instance.clone();
         drop(life);
         let unwinding = OnUnwind::new(|| drop(self.end_pre_stop(Err(Failure::broken_off()))));
-        let outcome = contain(|| instance.as_ref().map_or(Ok(()), |it| it.pre_stop(context)));
+        let outcome = stop(&instance);
         drop_contained(instance);
         unwinding.disarm();
         self.end_pre_stop(outcome)
@@ -301,9 +314,16 @@ impl Lifecycle {
     }
 }
 
+fn stop(instance: &Option<Arc<dyn DynFunction>>, context: &Context) -> Result<(), Failure> {
+    contain(|| instance.as_ref().map_or(Ok(()), |it| it.pre_stop(context)))
+}
+
 impl Drop for Lifecycle {
     fn drop(&mut self) {
-        drop_contained(self.life.lock().instance.take());
+        let instance = self.life.lock().instance.take();
+        drop_contained(instance);
+        // What the initializer took along is the author's too.
+        drop_contained(mem::replace(&mut self.initializer, Box::new(|_| Err(anyhow::anyhow!("over")))));
     }
 }
 

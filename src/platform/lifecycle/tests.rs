@@ -222,24 +222,51 @@ fn those_who_come_while_initialize_runs_share_its_outcome() {
 
 #[test]
 fn a_hook_whose_thread_unwinds_has_failed_and_nobody_waits_for_it_for_ever() {
-    let lifecycle = Lifecycle::new(Box::new(|_| Err(Unprintable.into())));
-    for _ in 0..2 {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            lifecycle.initialize(&Call::hook().context())
-        }));
-        assert!(outcome.is_err() || outcome.is_ok_and(|outcome| outcome.is_err()));
-        assert_eq!(lifecycle.life.lock().state, State::Created, "the next one tries again");
+    let calls = Arc::new(Calls::default());
+    let (lifecycle, context) = (lifecycle(&calls), Call::hook().context());
+    let unwinds = |code: &dyn Fn()| {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(code));
+        assert!(outcome.is_err());
+    };
+    lifecycle.life.lock().state = State::Initializing;
+    unwinds(&|| drop(lifecycle.run_initialize(lifecycle.life.lock(), || panic!("by an error of ours"))));
+    assert_eq!(lifecycle.life.lock().state, State::Created, "the next one tries again");
+    assert_eq!(lifecycle.initialize(&context), Ok(()));
+    lifecycle.life.lock().state = State::Stopping;
+    unwinds(&|| drop(lifecycle.run_pre_stop(lifecycle.life.lock(), |_| panic!("by an error of ours"))));
+    assert_eq!(lifecycle.life.lock().state, State::Stopped);
+}
+
+#[test]
+fn an_invocation_whose_thread_unwinds_has_ended() {
+    let calls = Arc::new(Calls::default());
+    let (lifecycle, context) = (lifecycle(&calls), Call::hook().context());
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _invocation = lifecycle.begin(&context);
+        assert_eq!(lifecycle.pre_stop(&context), Ok(()));
+        panic!("by an error of ours");
+    }));
+    assert!(outcome.is_err());
+    assert_eq!(lifecycle.pre_stop(&context), Ok(()));
+    assert_eq!(counts(&calls), (1, 2), "what it collected is flushed");
+}
+
+struct PanicsWhenDropped(Arc<AtomicUsize>);
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("in a Drop");
     }
 }
 
-/// An error that panics when its message is asked for.
-#[derive(Debug)]
-struct Unprintable;
-
-impl std::fmt::Display for Unprintable {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        panic!("in a Display")
-    }
+#[test]
+fn what_the_initializer_took_along_may_panic_when_it_is_dropped() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let taken_along = PanicsWhenDropped(drops.clone());
+    drop(Lifecycle::new(Box::new(move |_| {
+        let _ = &taken_along;
+        Err(anyhow::anyhow!("never called"))
+    })));
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
 }
-
-impl std::error::Error for Unprintable {}
