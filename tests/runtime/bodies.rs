@@ -81,6 +81,25 @@ fn the_client_is_not_asked_for_a_body_that_nobody_reads() {
     client.assert_closed();
 }
 
+/// RFC 9110, section 10.1.1: an interim response is not sent once the final one has begun.
+#[test]
+fn a_client_that_has_its_response_is_not_asked_for_its_body() {
+    let server = TestServer::start(config(), |_, _| {
+        Ok(Response::stream(|request, out| {
+            out.write_all(b"begun, ")?;
+            out.flush()?;
+            Ok(out.write_all(&request.read_to_vec()?)?)
+        }))
+    });
+    let mut client = server.client();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    assert_eq!(client.reply_head().status, 200);
+    assert_eq!(client.chunk(), b"begun, ");
+    client.send("hello");
+    assert_eq!(client.chunk(), b"hello");
+    assert_eq!(client.chunk(), b"");
+}
+
 #[test]
 fn an_expectation_in_http_10_is_ignored() {
     let server = collect(config());

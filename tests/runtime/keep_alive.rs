@@ -138,3 +138,58 @@ fn a_thousand_idle_connections_cost_no_threads() {
     assert_eq!(last.reply().status, 200);
     drop(server);
 }
+
+/// A stream that has written nothing when it fails is answered as if there had been none: what its own framing
+/// would have cost the connection is not counted.
+#[test]
+fn a_stream_that_fails_before_its_first_byte_costs_an_http_10_client_no_connection() {
+    let server = TestServer::start(config(), |_, request| match request.path() {
+        "/stream" => Ok(Response::stream(|_, _| anyhow::bail!("at once"))),
+        path => Ok(Response::text(path.to_owned())),
+    });
+    let mut client = server.client();
+    client.send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.header("connection")), (500, Some("keep-alive")));
+    client.send("GET /next HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(client.reply().text(), "/next");
+}
+
+#[test]
+fn a_stream_that_fails_before_its_first_byte_leaves_a_large_body_that_nobody_will_read() {
+    let server = TestServer::start(config(), |_, _| Ok(Response::stream(|_, _| anyhow::bail!("at once"))));
+    let mut client = server.client();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.header("connection")), (500, Some("close")));
+    client.assert_closed();
+}
+
+#[test]
+fn a_client_that_was_asked_for_its_body_keeps_its_connection_when_the_response_is_a_stream() {
+    let server = TestServer::start(config(), |_, mut request| {
+        let body = request.read_to_vec()?;
+        Ok(Response::stream(move |_, out| Ok(out.write_all(&body)?)))
+    });
+    let mut client = server.client();
+    for _ in 0..2 {
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+        assert_eq!(client.reply().status, 100);
+        client.send("hello");
+        let reply = client.reply();
+        assert_eq!((reply.text(), reply.header("connection")), ("hello", None));
+    }
+}
+
+#[test]
+fn a_malformed_body_that_the_function_makes_nothing_of_is_told_in_the_head_of_its_stream() {
+    let server = TestServer::start(config(), |_, mut request| {
+        let _ = request.read_to_vec();
+        Ok(Response::stream(|_, out| Ok(out.write_all(b"all the same")?)))
+    });
+    let mut client = server.client();
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+    let reply = client.reply();
+    assert_eq!((reply.text(), reply.header("connection")), ("all the same", Some("close")));
+    client.assert_closed();
+}

@@ -1,4 +1,5 @@
 use fc_runtime::{Context, Function, Request, Response};
+use std::fmt;
 use std::io::{self, Read, Write};
 use support::{TestServer, config, get, post};
 
@@ -22,6 +23,36 @@ impl Read for PanicsWhenDropped {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Ok(0)
     }
+}
+
+/// Panics when it is asked what it says.
+#[derive(Debug)]
+struct Unprintable;
+
+impl fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("a secret")
+    }
+}
+
+impl std::error::Error for Unprintable {}
+
+#[test]
+fn an_error_that_cannot_be_printed_is_a_500_wherever_it_comes_from() {
+    let server = TestServer::start(config(), |_, request| match request.path() {
+        "/stream" => Ok(Response::stream(|_, _| Err(Unprintable.into()))),
+        "/caused" => Err(anyhow::anyhow!("x").context(Unprintable)),
+        "/fine" => Ok("fine".into()),
+        _ => Err(Unprintable.into()),
+    });
+    let mut client = server.client();
+    for path in ["/", "/stream", "/caused"] {
+        client.send(get(path));
+        assert_eq!(client.reply().status, 500, "{path}");
+    }
+    assert_eq!(server.request(post("/invoke", "")).status, 404);
+    client.send(get("/fine"));
+    assert_eq!(client.reply().text(), "fine");
 }
 
 fn respond(path: &str) -> Response {
