@@ -35,29 +35,115 @@ impl Source {
         self.module.split('/').next().unwrap_or_default()
     }
 
-    /// All modules that it imports, as far as their names can tell: `http1`, `serve/worker`.
-    fn imports(&self, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    /// All paths in its code that have `::` in them, groups in braces taken apart: `crate::http1::Head`. What does
+    /// not say where it begins is one of its own modules, or another crate.
+    fn paths(&self) -> Vec<String> {
+        let code: Vec<&str> = self.code().map(|line| line.split("//").next().unwrap_or_default()).collect();
+        let code = code.join(" ");
+        let mut paths = Vec::new();
+        let is_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let mut at = 0;
+        while let Some(colons) = code[at..].find("::").map(|found| found + at) {
+            let first = code[..colons].rfind(|c| !is_of_path(c)).map_or(0, |found| found + 1);
+            at = take_apart(&code, first, "", &mut paths);
+        }
+        paths
+    }
+
+    /// All modules that it imports: `http1/head`, `serve/worker`. What a folder's face hands out is the file's that
+    /// has it.
+    fn imports(&self, library: &Library) -> BTreeSet<String> {
         let mut imports = BTreeSet::new();
-        for line in self.code() {
-            for (at, found) in line.match_indices("crate::").chain(line.match_indices("super::")) {
-                let mut path: Vec<&str> = match found {
-                    "super::" => {
-                        self.module.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect()
-                    }
-                    _ => Vec::new(),
-                };
-                let rest = &line[at + found.len()..];
-                let names = rest.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).next();
-                path.extend(names.unwrap_or_default().split("::").filter(|name| !name.is_empty()));
-                while !path.is_empty() && !modules.contains(&path.join("/")) {
-                    path.pop();
+        for path in self.paths() {
+            let mut segments: Vec<&str> = path.split("::").collect();
+            let mut from: Vec<&str> = match segments[0] {
+                "crate" => Vec::new(),
+                "super" => self.module.split('/').collect(),
+                _ if library.modules.contains(&format!("{}/{}", self.module, segments[0])) => {
+                    self.module.split('/').collect()
                 }
-                imports.insert(path.join("/"));
+                _ => continue,
+            };
+            while matches!(segments.first(), Some(&("crate" | "super"))) {
+                if segments.remove(0) == "super" {
+                    from.pop();
+                }
             }
+            from.extend(segments);
+            imports.insert(library.resolve(&from));
         }
         imports.remove("");
         imports.remove(&self.module);
         imports
+    }
+}
+
+/// Adds to `paths` what begins at `at`, each path behind `prefix`; where it ends.
+fn take_apart(code: &str, at: usize, prefix: &str, paths: &mut Vec<String>) -> usize {
+    let rest = &code[at..];
+    let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+    let path = format!("{prefix}{}", &rest[..length]);
+    if !(path.ends_with("::") && rest[length..].starts_with('{')) {
+        paths.push(path);
+        return at + length.max(1);
+    }
+    let mut at = at + length + 1;
+    loop {
+        at += code[at..].len() - code[at..].trim_start_matches([' ', ',']).len();
+        match code[at..].chars().next() {
+            Some('}') | None => return at + 1,
+            Some(_) => at = take_apart(code, at, &path, paths),
+        }
+        // What is renamed is named by its first name.
+        if let Some(renamed) = code[at..].strip_prefix(" as ") {
+            at = code.len() - renamed.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+        }
+    }
+}
+
+/// All files of the library without their tests.
+struct Library {
+    sources: Vec<Source>,
+    modules: BTreeSet<String>,
+    /// Where what a folder's face hands out is: `threads/Pool` is in `threads/pool`.
+    handed_out: BTreeMap<String, String>,
+}
+
+impl Library {
+    fn read() -> Library {
+        let mut sources = sources_of("src");
+        sources.retain(|source| !source.module.ends_with("tests"));
+        let modules: BTreeSet<String> = sources.iter().map(|source| source.module.clone()).collect();
+        let mut handed_out = BTreeMap::new();
+        for face in &sources {
+            for path in face.paths() {
+                if let Some((file, name)) = path.rsplit_once("::")
+                    && modules.contains(&format!("{}/{file}", face.module))
+                {
+                    handed_out.insert(format!("{}/{name}", face.module), format!("{}/{file}", face.module));
+                }
+            }
+        }
+        Library { sources, modules, handed_out }
+    }
+
+    /// The file that has what is named so.
+    fn resolve(&self, path: &[&str]) -> String {
+        for length in (1..=path.len()).rev() {
+            let name = path[..length].join("/");
+            if self.modules.contains(&name) {
+                return name;
+            }
+            if let Some(file) = self.handed_out.get(&name) {
+                let file: Vec<&str> = file.split('/').chain([path[length - 1]]).collect();
+                return self.resolve(&file);
+            }
+        }
+        String::new()
+    }
+
+    fn module(&self, name: &str) -> &Source {
+        self.sources.iter().find(|source| source.module == name).expect("a file")
     }
 }
 
@@ -88,15 +174,8 @@ fn sources_of(folder: &str) -> Vec<Source> {
     files_below(&folder).into_iter().map(source).collect()
 }
 
-/// The library without its tests.
-fn library() -> Vec<Source> {
-    let mut sources = sources_of("src");
-    sources.retain(|source| !source.module.ends_with("tests"));
-    sources
-}
-
-/// The table of layers in ARCHITECTURE.md: what each may import.
-fn layers() -> BTreeMap<String, BTreeSet<String>> {
+/// The table of layers in ARCHITECTURE.md, from above: what each may import.
+fn layers() -> Vec<(String, BTreeSet<String>)> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let (_, table) = text.split_once("| module | may import | says |\n|---|---|---|\n").expect("the table");
     let rows = table.lines().take_while(|line| line.starts_with('|'));
@@ -111,41 +190,41 @@ fn layers() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn every_module_imports_what_its_row_allows_and_every_row_is_a_module() {
-    let (sources, layers) = (library(), layers());
-    let modules: BTreeSet<String> = sources.iter().map(|source| source.module.clone()).collect();
-    let found: BTreeSet<&str> = sources.iter().map(Source::layer).filter(|layer| *layer != "lib").collect();
-    assert_eq!(found, layers.keys().map(String::as_str).collect());
-    for source in sources.iter().filter(|source| source.module != "lib") {
-        for import in source.imports(&modules) {
-            let layer = import.split('/').next().unwrap();
-            let is_allowed = layer == source.layer() || layers[source.layer()].contains(layer);
-            assert!(is_allowed, "{} imports {import}", source.module);
+    let (library, layers) = (Library::read(), layers());
+    let found: BTreeSet<&str> = library.sources.iter().map(Source::layer).filter(|it| *it != "lib").collect();
+    assert_eq!(found, layers.iter().map(|(layer, _)| layer.as_str()).collect());
+    for (layer, may_import) in &layers {
+        for source in library.sources.iter().filter(|source| source.layer() == layer) {
+            for import in source.imports(&library) {
+                let imported = import.split('/').next().unwrap();
+                let is_allowed = imported == layer || may_import.contains(imported);
+                assert!(is_allowed, "{} imports {import}", source.module);
+            }
         }
     }
 }
 
 #[test]
-fn no_layer_imports_one_above_it() {
+fn no_layer_may_import_one_above_it() {
     let layers = layers();
-    fn reaches(layers: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> bool {
-        layers[from].iter().any(|next| next == to || reaches(layers, next, to))
-    }
-    for layer in layers.keys() {
-        assert!(!reaches(&layers, layer, layer), "{layer} imports itself in a circle");
+    for (at, (layer, may_import)) in layers.iter().enumerate() {
+        for import in may_import {
+            let stands_at = layers.iter().position(|(other, _)| other == import).expect("a row");
+            assert!(stands_at > at, "{layer} may import {import}, which stands above it");
+        }
     }
 }
 
 #[test]
 fn a_file_on_the_path_of_a_request_imports_only_those_below_it() {
-    let sources = library();
-    let modules: BTreeSet<String> = sources.iter().map(|source| source.module.clone()).collect();
-    let index = sources.iter().find(|source| source.module == "serve").expect("src/serve/mod.rs");
-    let names = index.production().lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let library = Library::read();
+    let names = library.module("serve").production().lines();
+    let names = names.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
     let order: Vec<String> = names.map(|name| format!("serve/{name}")).collect();
     assert!(order.len() > 10, "{order:?}");
     for (at, module) in order.iter().enumerate() {
-        let source = sources.iter().find(|source| source.module == *module).expect("a file");
-        for import in source.imports(&modules).iter().filter(|import| import.starts_with("serve/")) {
+        let imports = library.module(module).imports(&library);
+        for import in imports.iter().filter(|import| import.split('/').next() == Some("serve")) {
             let below = order.iter().position(|other| other == import).expect("in the list");
             assert!(below > at, "{module} imports {import}, which stands above it");
         }
@@ -154,15 +233,9 @@ fn a_file_on_the_path_of_a_request_imports_only_those_below_it() {
 
 #[test]
 fn no_modules_import_each_other_in_a_circle() {
-    let sources = library();
-    let modules: BTreeSet<String> = sources.iter().map(|source| source.module.clone()).collect();
+    let library = Library::read();
     let mut imports: BTreeMap<&str, BTreeSet<String>> =
-        sources.iter().map(|source| (source.module.as_str(), source.imports(&modules))).collect();
-    // A folder's own file hands out what its files have.
-    for source in &sources {
-        let folder = format!("{}/", source.module);
-        imports.get_mut(source.module.as_str()).unwrap().retain(|import| !import.starts_with(&folder));
-    }
+        library.sources.iter().map(|source| (source.module.as_str(), source.imports(&library))).collect();
     // Whatever imports nothing that is left is in no circle.
     loop {
         let free: Vec<&str> =
@@ -177,13 +250,39 @@ fn no_modules_import_each_other_in_a_circle() {
             });
         }
     }
-    // A file may import its folder's face, which imports nothing by itself.
     assert!(imports.is_empty(), "in a circle, or above one: {imports:#?}");
+}
+
+/// The walls above stand on this.
+#[test]
+fn an_import_is_found_however_it_is_written() {
+    let text = "use crate::{serve::Serving as S, api::{Error, Request}};\n\
+        use super::{\n    ready::Key,\n    socket,\n};\n\
+        use std::{io, sync::Mutex}; // and std::thread\n\
+        fn f() -> crate::http1::Head { slots::new(a::b) }\n";
+    let source = Source { module: "net/listener".into(), text: text.into() };
+    let expected = [
+        "crate::serve::Serving",
+        "crate::api::Error",
+        "crate::api::Request",
+        "super::ready::Key",
+        "super::socket",
+        "std::io",
+        "std::sync::Mutex",
+        "crate::http1::Head",
+        "slots::new",
+        "a::b",
+    ];
+    assert_eq!(source.paths(), expected);
+    let imports = source.imports(&Library::read());
+    let expected =
+        ["api/error", "api/request", "http1/head", "net/ready/selector", "net/socket", "serve/serving"];
+    assert_eq!(imports.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn every_file_says_what_it_is_for_and_is_not_long() {
-    for source in library().iter().chain(&sources_of("examples")) {
+    for source in Library::read().sources.iter().chain(&sources_of("examples")) {
         if source.module != "lib" {
             assert!(source.text.starts_with("//! "), "{} does not open with its question", source.module);
         }
@@ -192,12 +291,13 @@ fn every_file_says_what_it_is_for_and_is_not_long() {
     }
 }
 
-/// Only `allowed` may have one of `marks` in their code.
+/// Only `allowed` may have one of `marks` in their code, or in a path of it.
 fn assert_only(allowed: &[&str], marks: &[&str]) {
-    for source in library().iter().filter(|source| !allowed.contains(&source.module.as_str())) {
-        for line in source.code() {
+    for source in Library::read().sources.iter().filter(|it| !allowed.contains(&it.module.as_str())) {
+        let paths = source.paths();
+        for text in source.code().chain(paths.iter().map(String::as_str)) {
             for mark in marks {
-                assert!(!line.contains(mark), "{} has {mark}: {line}", source.module);
+                assert!(!text.contains(mark), "{} has {mark}: {text}", source.module);
             }
         }
     }
@@ -235,23 +335,21 @@ fn one_file_asks_what_time_it_is_for_a_deadline() {
 
 #[test]
 fn the_codec_knows_no_sockets_clocks_threads_or_environment() {
-    for source in library().iter().filter(|source| source.layer() == "http1") {
-        for line in source.code() {
+    for source in Library::read().sources.iter().filter(|source| source.layer() == "http1") {
+        for path in source.paths() {
             for name in ["std::io", "std::thread", "std::env", "rustix", "log::", "Instant", "SystemTime"] {
-                assert!(!line.contains(name), "{}: {line}", source.module);
+                assert!(!path.contains(name), "{}: {path}", source.module);
             }
-            let of_std = line.split_once("std::net").is_none_or(|(_, rest)| rest.starts_with("::Ipv6Addr;"));
-            assert!(of_std, "{}: {line}", source.module);
-            let of_crate =
-                line.split_once("crate::").is_none_or(|(_, rest)| rest.starts_with("clock::Moment;"));
-            assert!(of_crate, "{}: {line}", source.module);
+            let is_allowed = |outside: &str, allowed: &str| !path.starts_with(outside) || path == allowed;
+            assert!(is_allowed("std::net", "std::net::Ipv6Addr"), "{}: {path}", source.module);
+            assert!(is_allowed("crate::", "crate::clock::Moment"), "{}: {path}", source.module);
         }
     }
 }
 
 #[test]
 fn nothing_is_left_to_be_done() {
-    for source in library().iter().chain(&sources_of("examples")) {
+    for source in Library::read().sources.iter().chain(&sources_of("examples")) {
         for mark in ["TODO", "FIXME", "dbg!(", "todo!(", "unimplemented!("] {
             assert!(!source.text.contains(mark), "{} has {mark}", source.module);
         }

@@ -6,15 +6,20 @@
 mod epoll;
 #[cfg(any(test, not(target_os = "linux"), fc_runtime_poll))]
 mod poll;
+mod selector;
 mod table;
 
-use crate::clock::{Clock, Moment, STEP};
+use crate::clock::{Clock, STEP};
 use crate::net::socket::Socket;
 use crate::sync::{Arc, Condvar, Mutex, panicking};
 use rustix::fd::BorrowedFd;
+use selector::Signal;
 use std::io;
 use std::time::Duration;
 use table::{Place, Table};
+
+pub(crate) use selector::{Key, Selector};
+pub(crate) use table::Parked;
 
 #[cfg(all(target_os = "linux", not(fc_runtime_poll)))]
 pub(crate) type SystemSelector = epoll::Epoll;
@@ -24,82 +29,6 @@ pub(crate) type SystemSelector = poll::Poll;
 /// Eviction gives up after so many connections that are about to be served: each costs a system call under the
 /// lock, and when so many have something to say, descriptors come back soon.
 const MAX_SPARED: usize = 64;
-
-/// Names a connection; one that is closed is never mistaken for the next one in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    index: u32,
-    generation: u32,
-}
-
-impl Key {
-    fn token(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
-    }
-
-    fn of_token(token: u64) -> Key {
-        Key { index: token as u32, generation: (token >> 32) as u32 }
-    }
-}
-
-/// What the set has to know of a connection that it holds.
-pub(crate) trait Parked {
-    /// The order in which parked connections are closed for their descriptors, the least first.
-    type Rank: Ord;
-
-    fn key(&self) -> Key;
-    fn socket(&self) -> &Arc<Socket>;
-    /// Until when it waits; the same for as long as it is parked.
-    fn deadline(&self) -> Option<Moment>;
-    /// Memory that it occupies while it waits; the same for as long as it is parked.
-    fn held_bytes(&self) -> usize;
-    /// Whether closing it loses nothing, for a set that is being emptied.
-    fn is_idle(&self) -> bool;
-    /// `None` when it is not to be closed for its descriptor.
-    fn eviction_rank(&self, now: Moment) -> Option<Self::Rank>;
-    /// Something has arrived for it, perhaps the end.
-    fn arrived(&mut self, hang_up: bool);
-}
-
-/// What a system reports, each to one of those who wait.
-pub(crate) enum Signal {
-    Connection {
-        key: Key,
-        hang_up: bool,
-    },
-    Timer,
-    Accept,
-    Stop,
-    /// To everyone, from then on.
-    Closed,
-}
-
-/// What the set needs of a system: a wait of several threads at once for many descriptors.
-pub(crate) trait Selector: Sized + Send + Sync {
-    fn new() -> io::Result<Self>;
-    /// Reports a socket whenever something arrives; perhaps once only, and then `arm_connection` is needed.
-    fn add_connection(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()>;
-    fn arm_connection(&self, socket: &Arc<Socket>, key: Key);
-    /// The connection is about to be closed.
-    fn forget_connection(&self, key: Key);
-    /// Reports a connection as soon as possible, behind all that are ready.
-    fn requeue(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()>;
-    /// Reports the listener once, and again after each `arm_listener`.
-    fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
-    fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
-    /// The listener is about to be closed.
-    fn forget_listener(&self);
-    /// Reports `Stop` once when the pipe is readable.
-    fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()>;
-    /// Gets what `set_timer` needs, when that is not to fail later for want of a descriptor.
-    fn prepare_timer(&self) -> io::Result<()>;
-    /// Reports `Timer` once, after `delay`; replaces what was set before.
-    fn set_timer(&self, delay: Duration) -> io::Result<()>;
-    /// Reports `Closed` to everyone who waits, from now on.
-    fn close(&self) -> io::Result<()>;
-    /// Blocks until something is ready.
-    fn wait(&self) -> io::Result<Signal>;
-}
 
 /// What there is to do for whoever waited.
 pub(crate) enum Ready<C> {
@@ -225,8 +154,8 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         Holding { set: self, key }
     }
 
-    /// Forgets a connection and closes its socket. Returns how many are still open.
-    pub fn close(&self, connection: Box<C>) -> usize {
+    /// Forgets a connection that its holder closes. Returns how many are still open.
+    pub fn close(&self, connection: &C) -> usize {
         self.forget(connection.key())
     }
 

@@ -2,7 +2,7 @@
 //! requests; whoever holds a connection is told of an edge that came meanwhile. The deadline is a
 //! timer descriptor in the same set, so that no wait needs a timeout of its own.
 
-use super::{Key, Selector, Signal};
+use super::selector::{Key, Selector, Signal};
 use crate::net::socket::Socket;
 use crate::sync::{Arc, OnceLock};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};

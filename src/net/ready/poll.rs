@@ -1,7 +1,7 @@
 //! Systems without epoll: poll over everything that is armed, by one waiting worker after the other. The
 //! simplest thing that is right; authors develop on such systems, nobody serves on them.
 
-use super::{Key, Selector, Signal};
+use super::selector::{Key, Selector, Signal};
 use crate::net::socket::Socket;
 use crate::sync::{Arc, Mutex};
 use rustix::event::{PollFd, PollFlags, poll};

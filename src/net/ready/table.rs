@@ -1,11 +1,30 @@
 //! Who is parked, who is held by a worker, and whose time is up when. Nobody waits in here.
 
-use super::{Key, Parked};
+use super::selector::Key;
 use crate::clock::Moment;
 use crate::net::socket::Socket;
 use crate::sync::Arc;
 use std::collections::BTreeSet;
 use std::mem;
+
+/// What the set has to know of a connection that it holds.
+pub(crate) trait Parked {
+    /// The order in which parked connections are closed for their descriptors, the least first.
+    type Rank: Ord;
+
+    fn key(&self) -> Key;
+    fn socket(&self) -> &Arc<Socket>;
+    /// Until when it waits; the same for as long as it is parked.
+    fn deadline(&self) -> Option<Moment>;
+    /// Memory that it occupies while it waits; the same for as long as it is parked.
+    fn held_bytes(&self) -> usize;
+    /// Whether closing it loses nothing, for a set that is being emptied.
+    fn is_idle(&self) -> bool;
+    /// `None` when it is not to be closed for its descriptor.
+    fn eviction_rank(&self, now: Moment) -> Option<Self::Rank>;
+    /// Something has arrived for it, perhaps the end.
+    fn arrived(&mut self, hang_up: bool);
+}
 
 pub(super) struct Table<C> {
     slots: Vec<Slot<C>>,

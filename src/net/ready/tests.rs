@@ -1,4 +1,5 @@
 use super::*;
+use crate::clock::Moment;
 use std::io::Write;
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,7 +163,7 @@ fn the_peers_end_is_reported<S: Selector>() {
     drop(scene.insert());
     let connection = scene.connection();
     assert_eq!(connection.socket.receive(&mut [0; 8]).unwrap(), Some(0));
-    assert_eq!(scene.set.close(connection), 0);
+    assert_eq!(scene.set.close(&connection), 0);
 }
 
 fn a_connection_that_is_queued_again_is_reported_without_anything_arriving<S: Selector>() {
@@ -181,7 +182,7 @@ fn a_key_does_not_name_the_next_connection_in_its_place<S: Selector>() {
     drop(scene.insert());
     let first = scene.connection();
     let key = first.key;
-    scene.set.close(first);
+    scene.set.close(&first);
     let mut peer = scene.insert();
     assert!(scene.set.table.lock().claim(key, false).is_none());
     peer.write_all(b"x").unwrap();
@@ -225,7 +226,7 @@ fn deadlines_expire_in_order_and_once<S: Selector>() {
         let connection = expired(&scene).expect("its time has passed");
         assert_eq!(connection.deadline, Some(Moment::default().plus(second * SECOND)));
         assert!(expired(&scene).is_none(), "the next one's has not");
-        scene.set.close(connection);
+        scene.set.close(&connection);
     }
 }
 
@@ -293,14 +294,14 @@ fn an_emptying_set_hands_out_what_is_idle_and_keeps_the_rest<S: Selector>() {
     scene.set.begin_emptying(|connection| handed_out.push(connection));
     assert_eq!((handed_out.len(), scene.set.open()), (2, 3));
     for connection in handed_out {
-        scene.set.close(connection);
+        scene.set.close(&connection);
     }
     busy.write_all(b"x").unwrap();
     let mut connection = scene.connection();
     let _ = connection.socket.receive(&mut [0; 8]).unwrap();
     connection.is_idle = true;
     let Parking::Emptying(connection) = scene.set.park(connection) else { panic!("it was parked") };
-    assert_eq!(scene.set.close(connection), 0);
+    assert_eq!(scene.set.close(&connection), 0);
 }
 
 fn the_set_is_empty_with_its_last_connection<S: Selector>() {
@@ -311,7 +312,7 @@ fn the_set_is_empty_with_its_last_connection<S: Selector>() {
         let waiting = scope.spawn(|| scene.set.wait_until_empty(WATCHDOG));
         scene.set.cut_all();
         for _ in 0..2 {
-            scene.set.close(scene.connection());
+            scene.set.close(&scene.connection());
         }
         assert_eq!(waiting.join().unwrap(), 0);
     });
