@@ -1,12 +1,10 @@
 //! Many connections that all have something to ask all the time, driven from one thread.
 
+use harness::Sample;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
-
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-
-use harness::Sample;
 
 /// Keeps `count` connections busy with one request each at any time, until so many are answered. Returns the waits of
 /// those whose response is quick, in microseconds.

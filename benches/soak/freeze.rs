@@ -1,15 +1,12 @@
 //! The platform freezes a process whenever no request runs, and for hours: whoever completes what it had begun is
 //! answered as if no time had passed.
 
+use crate::scene::Scene;
+use harness::{Client, GET};
+use rustix::process::{Signal, kill_process};
 use std::io;
 use std::thread;
 use std::time::Duration;
-
-use rustix::process::{Signal, kill_process};
-
-use harness::{Client, GET};
-
-use crate::scene::Scene;
 
 /// What the shell does first: every limit is shorter than the freeze.
 pub const LIMITS: &str = "export HEAD_TIMEOUT=1 BODY_TIMEOUT=1 WRITE_TIMEOUT=1 IDLE_TIMEOUT=1";

@@ -1,14 +1,11 @@
 //! Peers that mean harm, and a system that has nothing left to give.
 
+use crate::scene::Scene;
+use harness::{Client, GET, Sample};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
-
-use rustix::net::sockopt::set_socket_recv_buffer_size;
-
-use harness::{Client, GET, Sample};
-
-use crate::scene::Scene;
 
 const ATTACKERS: usize = 1000;
 const UPLOAD: &[u8] = b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
@@ -65,7 +62,7 @@ fn attack(scene: &mut Scene, begin: &[u8], go_on: impl Fn(&mut TcpStream)) -> io
         let count = waits.in_order().len() as f64;
         scene.tell(&format!("an ordinary client's requests while they {when}"), count, "");
         scene.tell("their median", waits.median(), "µs");
-        scene.at_most("the longest of them", waits.max() / 1e3, 100.0, "ms");
+        scene.takes_at_most("the longest of them", waits.max() / 1e3, 100.0, "ms");
     }
     scene.at_most("threads", threads.max(), 1000.0, "");
     scene.at_most("resident", resident.max(), 64.0, "MiB");
@@ -93,7 +90,7 @@ pub fn descriptor_exhaustion(scene: &mut Scene) -> io::Result<()> {
     drop(busy);
     let answered = queued.answer();
     scene.holds("it is answered when they are free", answered.is_ok_and(|answer| answer.status == 200));
-    scene.at_most("how long that takes", freed.elapsed().as_secs_f64() * 1e3, 1000.0, "ms");
+    scene.takes_at_most("how long that takes", freed.elapsed().as_secs_f64() * 1e3, 1000.0, "ms");
     let lines = scene.logged("accept:")? as f64;
     scene.at_most("log lines about it", lines, began.elapsed().as_secs_f64() + 2.0, "");
     Ok(())

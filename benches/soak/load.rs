@@ -1,11 +1,9 @@
 //! Ordinary clients, many of them: idle, busy, coming and going, and a function that is not always quick.
 
-use std::io;
-
-use harness::{Client, GET, Sample, Usage, ask_all, timed};
-
 use crate::busy::keep_busy;
 use crate::scene::Scene;
+use harness::{Client, GET, Sample, Usage, ask_all, timed};
+use std::io;
 
 /// 10,000 connections that have been used and now wait.
 pub fn idle_connections(scene: &mut Scene) -> io::Result<()> {
@@ -18,7 +16,7 @@ pub fn idle_connections(scene: &mut Scene) -> io::Result<()> {
     scene.at_most("resident with 10,000 idle connections", usage.resident / 1024.0, 16.0, "MiB");
     scene.tell("a new connection and its request, before, median", before, "µs");
     scene.tell("the same beside 10,000 idle ones", with, "µs");
-    scene.at_most("the ratio of the two", with / before, 1.5, "");
+    scene.takes_at_most("the ratio of the two", with / before, 1.5, "");
     let (mut first, mut best) = (Sample::new(), Sample::new());
     for client in &mut idle {
         let wait = client.timed(GET)?;
@@ -28,7 +26,7 @@ pub fn idle_connections(scene: &mut Scene) -> io::Result<()> {
     }
     scene.tell("a request on each of the idle ones, median", first.median(), "µs");
     scene.tell("the slowest of them at the first try", first.max() / 1e3, "ms");
-    scene.at_most("the slowest of them, best of three tries", best.max() / 1e3, 5.0, "ms");
+    scene.takes_at_most("the slowest of them, best of three tries", best.max() / 1e3, 5.0, "ms");
     Ok(())
 }
 
@@ -38,7 +36,7 @@ pub fn fairness(scene: &mut Scene) -> io::Result<()> {
     scene.tell("requests on 1,000 busy connections", waits.in_order().len() as f64, "");
     scene.tell("median of the wait", waits.median() / 1e3, "ms");
     scene.tell("the longest wait", waits.max() / 1e3, "ms");
-    scene.at_most("p99 of the wait over its median", waits.quantile(0.99) / waits.median(), 5.0, "");
+    scene.takes_at_most("p99 of the wait over its median", waits.quantile(0.99) / waits.median(), 5.0, "");
     Ok(())
 }
 
@@ -63,7 +61,7 @@ pub fn suddenly_slow(scene: &mut Scene) -> io::Result<()> {
         scene.tell(&what, quick, "ms");
         scene.tell("the others' when one is slow", mixed, "ms");
         if quick <= 2.0 {
-            scene.at_most("so much longer they wait", (mixed - quick).max(0.0), 2.0, "ms");
+            scene.takes_at_most("so much longer they wait", (mixed - quick).max(0.0), 2.0, "ms");
         } else {
             scene.tell("not judged: the machine itself pauses for longer than", 2.0, "ms");
         }
@@ -75,7 +73,7 @@ pub fn suddenly_slow(scene: &mut Scene) -> io::Result<()> {
 pub fn all_slow_at_once(scene: &mut Scene) -> io::Result<()> {
     let mut clients = Client::connect_used(scene.server.port, 200)?;
     let took = timed(|| ask_all(&mut clients, b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n"))? / 1e3;
-    scene.at_most("200 calls of 1 s at once, where calls were quick", took, 1200.0, "ms");
+    scene.takes_at_most("200 calls of 1 s at once, where calls were quick", took, 1200.0, "ms");
     Ok(())
 }
 
@@ -85,7 +83,7 @@ pub fn all_workers_blocked(scene: &mut Scene) -> io::Result<()> {
     blocked.iter_mut().try_for_each(|client| client.send(b"GET /block HTTP/1.1\r\nHost: h\r\n\r\n"))?;
     scene.wait_until("256 invocations run", |usage| usage.threads >= 257.0)?;
     let wait = scene.newcomers(b"GET /pre-stop HTTP/1.1\r\nHost: h\r\n\r\n", 1)?.max() / 1e3;
-    scene.at_most("/pre-stop on a new connection beside 256 blocked calls", wait, 100.0, "ms");
+    scene.takes_at_most("/pre-stop on a new connection beside 256 blocked calls", wait, 100.0, "ms");
     scene.at_most("threads meanwhile", scene.server.usage().threads, 300.0, "");
     Ok(())
 }

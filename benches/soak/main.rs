@@ -1,6 +1,6 @@
 //! `make soak`: the figures of what the server promises under load, attack and exhaustion, measured
 //! from one process against another, printed and asserted. `SOAK=short` is for machines that have
-//! other things to do; names of scenarios as arguments choose some of them.
+//! other things to do, and asserts no times; names of scenarios as arguments choose some of them.
 
 mod busy;
 mod freeze;
@@ -8,14 +8,12 @@ mod hostile;
 mod load;
 mod scene;
 
+use harness::subject;
+use scene::Scene;
 use std::env;
 use std::error::Error;
 use std::io;
 use std::time::Instant;
-
-use harness::subject;
-
-use scene::Scene;
 
 type Scenario = fn(&mut Scene) -> io::Result<()>;
 

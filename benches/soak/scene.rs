@@ -1,11 +1,10 @@
 //! One scenario's stage: the server under stress, what is waited for, what is printed and asserted.
 
+use harness::{Client, Running, Sample, Server, Usage, folders, number, subject, timed};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
-
-use harness::{Client, Running, Sample, Server, Usage, folders, number, subject, timed};
 
 /// Longer than anything takes that is not broken.
 const WATCHDOG: Duration = Duration::from_secs(60);
@@ -60,6 +59,13 @@ impl Scene {
         println!("  {what:<58} {:>12}", shown(value, unit));
     }
 
+    /// A time, or a ratio of times: shown and not asserted in the short form, as the machine may be busy.
+    pub fn takes_at_most(&mut self, what: &str, value: f64, limit: f64, unit: &str) {
+        let failures = self.failures.len();
+        self.at_most(what, value, limit, unit);
+        self.failures.truncate(if self.is_short { failures } else { usize::MAX });
+    }
+
     pub fn at_most(&mut self, what: &str, value: f64, limit: f64, unit: &str) {
         self.judge(what, value <= limit, &shown(value, unit), &shown(limit, unit));
     }
@@ -69,7 +75,7 @@ impl Scene {
     }
 
     fn judge(&mut self, what: &str, holds: bool, value: &str, limit: &str) {
-        println!("  {what:<58} {value:>12}   limit {limit:<12} {}", if holds { "ok" } else { "FAILED" });
+        println!("  {what:<58} {value:>12}   limit {limit:<12} {}", if holds { "ok" } else { "BEYOND" });
         if !holds {
             self.failures.push(format!("{what}: {value}, limit {limit}"));
         }

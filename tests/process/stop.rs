@@ -16,7 +16,7 @@ fn are_answered_from_the_queue(process: Process, count: usize) {
         }
         process.signal("TERM");
     });
-    for client in &mut clients {
+    for mut client in clients {
         assert_eq!(client.reply().status, 200);
         client.assert_closed();
     }

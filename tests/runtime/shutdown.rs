@@ -35,6 +35,7 @@ fn requests_in_flight_are_answered_and_their_connections_closed() {
     let reply = client.reply();
     assert_eq!((reply.text(), reply.header("connection")), ("done", Some("close")));
     client.assert_closed();
+    drop(client);
     server.join().unwrap();
 }
 
@@ -72,6 +73,7 @@ fn a_request_whose_head_has_begun_is_still_served() {
     assert_eq!(half.reply().text(), "done");
     test.let_go(1);
     assert_eq!(held.reply().text(), "done");
+    drop((held, half));
     server.join().unwrap();
 }
 
@@ -143,5 +145,6 @@ fn the_health_path_says_503_while_the_server_stops() {
     probe.assert_closed();
     test.let_go(1);
     assert_eq!(held.reply().text(), "done");
+    drop((held, probe));
     server.join().unwrap();
 }
