@@ -44,9 +44,12 @@ pub(crate) struct Clock {
 /// Where uncorrected time comes from.
 enum Source {
     System(Instant),
-    /// A test moves it.
+    /// A test moves it, and may have the reading with this number panic, counted down to 0.
     #[cfg(test)]
-    Test(AtomicU64),
+    Test {
+        elapsed: AtomicU64,
+        panics_in: AtomicU64,
+    },
 }
 
 impl Clock {
@@ -80,7 +83,10 @@ impl Clock {
         let elapsed = match &self.source {
             Source::System(made) => nanoseconds(made.elapsed()),
             #[cfg(test)]
-            Source::Test(elapsed) => elapsed.load(Ordering::SeqCst),
+            Source::Test { elapsed, panics_in } => {
+                assert!(panics_in.fetch_sub(1, Ordering::SeqCst) != 0, "the clock is to fail here");
+                elapsed.load(Ordering::SeqCst)
+            }
         };
         Moment(elapsed.saturating_sub(frozen))
     }
@@ -90,12 +96,19 @@ impl Clock {
 #[cfg(test)]
 impl Clock {
     pub fn for_test() -> Clock {
-        Clock { source: Source::Test(AtomicU64::new(0)), frozen: AtomicU64::new(0) }
+        let source = Source::Test { elapsed: AtomicU64::new(0), panics_in: AtomicU64::new(u64::MAX) };
+        Clock { source, frozen: AtomicU64::new(0) }
     }
 
     pub fn advance(&self, duration: Duration) {
-        let Source::Test(elapsed) = &self.source else { panic!("the system's clock cannot be moved") };
+        let Source::Test { elapsed, .. } = &self.source else { panic!("the system's clock cannot be moved") };
         elapsed.fetch_add(nanoseconds(duration), Ordering::SeqCst);
+    }
+
+    /// Has one reading panic, after so many that do not: a fault of this crate wherever it looks at the time.
+    pub fn panic_after(&self, readings: u64) {
+        let Source::Test { panics_in, .. } = &self.source else { panic!("the system's clock never panics") };
+        panics_in.store(readings, Ordering::SeqCst);
     }
 }
 

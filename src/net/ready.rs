@@ -11,7 +11,7 @@ mod table;
 
 use crate::clock::{Clock, STEP};
 use crate::net::socket::Socket;
-use crate::sync::{Arc, Condvar, Mutex, panicking};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, panicking};
 use rustix::fd::BorrowedFd;
 use selector::Signal;
 use std::io;
@@ -78,14 +78,14 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         let mut table = self.table.lock();
         let key = table.add(socket.clone());
         let open = table.open;
+        table.park(Box::new(connection(key)));
+        drop(table);
         // A start has one connection, and no deadline: the timer is made with the second one.
         if open > 1
             && let Err(error) = self.selector.prepare_timer()
         {
             log::warn!("cannot make a timer: {error}");
         }
-        table.park(Box::new(connection(key)));
-        drop(table);
         if let Err(error) = self.selector.add_connection(&socket, key) {
             self.forget(key);
             return Err(error);
@@ -129,12 +129,13 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         let socket = connection.socket().clone();
         table.park(connection);
         self.selector.arm_connection(&socket, key);
-        self.set_timer(&mut table);
-        if table.held_bytes > self.max_held_bytes
-            && let Some((_, key)) = longest
-        {
-            log::warn!("unfinished requests hold over {} bytes: the oldest one is cut", self.max_held_bytes);
+        let one_too_many = longest.filter(|_| table.held_bytes > self.max_held_bytes);
+        if let Some((_, key)) = one_too_many {
             table.cut(key);
+        }
+        self.set_timer(table);
+        if one_too_many.is_some() {
+            log::warn!("unfinished requests hold over {} bytes: the oldest one is cut", self.max_held_bytes);
         }
         Parking::Parked
     }
@@ -195,13 +196,13 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
                 _ => None,
             }
         };
-        self.set_timer(&mut table);
+        self.set_timer(table);
         ready
     }
 
     /// Sets the timer to the earliest deadline, or to the next look whether the process was frozen, unless it
-    /// comes no later anyway.
-    fn set_timer(&self, table: &mut Table<C>) {
+    /// comes no later anyway. Writing a log line may block, so that the lock ends before that.
+    fn set_timer(&self, mut table: MutexGuard<'_, Table<C>>) {
         let first = table.deadlines.first().map(|(deadline, _)| *deadline);
         let Some(earliest) = first.into_iter().chain(table.accept_again).min() else { return };
         if table.timer.is_some_and(|(set_to, _)| set_to <= earliest) {
@@ -211,7 +212,10 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         let earliest = earliest.min(now.plus(STEP));
         match self.selector.set_timer(earliest.since(now)) {
             Ok(()) => table.timer = Some((earliest, now)),
-            Err(error) => log::warn!("cannot set a timer: {error}"),
+            Err(error) => {
+                drop(table);
+                log::warn!("cannot set a timer: {error}");
+            }
         }
     }
 
@@ -233,7 +237,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     pub fn accept_later(&self, pause: Duration) {
         let mut table = self.table.lock();
         table.accept_again = Some(self.clock.now().plus(pause));
-        self.set_timer(&mut table);
+        self.set_timer(table);
     }
 
     pub fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {

@@ -134,7 +134,7 @@ impl Acceptor {
         let inserted = ready.insert(socket.clone(), |key| Connection::new(key, socket, now));
         inserted.unwrap_or_else(|error| {
             log::error!("cannot take a connection in: {error}");
-            0
+            ready.open()
         })
     }
 

@@ -14,7 +14,7 @@ use crate::threads::{Admission, WorkerSlot};
 use std::cell::RefCell;
 
 /// What became of a request.
-pub(super) enum Admitted {
+pub(super) enum Disposition {
     Served(Box<Connection>),
     /// It waits for its turn.
     Queued,
@@ -28,21 +28,27 @@ pub(super) fn admit(
     scratch: &mut Scratch,
     connection: Box<Connection>,
     head: Head,
-) -> Admitted {
+) -> Disposition {
     let route = match engine.route(&head) {
         Ok(route) => route,
-        Err(refusal) => return Admitted::Refused(connection, refusal),
+        Err(refusal) => return Disposition::Refused(connection, refusal),
     };
     let Some(limit) = engine.limit_of(route) else {
-        return Admitted::Served(run(engine, slot, scratch, connection, Turn { head, route, permit: None }));
+        return Disposition::Served(run(
+            engine,
+            slot,
+            scratch,
+            connection,
+            Turn { head, route, permit: None },
+        ));
     };
     match limit.enter(PendingCall { connection, head, route }, PendingCall::held_bytes) {
         Admission::Admitted(PendingCall { connection, head, route }, permit) => {
             let turn = Turn { head, route, permit: Some(permit) };
-            Admitted::Served(run(engine, slot, scratch, connection, turn))
+            Disposition::Served(run(engine, slot, scratch, connection, turn))
         }
-        Admission::Queued => Admitted::Queued,
-        Admission::Full(call) => Admitted::Refused(call.connection, Refusal::Overloaded),
+        Admission::Queued => Disposition::Queued,
+        Admission::Full(call) => Disposition::Refused(call.connection, Refusal::Overloaded),
     }
 }
 

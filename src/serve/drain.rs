@@ -30,7 +30,7 @@ const WORKERS_END: Duration = Duration::from_secs(1);
 pub(super) fn end(engine: &Engine) {
     engine.pool().close();
     engine.ready().close_set();
-    engine.pool().wait_for_end(engine.running(), WORKERS_END);
+    engine.pool().wait_for_end(engine.begun(), WORKERS_END);
 }
 
 /// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`].
@@ -51,7 +51,7 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     ready.begin_emptying(|connection| serve_or_close(engine, connection));
     let wait = |step| ready.wait_until_empty(step);
     let open = wait_until_drained(clock, deadline, wait, || engine.is_in_flight());
-    let (running, is_cut_short) = (engine.running(), engine.is_in_flight());
+    let (running, is_cut_short) = (engine.begun(), engine.is_in_flight());
     if open > 0 {
         let waited = clock.now().since(began);
         log::error!("{open} connections with {running} invocations cut after {waited:.1?}");

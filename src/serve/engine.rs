@@ -1,5 +1,4 @@
-//! What all workers of a server have in common. Each part is handed to those who need it: nobody has all of
-//! them.
+//! What all workers of a server have in common: its parts, and the questions that concern several of them.
 
 use crate::api::{Context, LazyVariables, ServerConfig};
 use crate::clock::Clock;
@@ -192,7 +191,7 @@ impl Engine {
     }
 
     /// How many invocations have begun and not ended.
-    pub fn running(&self) -> usize {
+    pub fn begun(&self) -> usize {
         self.invocations.begun()
     }
 

@@ -79,7 +79,7 @@ struct Exchange<'a> {
 /// The author's code at work on an invocation. It is over before the last byte of its response goes out:
 /// whoever has read that may call `/pre-stop` and `/initialize` at once, and the platform freezes the process
 /// right after it.
-struct Running<'a> {
+struct RunningCall<'a> {
     caller: Caller,
     /// None when `initialize` failed before it.
     invocation: Option<Invocation<'a>>,
@@ -87,7 +87,7 @@ struct Running<'a> {
     _run: TimedRun<'a>,
 }
 
-impl Running<'_> {
+impl RunningCall<'_> {
     fn end(mut self, error: Option<&str>) {
         drop(self.invocation.take());
         if let Some(line) = self.line.take() {
@@ -121,58 +121,58 @@ impl<'a> Exchange<'a> {
     }
 
     fn invoke(&mut self, kind: CallKind) {
-        let mut running = Running {
+        let mut call = RunningCall {
             caller: if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient },
             invocation: None,
             _run: self.engine.pool().begin_run(self.slot),
             line: self.engine.lifecycle_line("Invoke", self.context.request_id()),
         };
         let invocation = match self.engine.lifecycle().begin(self.context) {
-            Ok(invocation) => running.invocation.insert(invocation),
-            Err(failure) => return self.fail(&failure, running),
+            Ok(invocation) => call.invocation.insert(invocation),
+            Err(failure) => return self.fail(&failure, call),
         };
         let request = Request { head: self.context.head(), body: RequestBody { source: &mut self.body } };
         match invocation.invoke(self.context, request) {
             Ok(response) => match response.fault() {
-                None => self.respond(response, running),
+                None => self.respond(response, call),
                 Some(fault) => {
                     drop_contained(response);
                     log::error!("invalid response: {fault}");
-                    self.fail(&Failure::invalid_response(fault), running);
+                    self.fail(&Failure::invalid_response(fault), call);
                 }
             },
-            Err(failure) => self.fail(&failure, running),
+            Err(failure) => self.fail(&failure, call),
         }
     }
 
-    fn respond(&mut self, response: Response, running: Running<'a>) {
+    fn respond(&mut self, response: Response, call: RunningCall<'a>) {
         let (status, fields) = (response.status, response.lines);
         match response.body {
             Body::Bytes(body) => {
                 self.body.settle();
                 if let Some(reject) = self.body.reject() {
-                    return self.refuse(reject, running);
+                    return self.refuse(reject, call);
                 }
-                running.end(None);
+                call.end(None);
                 self.send(&Whole { status, fields: [&fields, self.fc_status(OK)], body: &body });
             }
             Body::Reader { mut reader, length } => {
                 let framing = length.map_or(ResponseFraming::Chunked, ResponseFraming::Length);
                 self.body.settle();
                 match self.body.reject() {
-                    Some(reject) => self.refuse(reject, running),
+                    Some(reject) => self.refuse(reject, call),
                     None => {
                         let produce = |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
                             copy(&mut reader, length, out)
                         };
-                        self.stream(status, &fields, framing, running, produce);
+                        self.stream(status, &fields, framing, call, produce);
                     }
                 }
                 drop_contained(reader);
             }
             Body::Stream(produce) => {
                 self.response_reads_body = true;
-                self.stream(status, &fields, ResponseFraming::Chunked, running, produce);
+                self.stream(status, &fields, ResponseFraming::Chunked, call, produce);
             }
         }
     }
@@ -184,7 +184,7 @@ impl<'a> Exchange<'a> {
         status: u16,
         fields: &[u8],
         framing: ResponseFraming,
-        running: Running<'a>,
+        call: RunningCall<'a>,
         produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
         self.set_head(status, framing, [fields, self.fc_status(OK)]);
@@ -199,35 +199,35 @@ impl<'a> Exchange<'a> {
         match outcome {
             Ok(()) => {
                 self.body.settle();
-                running.end(None);
+                call.end(None);
                 self.sent(|output| output.finish());
             }
             Err(failure) if is_begun => {
                 log::error!("the response's body failed: {}", failure.message);
                 self.response_broken_off = true;
-                running.end(Some(&failure.message));
+                call.end(Some(&failure.message));
                 self.output.borrow_mut().break_off();
             }
-            Err(failure) => self.fail(&failure, running),
+            Err(failure) => self.fail(&failure, call),
         }
     }
 
     /// Answers an invocation that failed before anything of its response was out.
-    fn fail(&mut self, failure: &Failure, running: Running<'a>) {
+    fn fail(&mut self, failure: &Failure, call: RunningCall<'a>) {
         self.body.settle();
         if let Some(reject) = self.body.reject() {
-            return self.refuse(reject, running);
+            return self.refuse(reject, call);
         }
         log::error!("invocation failed: {}", failure.message);
-        let caller = running.caller;
-        running.end(Some(&failure.message));
+        let caller = call.caller;
+        call.end(Some(&failure.message));
         self.send_failure(failure, caller, self.fc_status(FAILED));
     }
 
     /// Answers the client's own fault, which the author's code only ran into.
-    fn refuse(&mut self, reject: Reject, running: Running<'a>) {
+    fn refuse(&mut self, reject: Reject, call: RunningCall<'a>) {
         let refusal = Refusal::from(reject);
-        running.end(Some(refusal.reason()));
+        call.end(Some(refusal.reason()));
         let fields = [TEXT, self.fc_status(FAILED)];
         self.send(&Whole { status: refusal.status(), fields, body: refusal.body().as_bytes() });
     }

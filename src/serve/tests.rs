@@ -11,6 +11,7 @@ use crate::sync::{Arc, bounded};
 use crate::threads::WorkerSlot;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
@@ -377,7 +378,7 @@ fn a_hook_that_runs_is_in_flight() {
     thread::scope(|scope| {
         let serving = scope.spawn(|| scene.attend());
         has_entered.recv_timeout(WATCHDOG).unwrap();
-        assert!(scene.engine.is_in_flight() && scene.engine.running() == 0);
+        assert!(scene.engine.is_in_flight() && scene.engine.begun() == 0);
         go_on.send(()).unwrap();
         serving.join().unwrap();
     });
@@ -401,7 +402,7 @@ fn without_a_thread_to_spare_a_call_whose_turn_has_come_is_run_by_the_next_one_t
         has_entered.recv_timeout(WATCHDOG).unwrap();
         second.send(GET);
         scene.attend();
-        assert!(second.is_open() && scene.engine.running() == 1, "it is queued");
+        assert!(second.is_open() && scene.engine.begun() == 1, "it is queued");
         go_on.send(()).unwrap();
         serving.join().unwrap();
     });
@@ -409,6 +410,29 @@ fn without_a_thread_to_spare_a_call_whose_turn_has_come_is_run_by_the_next_one_t
     scene.attend();
     assert_eq!(second.status(), 200);
     assert!(!scene.engine.is_in_flight());
+}
+
+#[test]
+fn wherever_a_fault_of_ours_hits_a_request_it_costs_its_connection_and_nothing_else() {
+    for readings in 0.. {
+        let scene = scene();
+        let (mut client, mut other) = (scene.client(), scene.client());
+        client.send(post(6, "abcdef"));
+        scene.clock.panic_after(readings);
+        let outcome = catch_unwind(AssertUnwindSafe(|| scene.attend()));
+        scene.clock.panic_after(u64::MAX);
+        if outcome.is_ok() {
+            assert!(readings > 4, "the path of a request looks at the time more often than {readings} times");
+            break;
+        }
+        assert_eq!((scene.engine.ready().open(), scene.engine.begun()), (1, 0), "after {readings} readings");
+        assert!(!scene.engine.is_in_flight());
+        for hook in ["POST /initialize", "GET /pre-stop"] {
+            other.send(format!("{hook} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"));
+            scene.attend();
+            assert_eq!(other.status(), 200);
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::http1::{Announcement, CloseReason, Overdue, ResponseFraming, Step, TEXT, encode_head};
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
-use crate::serve::admission::{self, Admitted};
+use crate::serve::admission::{self, Disposition};
 use crate::serve::connection::{Connection, Received};
 use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
@@ -76,9 +76,9 @@ impl<'a> Worker<'a> {
             let next = match connection.conversation.step(self.engine.limits(), &mut self.scratch.head) {
                 Step::Request(head) => {
                     match admission::admit(self.engine, self.slot, &mut self.scratch, connection, head) {
-                        Admitted::Served(connection) => Some(connection),
-                        Admitted::Queued => None,
-                        Admitted::Refused(connection, refusal) => Some(self.refuse(connection, refusal)),
+                        Disposition::Served(connection) => Some(connection),
+                        Disposition::Queued => None,
+                        Disposition::Refused(connection, refusal) => Some(self.refuse(connection, refusal)),
                     }
                 }
                 Step::Refuse(reject) => Some(self.refuse(connection, reject.into())),

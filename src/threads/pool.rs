@@ -22,10 +22,10 @@ const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 const MIN_WAITING: usize = 2;
 
 /// What every worker's thread runs, from its first task on.
-type WorkerMain<T> = Box<dyn Fn(Task<T>, &WorkerSlot) + Send + Sync>;
+type Main<T> = Box<dyn Fn(Task<T>, &WorkerSlot) + Send + Sync>;
 
 pub(crate) struct Pool<T> {
-    main: WorkerMain<T>,
+    main: Main<T>,
     slots: Arc<WorkerSlots>,
     waiting: WaitingCount,
     /// How many are to wait, once that is known.
@@ -200,7 +200,7 @@ impl<T: Send + 'static> Pool<T> {
     /// Has others wait in the stead of workers whose code is late.
     fn replace_late(self: &Arc<Self>, look: &Look) {
         for _ in 0..look.late {
-            let is_enough = |waiting| waiting + look.running >= self.wanted(MIN_WAITING);
+            let is_enough = |waiting| waiting + look.quick >= self.wanted(MIN_WAITING);
             let Some(waiting) = self.waiting.add_unless(is_enough) else { break };
             let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }

@@ -44,7 +44,7 @@ pub(crate) struct TimedRun<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Look {
     /// Workers in code that counts as quick and may still be.
-    pub running: usize,
+    pub quick: usize,
     /// Those whose code turned out to be late just now.
     pub late: usize,
 }
@@ -106,7 +106,7 @@ impl Watchdog {
         while !is_over() {
             park_timeout(TICK);
             let look = self.look(slots);
-            let is_idle = look.running + look.late == 0;
+            let is_idle = look.quick + look.late == 0;
             if look.late > 0 {
                 found(look);
             }
@@ -133,11 +133,11 @@ impl Watchdog {
 
     pub fn look(&self, slots: &WorkerSlots) -> Look {
         let now = self.clock.elapsed();
-        let mut look = Look { running: 0, late: 0 };
+        let mut look = Look { quick: 0, late: 0 };
         slots.for_each(|stopwatch| {
             let Some(started) = stopwatch.started() else { return };
             if now.since(started) < LATE {
-                look.running += 1;
+                look.quick += 1;
             } else if stopwatch.stop_run_of(started) {
                 look.late += 1;
             }
@@ -208,8 +208,8 @@ mod tests {
         let _slow = watchdog.begin_run(&slow);
         clock.advance(LATE);
         let _quick = watchdog.begin_run(&quick);
-        assert_eq!(watchdog.look(&slots), Look { running: 1, late: 1 });
-        assert_eq!(watchdog.look(&slots), Look { running: 1, late: 0 });
+        assert_eq!(watchdog.look(&slots), Look { quick: 1, late: 1 });
+        assert_eq!(watchdog.look(&slots), Look { quick: 1, late: 0 });
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
             panic!("in the run");
         }));
         assert!(outcome.is_err());
-        assert_eq!(watchdog.look(&slots), Look { running: 0, late: 0 });
+        assert_eq!(watchdog.look(&slots), Look { quick: 0, late: 0 });
         assert_eq!(watchdog.quick_calls(), 0);
     }
 }

@@ -119,7 +119,7 @@ fn work_over_the_limit_of_workers_comes_back() {
 fn where_nobody_can_be_made_to_wait_nobody_counts_as_waiting() {
     let scene = scene_with_limit(0);
     scene.pool.ensure_waiting();
-    scene.pool.replace_late(&Look { running: 0, late: 1 });
+    scene.pool.replace_late(&Look { quick: 0, late: 1 });
     assert!(scene.pool.start().is_err());
     assert_eq!(scene.waiting(), 0);
 }
