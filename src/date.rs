@@ -1,5 +1,6 @@
-//! The calendar: what the present second is called in a Date field and in a log line.
+//! Time as it is written: the present second in a Date field and in a log line, and how long something took.
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The Date field of the current second (RFC 9110 section 5.6.7), formatted once a second.
@@ -20,6 +21,18 @@ impl Date {
             self.text = imf_fixdate(second);
         }
         &self.text
+    }
+}
+
+/// A duration for people, in seconds. What `Debug` would show of it is a kilobyte of code in the binary.
+pub(crate) struct Seconds(pub Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.as_secs(), self.0.subsec_millis()) {
+            (whole, 0) => write!(f, "{whole} s"),
+            (whole, milliseconds) => write!(f, "{whole}.{milliseconds:03} s"),
+        }
     }
 }
 
@@ -86,6 +99,13 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_shown_in_seconds_to_the_millisecond() {
+        for (milliseconds, shown) in [(25_000, "25 s"), (200, "0.200 s"), (1_005, "1.005 s"), (0, "0 s")] {
+            assert_eq!(Seconds(Duration::from_millis(milliseconds)).to_string(), shown);
+        }
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

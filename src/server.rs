@@ -127,7 +127,7 @@ impl Server {
     pub(crate) fn run_here(
         self,
         signals: &PipeReader,
-        on_stop: impl Fn(Serving) + Send + Sync + 'static,
+        on_stop: impl FnOnce(Serving) + Send + 'static,
     ) -> Result<(), Error> {
         self.serving.run(signals, on_stop)
     }

@@ -86,8 +86,10 @@ impl OnceEvent {
     }
 }
 
-/// A thread that nobody joins.
+/// A thread that nobody joins. Its body is boxed, so that the code which makes threads is in the binary once and not
+/// for each of them: that is 4 KB.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    let body: Box<dyn FnOnce() + Send> = Box::new(body);
     Ok(thread::Builder::new().name(name.into()).spawn(body)?.thread().clone())
 }
 

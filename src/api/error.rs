@@ -1,6 +1,7 @@
 //! What can fail outward: toward the operator who starts the server (`Error`), and toward the
 //! caller of a function that wants to name the status of its failure (`StatusError`).
 
+use crate::date::Seconds;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -53,7 +54,7 @@ impl fmt::Display for Error {
             Error::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::DrainTimeout { running, limit } => {
-                write!(f, "stopped with {running} invocations still running after {limit:?}")
+                write!(f, "stopped with {running} invocations still running after {}", Seconds(*limit))
             }
         }
     }
@@ -130,7 +131,7 @@ mod tests {
             ),
             (Error::Bind { address, source: source() }, ["0.0.0.0:9000", "in use"]),
             (Error::Start { what: "epoll", source: source() }, ["epoll", "in use"]),
-            (Error::DrainTimeout { running: 3, limit: Duration::from_secs(25) }, ["3 invocations", "25s"]),
+            (Error::DrainTimeout { running: 3, limit: Duration::from_secs(25) }, ["3 invocations", "25 s"]),
         ] {
             let line = error.to_string();
             assert_eq!(line, format!("{error:?}"));

@@ -4,7 +4,7 @@
 use std::fmt;
 
 /// A request that is refused: its status and a line of explanation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reject {
     BareLineFeed,
     RequestLine,
@@ -77,6 +77,14 @@ impl Reject {
 }
 
 impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+/// The same: an author who logs an error with its `Debug` reads the reason, and the names of the variants are not in
+/// the binary.
+impl fmt::Debug for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason())
     }

@@ -25,7 +25,7 @@ pub fn init() {
     let filters = environment::variable("RUST_LOG");
     let error = filters.as_ref().and_then(|filters| env_filter::Builder::new().try_parse(filters).err());
     let max_level = match filters.filter(|_| error.is_none()) {
-        Some(filters) => LOGGER.get_or_init(|| build(Some(&filters))).filter(),
+        Some(filters) => logger(Some(&filters)).filter(),
         None => DEFAULT_LEVEL,
     };
     if log::set_logger(&BuiltWhenUsed).is_ok() {
@@ -39,6 +39,11 @@ pub fn init() {
 /// Building one is a tenth of a start's own work, so without RUST_LOG that waits for the first line.
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
+/// The logger; built with these filters, if it is not there yet.
+fn logger(filters: Option<&str>) -> &'static Logger {
+    LOGGER.get_or_init(|| build(filters))
+}
+
 struct BuiltWhenUsed;
 
 impl Log for BuiltWhenUsed {
@@ -48,7 +53,7 @@ impl Log for BuiltWhenUsed {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            LOGGER.get_or_init(|| build(None)).log(record);
+            logger(None).log(record);
         }
     }
 

@@ -79,12 +79,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         let key = table.add(socket.clone());
         let open = table.open;
         table.park(Box::new(connection(key)));
-        drop(table);
         // A start has one connection, and no deadline: the timer is made with the second one.
-        if open > 1
-            && let Err(error) = self.selector.prepare_timer()
-        {
-            log::warn!("cannot make a timer: {error}");
+        let prepared = if open > 1 { self.selector.prepare_timer() } else { Ok(()) };
+        drop(table);
+        if let Err(error) = prepared {
+            no_timer(&error);
         }
         if let Err(error) = self.selector.add_connection(&socket, key) {
             self.forget(key);
@@ -214,7 +213,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             Ok(()) => table.timer = Some((earliest, now)),
             Err(error) => {
                 drop(table);
-                log::warn!("cannot set a timer: {error}");
+                no_timer(&error);
             }
         }
     }
@@ -304,6 +303,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             log::error!("cannot wake the workers: {error}");
         }
     }
+}
+
+#[cold]
+fn no_timer(error: &io::Error) {
+    log::warn!("cannot set a timer: {error}");
 }
 
 /// A worker's hold on a connection.

@@ -2,6 +2,7 @@
 
 use crate::api::{CallKind, Error};
 use crate::clock::{Clock, Moment, STEP};
+use crate::date::Seconds;
 use crate::http1::{CloseReason, Head};
 use crate::log::RequestScope;
 use crate::platform::Hook;
@@ -54,7 +55,7 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let (running, is_cut_short) = (engine.begun(), engine.is_in_flight());
     if open > 0 {
         let waited = clock.now().since(began);
-        log::error!("{open} connections with {running} invocations cut after {waited:.1?}");
+        log::error!("{open} connections with {running} invocations cut after {}", Seconds(waited));
         ready.cut_all();
     }
     pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
@@ -108,7 +109,7 @@ fn pre_stop(engine: &Arc<Engine>, timeout: Duration) {
         let _ = run_hook(&stopping, &context, Hook::PreStop); // its failure is logged
     };
     if !run_aside("fc-pre-stop", timeout, run) {
-        log::error!("pre_stop not done after {timeout:?}");
+        log::error!("pre_stop not done after {}", Seconds(timeout));
     }
 }
 

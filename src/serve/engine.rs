@@ -9,7 +9,7 @@ use crate::platform::{Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::Acceptor;
 use crate::serve::blocking::Waits;
 use crate::serve::connection::{Connection, PendingCall, Turn};
-use crate::sync::{Arc, AtomicBool, OnceLock, Ordering, Weak};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use std::io;
 use std::net::TcpListener;
@@ -50,8 +50,8 @@ pub(super) struct Engine {
     hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
     is_stopping: AtomicBool,
-    /// What a signal to stop leads to.
-    on_stop: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// What the signal to stop leads to.
+    on_stop: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What a worker's thread runs.
@@ -109,7 +109,7 @@ impl Engine {
                 hooks: limit(engine, MAX_HOOKS),
                 drain_timeout: config.drain_timeout,
                 is_stopping: AtomicBool::new(false),
-                on_stop: OnceLock::new(),
+                on_stop: Mutex::new(None),
                 clock,
             }
         }))
@@ -208,13 +208,14 @@ impl Engine {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Has a signal to stop, which the readiness set reports, lead to this.
-    pub fn set_on_stop(&self, on_stop: impl Fn() + Send + Sync + 'static) {
-        let _ = self.on_stop.set(Box::new(on_stop)); // set once, before the first worker
+    /// Has the signal to stop, which the readiness set reports, lead to this.
+    pub fn set_on_stop(&self, on_stop: impl FnOnce() + Send + 'static) {
+        *self.on_stop.lock() = Some(Box::new(on_stop));
     }
 
     pub fn stop_signalled(&self) {
-        if let Some(on_stop) = self.on_stop.get() {
+        let on_stop = self.on_stop.lock().take();
+        if let Some(on_stop) = on_stop {
             on_stop();
         }
     }

@@ -9,7 +9,7 @@ use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter, copy};
 use crate::threads::{TimedRun, WorkerSlot};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::io;
 
 /// What the platform reads of an invocation's outcome: it counts a response without this field as a success.
@@ -177,6 +177,10 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    fn output(&self) -> RefMut<'a, ResponseWriter<'a>> {
+        self.output.borrow_mut()
+    }
+
     /// Has the author's code write the body. Once some of it is out, a failure can only show by what is
     /// missing.
     fn stream(
@@ -195,7 +199,7 @@ impl<'a> Exchange<'a> {
             drop_contained(produce);
             Ok(())
         };
-        let is_begun = self.output.borrow().is_begun();
+        let is_begun = self.output().is_begun();
         match outcome {
             Ok(()) => {
                 self.body.settle();
@@ -206,7 +210,7 @@ impl<'a> Exchange<'a> {
                 log::error!("the response's body failed: {}", failure.message);
                 self.response_broken_off = true;
                 call.end(Some(&failure.message));
-                self.output.borrow_mut().break_off();
+                self.output().break_off();
             }
             Err(failure) => self.fail(&failure, call),
         }
@@ -248,7 +252,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn sent(&mut self, send: impl FnOnce(&mut ResponseWriter<'_>) -> io::Result<()>) {
-        if send(&mut self.output.borrow_mut()).is_err() {
+        if send(&mut self.output()).is_err() {
             log::debug!("the client has gone before its response was out");
         }
     }
@@ -258,7 +262,7 @@ impl<'a> Exchange<'a> {
         let framing = framing.for_response(status, head);
         self.announced = self.facts(framing).announce();
         let announcement = Announcement::new(self.announced.is_ok(), head.http10);
-        self.output.borrow_mut().set_head(status, framing, announcement, fields);
+        self.output().set_head(status, framing, announcement, fields);
     }
 
     /// The facts as they are now.
@@ -269,13 +273,13 @@ impl<'a> Exchange<'a> {
             body_ends_with_connection: framing == ResponseFraming::UntilClose,
             response_reads_body: self.response_reads_body,
             response_broken_off: self.response_broken_off,
-            sending_failed: self.output.borrow().has_failed(),
+            sending_failed: self.output().has_failed(),
             ..self.body.facts()
         }
     }
 
     fn next(&mut self) -> Next {
-        let framing = self.output.borrow().framing();
+        let framing = self.output().framing();
         self.facts(framing).conclude(self.announced)
     }
 

@@ -97,17 +97,16 @@ impl WireBody<'_> {
     /// Receives right where the bytes are wanted.
     fn receive_into(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.ask_for_body()?;
-        let count = self.io.receive(buf, || self.output.borrow_mut().send_before_waiting())?;
+        let count = receive_some(self.io, self.output, buf)?;
         self.connection.body_received_directly(count);
-        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
+        Ok(count)
     }
 
     fn receive(&mut self) -> io::Result<usize> {
         self.ask_for_body()?;
-        let space = self.connection.conversation.body_space();
-        let count = self.io.receive(space, || self.output.borrow_mut().send_before_waiting())?;
+        let count = receive_some(self.io, self.output, self.connection.conversation.body_space())?;
         self.connection.body_received(count);
-        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
+        Ok(count)
     }
 
     /// A client that waits for it is asked, unless it has an answer already.
@@ -127,6 +126,18 @@ impl WireBody<'_> {
             _ => return error,
         };
         error_of(self.connection.conversation.incoming().refuse(reject))
+    }
+}
+
+/// At least one byte. What was written of the response goes out before the client is waited for.
+fn receive_some(
+    io: &BlockingIo<'_>,
+    output: &RefCell<ResponseWriter<'_>>,
+    buf: &mut [u8],
+) -> io::Result<usize> {
+    match io.receive(buf, || output.borrow_mut().send_before_waiting())? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        count => Ok(count),
     }
 }
 

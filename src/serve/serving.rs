@@ -39,7 +39,7 @@ impl Serving {
     pub fn run(
         &self,
         signals: &PipeReader,
-        on_stop: impl Fn(Serving) + Send + Sync + 'static,
+        on_stop: impl FnOnce(Serving) + Send + 'static,
     ) -> Result<(), Error> {
         let added = self.0.ready().add_stop(signals.as_fd());
         added.map_err(|source| Error::Start { what: "signal handlers", source })?;

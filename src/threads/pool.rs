@@ -7,7 +7,7 @@
 //! when it is not quick this time.
 
 use crate::clock::Clock;
-use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, OnceLock, spawn};
+use crate::sync::{Arc, AtomicUsize, Mutex, OnUnwind, OnceEvent, Ordering, spawn};
 use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
 use crate::threads::task::{Task, Waiting, WaitingCount};
@@ -28,8 +28,8 @@ pub(crate) struct Pool<T> {
     main: Main<T>,
     slots: Arc<WorkerSlots>,
     waiting: WaitingCount,
-    /// How many are to wait, once that is known.
-    wanted: OnceLock<usize>,
+    /// How many are to wait; 0 until that is known.
+    wanted: AtomicUsize,
     spares: Spares<Task<T>>,
     watchdog: Watchdog,
     closed: OnceEvent,
@@ -46,7 +46,7 @@ impl<T: Send + 'static> Pool<T> {
             main: Box::new(main),
             slots: Arc::new(WorkerSlots::new(limit)),
             waiting: WaitingCount::default(),
-            wanted: OnceLock::new(),
+            wanted: AtomicUsize::new(0),
             spares: Spares::new(),
             watchdog: Watchdog::new(clock),
             closed: OnceEvent::default(),
@@ -144,7 +144,14 @@ impl<T: Send + 'static> Pool<T> {
         if waiting < MIN_WAITING {
             return MIN_WAITING;
         }
-        *self.wanted.get_or_init(|| cores().max(MIN_WAITING))
+        match self.wanted.load(Ordering::Relaxed) {
+            0 => {
+                let wanted = cores().max(MIN_WAITING);
+                self.wanted.store(wanted, Ordering::Relaxed);
+                wanted
+            }
+            wanted => wanted,
+        }
     }
 
     /// Gives a task to a spare, or to a new worker.
@@ -153,7 +160,7 @@ impl<T: Send + 'static> Pool<T> {
         self.make_worker(task).map_err(|(task, error)| {
             // At the limit, those that are about to give up a peer are the next ones free.
             if error.kind() != io::ErrorKind::QuotaExceeded {
-                log::error!("cannot make a thread: {error}");
+                no_thread(&error);
             }
             task
         })
@@ -190,7 +197,7 @@ impl<T: Send + 'static> Pool<T> {
         match spawn("fc-watch", watch) {
             Ok(thread) => self.watchdog.set_thread(thread),
             Err(error) => {
-                log::error!("cannot make a thread: {error}");
+                no_thread(&error);
                 self.watchdog.could_not_wake();
                 self.ensure_waiting();
             }
@@ -205,6 +212,11 @@ impl<T: Send + 'static> Pool<T> {
             let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }
     }
+}
+
+#[cold]
+fn no_thread(error: &io::Error) {
+    log::error!("cannot make a thread: {error}");
 }
 
 /// The cores this process may run on. What std asks on Linux also reads the files of the control groups, for

@@ -88,7 +88,7 @@ impl Selector for Epoll {
     fn close(&self) -> io::Result<()> {
         let event = eventfd(1, EventfdFlags::CLOEXEC)?;
         epoll::add(&self.epoll, &event, EventData::new_u64(CLOSE), EventFlags::IN)?;
-        self.close.get_or_init(|| event);
+        keep(&self.close, event);
         Ok(())
     }
 
@@ -128,6 +128,10 @@ impl Epoll {
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let events = EventFlags::IN | EventFlags::ET;
         epoll::add(&self.epoll, &timer, EventData::new_u64(TIMER), events)?;
-        Ok(self.timer.get_or_init(|| timer))
+        Ok(keep(&self.timer, timer))
     }
+}
+
+fn keep(place: &OnceLock<OwnedFd>, descriptor: OwnedFd) -> &OwnedFd {
+    place.get_or_init(|| descriptor)
 }

@@ -39,7 +39,7 @@ fn scene_with_limit(limit: usize) -> Scene {
             }
         })
     });
-    let _ = pool.wanted.set(2); // whatever machine this is
+    pool.wanted.store(2, Ordering::Relaxed); // whatever machine this is
     Scene { pool, waits, works, events }
 }
 
