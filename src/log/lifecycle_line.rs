@@ -52,6 +52,26 @@ fn line(parts: &[&str]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::written;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn an_end_line_is_written_once_and_by_an_unwinding_thread_too() {
+        LifecycleLine::start("Invoke", "id-1").end(None);
+        LifecycleLine::start("PreStop", "id-2").end(Some("disk full"));
+        let outcome = catch_unwind(|| {
+            let _line = LifecycleLine::start("Initialize", "id-3");
+            panic!("before its end");
+        });
+        assert!(outcome.is_err());
+        let expected = "FC Invoke Start RequestId: id-1\n\
+            FC Invoke End RequestId: id-1\n\
+            FC PreStop Start RequestId: id-2\n\
+            FC PreStop End RequestId: id-2, Error: disk full\n\
+            FC Initialize Start RequestId: id-3\n\
+            FC Initialize End RequestId: id-3, Error: broken off\n";
+        assert_eq!(written(), expected);
+    }
 
     #[test]
     fn a_line_is_one_line_whatever_its_parts_hold() {

@@ -8,3 +8,5 @@ mod stdout;
 
 pub(crate) use lifecycle_line::LifecycleLine;
 pub(crate) use request_scope::RequestScope;
+#[cfg(test)]
+pub(crate) use stdout::written;

@@ -21,6 +21,8 @@ static STANDS_STILL: AtomicBool = AtomicBool::new(false);
 
 /// One line, as a whole where the system takes it so. A closed or full standard output loses it.
 pub(crate) fn write_line(mut line: &[u8]) {
+    #[cfg(test)]
+    divert(&mut line);
     while !line.is_empty() {
         match write_some(line) {
             Ok(count) => line = line.get(count..).unwrap_or_default(),
@@ -73,4 +75,21 @@ fn wait_for_room() -> Result<(), Errno> {
     let ready = poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&patience))?;
     STANDS_STILL.store(ready == 0, Ordering::Relaxed);
     if ready == 0 { Err(Errno::AGAIN) } else { Ok(()) }
+}
+
+#[cfg(test)]
+thread_local! {
+    static DIVERTED: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// In the tests of this crate a line is kept for the thread that wrote it.
+#[cfg(test)]
+fn divert(line: &mut &[u8]) {
+    DIVERTED.with_borrow_mut(|lines| lines.extend_from_slice(std::mem::take(line)));
+}
+
+/// What this thread has written since it was last asked.
+#[cfg(test)]
+pub(crate) fn written() -> String {
+    DIVERTED.with_borrow_mut(|lines| String::from_utf8(std::mem::take(lines)).unwrap())
 }
