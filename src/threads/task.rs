@@ -38,3 +38,21 @@ impl Drop for Waiting {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_panic_ends_the_wait_that_was_promised() {
+        let count = WaitingCount::default();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let _waiting = count.add_unless(|_| false);
+            assert_eq!(count.get(), 1);
+            panic!("before it waited");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(count.get(), 0);
+    }
+}
