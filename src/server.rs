@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 /// client.read_to_string(&mut response)?;
 /// assert!(response.ends_with("Hello, World!"));
 ///
+/// drop(client); // it would be waited for
 /// stopper.stop();
 /// running.join().expect("no panic")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -82,6 +82,11 @@ impl Scene {
     }
 }
 
+/// Of a server that is idle: those that wait, one per core and at least two, the first one, and who watches quick code.
+pub fn idle_threads() -> f64 {
+    thread::available_parallelism().map_or(2, |cores| cores.get().max(2)) as f64 + 2.0
+}
+
 fn shown(value: f64, unit: &str) -> String {
     let decimals = if value.fract() == 0.0 { 0 } else { 2 };
     format!("{} {unit}", number(value, decimals)).trim_end().to_string()

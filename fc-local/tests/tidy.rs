@@ -18,7 +18,7 @@ struct Source {
 impl Source {
     /// What stands before the tests of the file.
     fn production(&self) -> &str {
-        self.text.split("\n#[cfg(test)]").next().unwrap_or_default()
+        self.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
     }
 
     /// That without comments.
@@ -258,7 +258,8 @@ fn imports_are_read_as_the_compiler_reads_them() {
         ("use crate::d::{\n    e::X,\n    Z,\n};", vec!["d", "d/e"]),
         ("fn f() -> crate::d::e::X { crate::a::c::g() }", vec!["a/c", "d/e"]),
         ("// crate::d\nuse std::x;", vec![]),
-        ("\n#[cfg(test)]\nuse crate::d::X;", vec![]),
+        ("\n#[cfg(test)]\nuse crate::d::X;\nuse super::c;", vec!["a/c", "d"]),
+        ("\n#[cfg(test)]\nmod tests {\n    use crate::d::X;\n}", vec![]),
     ] {
         let wanted: BTreeSet<Module> = wanted.into_iter().map(module).collect();
         assert_eq!(source(text).imports(&modules), wanted, "{text}");

@@ -65,10 +65,11 @@ impl SlowPeers {
         inside.waited_for.push(peer.clone());
         let cut = if inside.waited_for.len() > MAX_SLOW_PEERS { inside.cut_slowest(now) } else { None };
         drop(inside);
+        let waited_for = WaitedFor { peers: self, peer };
         if let Some(count) = cut {
             log::warn!("over {MAX_SLOW_PEERS} peers are waited for: the slowest are cut, {count} so far");
         }
-        WaitedFor { peers: self, peer }
+        waited_for
     }
 
     #[cfg(test)]

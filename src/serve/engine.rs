@@ -124,10 +124,10 @@ impl Engine {
 
     /// Closes a connection, and accepts again where that waited for it.
     pub fn close(&self, connection: Box<Connection>, reason: CloseReason) {
-        log::debug!("connection closed: {reason}");
         let open = self.ready.close(&connection);
         drop(connection); // its descriptor is free before the next one is accepted
         self.acceptor.connection_closed(open, &self.ready);
+        log::debug!("connection closed: {reason}");
     }
 
     pub fn clock(&self) -> &Clock {
