@@ -45,7 +45,7 @@ POLL = RUSTFLAGS="--cfg fc_runtime_poll $(RUSTFLAGS)" cargo test --quiet --targe
 test: ## run all tests
 	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
-	cargo test --quiet --workspace --features internals
+	cargo test --quiet --workspace --features internals,json
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check

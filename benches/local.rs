@@ -22,8 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let built = |program: &str| folders::target().join("release").join(program);
     let hello = built("examples/hello");
     let direct = Server::new("fc-runtime", Build::Dynamic, hello.clone());
-    let direct = Running::start(&direct.with_environment("LIFECYCLE_MARKS", "off"))?;
-    let gateway = "start --listen 127.0.0.1:{PORT} --env LIFECYCLE_MARKS=off --port".split(' ');
+    let direct = Running::start(&direct.with_environment("FCRT_LIFECYCLE_LINES", "off"))?;
+    let gateway = "start --listen 127.0.0.1:{PORT} --env FCRT_LIFECYCLE_LINES=off --port".split(' ');
     let function = [free_port().to_string(), "--".into(), hello.display().to_string()];
     let arguments = gateway.map(String::from).chain(function).collect();
     let gateway = Server { arguments, ..Server::new("fc-local", Build::Own, built("fc-local")) };

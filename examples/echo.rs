@@ -1,9 +1,9 @@
 //! Streams every request's body back with its content type, in constant memory.
 
-use fc_runtime::{Context, Error, Request, Response};
+use fc_runtime::{Context, Request, Response};
 use std::io;
 
-fn main() -> Result<(), Error> {
+fn main() {
     fc_runtime::logger::init();
     fc_runtime::serve_fn(echo)
 }
@@ -14,7 +14,7 @@ fn echo(_: &Context, request: Request<'_>) -> anyhow::Result<Response> {
         Ok(())
     });
     Ok(match request.header("content-type") {
-        Some(content_type) => response.header("content-type", content_type),
+        Some(content_type) => response.with_header("content-type", content_type),
         None => response,
     })
 }

@@ -6,7 +6,6 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
 /// Counts its calls in something that belongs to the program.
 struct Counter {
@@ -14,10 +13,6 @@ struct Counter {
 }
 
 impl Function for Counter {
-    fn initialize(_: &Context) -> anyhow::Result<Self> {
-        anyhow::bail!("a counter is made by the program")
-    }
-
     fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         Ok(Response::text(format!("call {call}")))
@@ -27,16 +22,14 @@ impl Function for Counter {
 fn main() -> Result<(), Box<dyn Error>> {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = calls.clone();
-    let config = ServerConfig::default().address(([127, 0, 0, 1], 0).into());
-    let server = Server::bind_with(config, move |_| Ok(Counter { calls: counted.clone() }))?;
-    let (address, stopper) = (server.local_addr(), server.stopper());
-    let running = thread::spawn(move || server.run());
+    let config = ServerConfig::default().address(([127, 0, 0, 1], 0));
+    let running = Server::bind(config, move |_| Ok(Counter { calls: counted.clone() }))?.start()?;
 
     for _ in 0..3 {
-        println!("{}", get(address)?);
+        println!("{}", get(running.local_addr())?);
     }
-    stopper.stop();
-    running.join().map_err(|_| "the server panicked")??;
+    running.stop();
+    running.join()?;
     println!("stopped after {} calls", calls.load(Ordering::SeqCst));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Answers every request with `Hello, World!`.
 
-fn main() -> Result<(), fc_runtime::Error> {
+fn main() {
     fc_runtime::logger::init();
     fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
 }

@@ -3,7 +3,7 @@
 //! initializations fail with 404; `500:N` and `panic:N` likewise.
 
 use anyhow::{Context as _, bail};
-use fc_runtime::{Context, Error, Function, Request, Response, StatusError};
+use fc_runtime::{Context, Function, Request, Response, StatusError};
 use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -59,7 +59,7 @@ fn fail_if_told_to(attempt: u32) -> anyhow::Result<()> {
     }
 }
 
-fn main() -> Result<(), Error> {
+fn main() {
     fc_runtime::logger::init();
     fc_runtime::serve::<Greeter>()
 }

@@ -11,8 +11,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     Variables::of_process().text(name)
 }
 
+/// The names of the variables that begin so.
+pub(crate) fn names_with_prefix(prefix: &str) -> Vec<String> {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
 /// A variable whose value means nothing.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
     pub variable: &'static str,
     pub value: String,
@@ -98,7 +104,6 @@ fn unsigned(value: &str) -> Option<usize> {
 #[derive(Default)]
 pub(crate) struct PlatformVariables {
     pub function_name: Option<String>,
-    pub function_handler: Option<String>,
     pub function_memory: Option<String>,
     pub region: Option<String>,
     pub account_id: Option<String>,
@@ -117,7 +122,6 @@ impl PlatformVariables {
         let text = |name| variables.text(name);
         PlatformVariables {
             function_name: text("FC_FUNCTION_NAME"),
-            function_handler: text("FC_FUNCTION_HANDLER"),
             function_memory: text("FC_FUNCTION_MEMORY_SIZE"),
             region: text("FC_REGION"),
             account_id: text("FC_ACCOUNT_ID"),

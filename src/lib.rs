@@ -1,9 +1,88 @@
-#![doc = include_str!("../README.md")]
+//! The runtime under a serverless function: Alibaba Cloud Function Compute custom runtimes in Rust, without a
+//! framework and without async.
+//!
+//! The platform starts a program, waits for its port, sends `POST /initialize`, then invocations, then
+//! `GET /pre-stop`, and freezes it in between. A function's author implements one trait; server, hooks, limits,
+//! keep-alive and shutdown are here.
+//!
+//! # A function
+//!
+//! A function without state is a closure, or any `fn` of that signature:
+//!
+//! ```no_run
+//! fn main() {
+//!     fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
+//! }
+//! ```
+//!
+//! One with state implements [`Function`]: [`initialize`](Function::initialize) makes it, once, and
+//! [`pre_stop`](Function::pre_stop) runs before it goes.
+//!
+//! ```no_run
+//! use fc_runtime::{Context, Function, Request, Response, StatusError};
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! struct Orders { handled: AtomicU64 }
+//!
+//! impl Function for Orders {
+//!     fn initialize(_: &Context) -> anyhow::Result<Self> {
+//!         Ok(Orders { handled: AtomicU64::new(0) })
+//!     }
+//!     fn invoke(&self, ctx: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
+//!         let Some(customer) = request.query_value("customer") else {
+//!             return Err(StatusError::new(400, "which customer?").into());
+//!         };
+//!         log::info!("{customer} orders {}", request.text()?);
+//!         let number = self.handled.fetch_add(1, Ordering::Relaxed) + 1;
+//!         Ok(Response::text(format!("order {number}")).with_status(201))
+//!     }
+//!     fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+//!         Ok(log::info!("{} orders", self.handled.load(Ordering::Relaxed)))
+//!     }
+//! }
+//!
+//! fn main() {
+//!     fc_runtime::logger::init();
+//!     fc_runtime::serve::<Orders>()
+//! }
+//! ```
+//!
+//! # Which of them
+//!
+//! | for | there is |
+//! |---|---|
+//! | a process on the platform | [`serve`], [`serve_fn`]; with options or values of `main` [`serve_with`] |
+//! | a server inside a program | [`Server::bind`], [`Server::bind_fn`], [`Server::start`], [`Running`] |
+//! | options, and the environment's variables | [`ServerConfig`], [`ServerConfig::from_env`] |
+//! | who calls, and how much time is left | [`Context`] |
+//! | what is asked, and the answer | [`Request`], [`Response`] |
+//! | an answer that is an error | [`StatusError`] |
+//! | tests without a socket | [`testing::Call`] |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `logger` | on | [`logger::init`]: what is logged through the `log` macros, on standard output in the platform's format |
+//! | `json` | off | `Request::json`, `Response::json`, and the same in [`testing`], through serde |
+//!
+//! A feature that is off leaves no trace in a function's binary.
+//!
+//! # Cold start
+//!
+//! From the start of the process to the first response, beside other servers, measured as the repository's
+//! `docs/figures.md` says:
+//!
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../docs/cold_start.svg")]
 
 mod process;
 mod server;
 
 mod serve;
+
+pub mod testing;
 
 mod net;
 mod platform;
@@ -23,11 +102,15 @@ mod sync;
 #[doc(hidden)]
 pub mod fuzzing;
 
-#[cfg(feature = "logger")]
-pub use crate::log::logger;
 pub use api::{
-    BodyWriter, CallKind as Kind, Context, Credentials, Error, Function, Headers, Request, RequestBody,
-    Response, ServerConfig, StatusError, testing,
+    BodyWriter, CallKind, Context, Credentials, Error, Function, FunctionInfo, Request, RequestBody,
+    Response, ServerConfig, StatusError,
 };
-pub use process::{serve, serve_fn};
-pub use server::{Server, Stopper};
+pub use process::{serve, serve_fn, serve_with};
+pub use server::{Running, Server};
+
+/// Log lines in the platform's format, for a program that has no logger of its own.
+#[cfg(feature = "logger")]
+pub mod logger {
+    pub use crate::log::logger::init;
+}

@@ -2,9 +2,11 @@
 //! to the process as a whole, and to nothing smaller, is here.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::log::terminal_line;
 use crate::serve::Serving;
 use crate::server::Server;
 use crate::sync::{Arc, AtomicBool, spawn};
+use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Write};
 use std::process;
@@ -12,66 +14,115 @@ use std::process;
 /// As command-line tools have it for what the operator typed.
 const EXIT_USAGE: i32 = 2;
 
-/// Of a stop that left something unanswered.
+/// Of a start that failed, and of a stop that left something unanswered.
 const EXIT_FAILURE: i32 = 1;
 
-/// Serves `F` as this process: configuration from the environment
-/// ([`ServerConfig::from_env`]), SIGTERM and SIGINT as the end. Returns when it was stopped and
-/// everything in flight was answered.
+/// Serves `F` as this process, configured [by the environment](ServerConfig::from_env), and ends the process:
+/// SIGTERM and SIGINT (Ctrl-C) let what is in flight be answered and `pre_stop` run.
 ///
-/// # Errors
-/// When the address is taken, or the system refuses what the server needs. An environment
-/// variable that means nothing ends the process with code 2 and a line on standard error; requests
-/// that outlast [`drain_timeout`](ServerConfig::drain_timeout) end it with code 1.
-pub fn serve<F: Function>() -> Result<(), Error> {
-    let signals = handle_signals()?;
-    run(Server::bind::<F>(config_of_environment())?, signals)
+/// | exit code | when |
+/// |---|---|
+/// | 0 | stopped, everything in flight was answered |
+/// | 1 | the address is taken, or the system refuses what the server needs; requests outlasted [`drain_timeout`](ServerConfig::drain_timeout) |
+/// | 2 | an environment variable means nothing |
+/// | 128 + n | a second signal, n, ended it at once |
+///
+/// A start that fails says why in one line on standard error. Where standard output is a terminal, one line
+/// there says the address. What has to happen at the end belongs in [`pre_stop`](Function::pre_stop): `main`
+/// does not go on.
+///
+/// ```no_run
+/// # use fc_runtime::{Context, Function, Request, Response};
+/// # struct Orders;
+/// # impl Function for Orders {
+/// #     fn initialize(_: &Context) -> anyhow::Result<Self> { Ok(Orders) }
+/// #     fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> { Ok("".into()) }
+/// # }
+/// fn main() {
+///     fc_runtime::serve::<Orders>()
+/// }
+/// ```
+pub fn serve<F: Function>() -> ! {
+    serve_with(ServerConfig::from_env(), F::initialize)
 }
 
 /// As [`serve`], for a function without state or hooks of its own.
 ///
 /// ```no_run
-/// fn main() -> Result<(), fc_runtime::Error> {
-///     fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
-/// }
+/// fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
 /// ```
-///
-/// # Errors
-/// As [`serve`].
-pub fn serve_fn<I>(invoke: I) -> Result<(), Error>
+pub fn serve_fn<I>(invoke: I) -> !
 where
     I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
 {
-    let signals = handle_signals()?;
-    run(Server::bind_fn(config_of_environment(), invoke)?, signals)
+    let signals = handle_signals();
+    run(signals, Server::bind_fn(ServerConfig::from_env(), invoke))
 }
 
-fn config_of_environment() -> ServerConfig {
-    ServerConfig::from_env().unwrap_or_else(|error| exit(&error, EXIT_USAGE))
+/// As [`serve`], with options set in code, and an initializer that takes things of `main` along. It takes the
+/// place of [`Function::initialize`], which the function then leaves out.
+///
+/// ```no_run
+/// # use fc_runtime::{Context, Function, Request, Response, ServerConfig};
+/// struct Greeter { greeting: String }
+///
+/// impl Function for Greeter {
+///     fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+///         Ok(self.greeting.clone().into())
+///     }
+/// }
+///
+/// fn main() {
+///     let greeting = std::env::args().nth(1).unwrap_or("Hello".into());
+///     let config = ServerConfig::from_env().max_body(64 * 1024);
+///     fc_runtime::serve_with(config, move |_| Ok(Greeter { greeting: greeting.clone() }))
+/// }
+/// ```
+pub fn serve_with<F, I>(config: ServerConfig, initialize: I) -> !
+where
+    F: Function,
+    I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
+{
+    let signals = handle_signals();
+    run(signals, Server::bind(config, initialize))
 }
 
-/// Serves on this thread. Only a drain that came to its end lets it return; one that failed has ended the
-/// process.
-fn run(server: Server, signals: PipeReader) -> Result<(), Error> {
-    server.run_here(&signals, |serving| {
+fn run(signals: Result<PipeReader, Error>, server: Result<Server, Error>) -> ! {
+    let served = signals.and_then(|signals| serve_until(&signals, server?));
+    match served {
+        Ok(()) => process::exit(0),
+        Err(error) => exit(&error),
+    }
+}
+
+/// Only a drain that came to its end lets it return; one that failed has ended the process.
+fn serve_until(signals: &PipeReader, server: Server) -> Result<(), Error> {
+    let stack_size = server.stack_size();
+    terminal_line(format_args!("listening on http://{} (Ctrl-C stops)", server.address()));
+    server.run_here(signals, is_main_stack_of(stack_size), move |serving| {
         end_at_next_signal();
         let drain = move || drain(&serving);
-        if spawn("fc-drain", drain.clone()).is_err() {
+        if spawn("fc-drain", stack_size, drain.clone()).is_err() {
             drain(); // without a thread to spare, on this one
         }
     })
 }
 
+/// Whether the author's code has room for so much on this thread, whose stack is the system's (`ulimit -s`).
+fn is_main_stack_of(size: usize) -> bool {
+    getrlimit(Resource::Stack).current.is_none_or(|limit| limit >= size as u64)
+}
+
 fn drain(serving: &Serving) {
     match serving.drain() {
         Ok(()) => serving.end(), // with that the main thread returns
-        Err(error) => exit(&error, EXIT_FAILURE),
+        Err(error) => exit(&error),
     }
 }
 
-fn exit(error: &Error, code: i32) -> ! {
-    let _ = writeln!(io::stderr(), "{error}"); // it may be closed; eprintln would panic
-    process::exit(code)
+fn exit(error: &Error) -> ! {
+    let _ = writeln!(io::stderr(), "error: {error}"); // it may be closed; eprintln would panic
+    process::exit(if matches!(error, Error::Environment { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
 }
 
 /// SIGTERM and SIGINT make the returned pipe readable.

@@ -5,70 +5,48 @@ use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::net::listen;
 use crate::platform::{DynFunction, Lifecycle};
 use crate::serve::Serving;
-use crate::sync::{Arc, OnceEvent};
+use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, panicking, spawn};
 use std::io::PipeReader;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// A server for one function, inside a program of your own. It owns its sockets and threads and
-/// nothing else: no signal handlers, no exit, no environment, no process-wide state. Several live
-/// in one process.
+/// nothing else: no signal handlers, no exit, no environment unless asked, no process-wide state.
+/// Several live in one process.
 ///
 /// ```
 /// use fc_runtime::{Server, ServerConfig};
-/// use std::{io::{Read, Write}, net::TcpStream, thread};
+/// use std::{io::{Read, Write}, net::TcpStream};
 ///
-/// let config = ServerConfig::default().address(([127, 0, 0, 1], 0).into());
-/// let server = Server::bind_fn(config, |_, _| Ok("Hello, World!".into()))?;
-/// let (address, stopper) = (server.local_addr(), server.stopper());
-/// let running = thread::spawn(move || server.run());
+/// let config = ServerConfig::default().address(([127, 0, 0, 1], 0));
+/// let running = Server::bind_fn(config, |_, _| Ok("Hello, World!".into()))?.start()?;
 ///
-/// let mut client = TcpStream::connect(address)?;
+/// let mut client = TcpStream::connect(running.local_addr())?;
 /// client.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
 /// let mut response = String::new();
 /// client.read_to_string(&mut response)?;
 /// assert!(response.ends_with("Hello, World!"));
 ///
-/// drop(client); // it would be waited for
-/// stopper.stop();
-/// running.join().expect("no panic")?;
+/// running.stop();
+/// running.join()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
     serving: Serving,
     address: SocketAddr,
-    stop: Arc<OnceEvent>,
-}
-
-/// Stops a [`Server`] from anywhere, as SIGTERM stops a process: requests in flight are answered,
-/// `pre_stop` runs, and `run` returns.
-#[derive(Clone)]
-pub struct Stopper {
-    stop: Arc<OnceEvent>,
-}
-
-impl Stopper {
-    /// Asks the server to stop, and returns at once. Asking twice, or before
-    /// [`run`](Server::run), does no harm.
-    pub fn stop(&self) {
-        self.stop.set();
-    }
+    stack_size: usize,
 }
 
 impl Server {
-    /// Listens for `F`. From here on connections queue up; [`run`](Server::run) serves them.
+    /// Listens for a function that `initialize` makes: [`Function::initialize`] itself
+    /// (`Server::bind(config, Orders::initialize)`), or a closure that takes things of the program along.
+    /// From here on connections queue up; [`start`](Server::start) serves them.
     ///
     /// # Errors
-    /// When the address cannot be listened on, or the system refuses a descriptor.
-    pub fn bind<F: Function>(config: ServerConfig) -> Result<Server, Error> {
-        Server::bind_with(config, F::initialize)
-    }
-
-    /// As [`bind`](Server::bind), with an initializer that takes things of the program along: it
-    /// takes the place of `F::initialize`.
-    ///
-    /// # Errors
-    /// As [`bind`](Server::bind).
-    pub fn bind_with<F, I>(config: ServerConfig, initialize: I) -> Result<Server, Error>
+    /// [`Error::Environment`] for a configuration [from an environment](ServerConfig::from_env) that means
+    /// nothing, [`Error::Bind`] when the address cannot be listened on, [`Error::Start`] when the system
+    /// refuses a descriptor.
+    pub fn bind<F, I>(config: ServerConfig, initialize: I) -> Result<Server, Error>
     where
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
@@ -85,63 +63,123 @@ impl Server {
     where
         I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
     {
-        let instance: Arc<dyn DynFunction> = Arc::new(Closure(invoke));
+        let instance: Arc<dyn DynFunction> = Arc::new(invoke);
         Server::listen(config, Lifecycle::new(Box::new(move |_| Ok(instance.clone()))))
     }
 
     fn listen(config: ServerConfig, lifecycle: Lifecycle) -> Result<Server, Error> {
+        let config = config.checked()?;
         let bind_error = |source| Error::Bind { address: config.address, source };
         let listener = listen(config.address).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
+        let stack_size = config.stack_size;
         let serving = Serving::new(config, lifecycle, listener)
             .map_err(|source| Error::Start { what: "readiness set", source })?;
         log::debug!("listening on {address}");
-        Ok(Server { serving, address, stop: Arc::default() })
+        Ok(Server { serving, address, stack_size })
     }
 
+    /// Serves on threads of its own, until it is stopped.
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the system gives no thread.
+    pub fn start(self) -> Result<Running, Error> {
+        self.serving.start()?;
+        let (address, stack_size) = (self.address, self.stack_size);
+        Ok(Running { address, stack_size, serving: Mutex::new(Some(self.serving)), end: Arc::default() })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn stack_size(&self) -> usize {
+        self.stack_size
+    }
+
+    /// Serves on the calling thread too, when that is `with_caller`. `on_stop` is called once something can be
+    /// read from `signals`, on a thread that serves: it has another one drain and end it, and then this returns.
+    pub(crate) fn run_here(
+        self,
+        signals: &PipeReader,
+        with_caller: bool,
+        on_stop: impl FnOnce(Serving) + Send + 'static,
+    ) -> Result<(), Error> {
+        self.serving.run(signals, with_caller, on_stop)
+    }
+}
+
+/// A server that serves. It stops, and is waited for, when this is dropped; a thread that panics does not wait.
+///
+/// Shared by reference or in an `Arc`, it can be stopped by one thread while another one waits in
+/// [`join`](Running::join).
+pub struct Running {
+    address: SocketAddr,
+    stack_size: usize,
+    /// Until it is stopped.
+    serving: Mutex<Option<Serving>>,
+    end: Arc<End>,
+}
+
+/// How it ended, once it has.
+#[derive(Default)]
+struct End {
+    /// Of a drain that failed: how many invocations were left after how long.
+    cut: Mutex<Option<(usize, Duration)>>,
+    has_come: OnceEvent,
+}
+
+impl Running {
     /// Where the server listens; with port 0 in the configuration, the port it was given.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// A handle that stops this server.
-    pub fn stopper(&self) -> Stopper {
-        Stopper { stop: self.stop.clone() }
+    /// Stops the server, as SIGTERM stops a process: the listener is closed, requests in flight are answered,
+    /// `pre_stop` runs. Returns at once, and does no harm when it is stopped already.
+    pub fn stop(&self) {
+        let Some(serving) = self.serving.lock().take() else { return };
+        let end = self.end.clone();
+        let drain = move || end.bring(serving);
+        if spawn("fc-drain", self.stack_size, drain.clone()).is_err() {
+            drain(); // without a thread to spare, on this one
+        }
     }
 
-    /// Serves until a [`Stopper`] stops it and everything in flight is answered.
+    /// Waits until the server has [stopped](Running::stop); without anybody who stops it, for ever.
     ///
     /// # Errors
-    /// [`Error::DrainTimeout`] when invocations outlast
+    /// [`Error::DrainTimeout`] when invocations outlasted
     /// [`drain_timeout`](ServerConfig::drain_timeout): their connections are cut, and their
-    /// threads are yours. [`Error::Start`] when the system gives no thread.
-    pub fn run(self) -> Result<(), Error> {
-        self.serving.start()?;
-        self.stop.wait();
-        let outcome = self.serving.drain();
-        self.serving.end();
-        outcome
-    }
-
-    /// Serves on the calling thread too. `on_stop` is called once something can be read from `signals`, on a
-    /// thread that serves: it has another one drain and end it, and then this returns.
-    pub(crate) fn run_here(
-        self,
-        signals: &PipeReader,
-        on_stop: impl FnOnce(Serving) + Send + 'static,
-    ) -> Result<(), Error> {
-        self.serving.run(signals, on_stop)
+    /// threads go on until the function returns.
+    pub fn join(&self) -> Result<(), Error> {
+        self.end.has_come.wait();
+        match *self.end.cut.lock() {
+            Some((running, limit)) => Err(Error::DrainTimeout { running, limit }),
+            None => Ok(()),
+        }
     }
 }
 
-/// A closure as a function.
-struct Closure<I>(I);
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        if !panicking() {
+            self.end.has_come.wait(); // that its drain failed is in the log
+        }
+    }
+}
 
-impl<I> DynFunction for Closure<I>
-where
-    I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync,
-{
-    fn invoke(&self, context: &Context, request: Request<'_>) -> anyhow::Result<Response> {
-        (self.0)(context, request)
+impl End {
+    fn bring(&self, serving: Serving) {
+        let unwinding = OnUnwind::new(|| self.has_come.set());
+        let outcome = serving.drain();
+        serving.end();
+        drop(serving); // and with it the function
+        if let Err(Error::DrainTimeout { running, limit }) = outcome {
+            *self.cut.lock() = Some((running, limit));
+        }
+        unwinding.disarm();
+        self.has_come.set();
     }
 }

@@ -86,11 +86,19 @@ impl OnceEvent {
     }
 }
 
-/// A thread that nobody joins. Its body is boxed, so that the code which makes threads is in the binary once and not
+/// What a main thread has on most systems: code that ran there for a while is not to fail on another thread.
+pub(crate) const STACK_SIZE: usize = 8 * 1024 * 1024;
+
+/// A thread that nobody joins, with so much stack. Its body is boxed, so that the code which makes threads is in the binary once and not
 /// for each of them: that is 4 KB.
-pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+pub(crate) fn spawn(
+    name: &str,
+    stack_size: usize,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<Thread> {
     let body: Box<dyn FnOnce() + Send> = Box::new(body);
-    Ok(thread::Builder::new().name(name.into()).spawn(body)?.thread().clone())
+    let builder = thread::Builder::new().name(name.into()).stack_size(stack_size);
+    Ok(builder.spawn(body)?.thread().clone())
 }
 
 /// Runs its code when the thread unwinds past it: for what is owed to others whatever happens.
@@ -149,7 +157,7 @@ mod tests {
         let event = Arc::new(OnceEvent::default());
         let before = event.clone();
         let (done, is_done) = bounded(1);
-        spawn("waits", move || {
+        spawn("waits", STACK_SIZE, move || {
             before.wait();
             done.send(()).unwrap();
         })

@@ -322,7 +322,7 @@ fn one_file_is_the_source_of_locks_atomics_threads_and_channels() {
 fn one_file_is_the_boundary_of_panics_and_two_call_into_it() {
     assert_only(&["platform/contain"], &["catch_unwind"]);
     assert_only(
-        &["platform/contain", "platform/lifecycle", "serve/exchange"],
+        &["platform/contain", "platform/lifecycle", "serve/exchange", "testing"],
         &["contain(", "drop_contained("],
     );
 }

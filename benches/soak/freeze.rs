@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 /// What the shell does first: every limit is shorter than the freeze.
-pub const LIMITS: &str = "export HEAD_TIMEOUT=1 BODY_TIMEOUT=1 WRITE_TIMEOUT=1 IDLE_TIMEOUT=1";
+pub const LIMITS: &str =
+    "export FCRT_HEAD_TIMEOUT=1 FCRT_BODY_TIMEOUT=1 FCRT_WRITE_TIMEOUT=1 FCRT_IDLE_TIMEOUT=1";
 
 /// Longer than the limits, and than what counts as a late wake-up.
 const FREEZE: Duration = Duration::from_millis(2500);

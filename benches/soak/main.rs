@@ -33,9 +33,7 @@ const SCENARIOS: [(&str, &str, Scenario); 11] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    if subject::serve_if_told()? {
-        return Ok(());
-    }
+    subject::serve_if_told();
     let chosen: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with("--")).collect();
     let is_short = env::var("SOAK").is_ok_and(|it| it == "short");
     let mut failures = Vec::new();

@@ -147,7 +147,7 @@ fn limits(limit: &str) -> Vec<Server> {
 fn ours(example: &str) -> Vec<Server> {
     let quiet = [Build::Musl, Build::Glibc, Build::Dynamic].map(|build| {
         let program = release(&target(), build).join("examples").join(example);
-        Server::new("fc-runtime", build, program).with_environment("LIFECYCLE_MARKS", "off")
+        Server::new("fc-runtime", build, program).with_environment("FCRT_LIFECYCLE_LINES", "off")
     });
     // Not next to the same binary without marks, which would leave it in the processor's caches.
     let loud =

@@ -18,17 +18,15 @@ const LARGE: u64 = 64 * 1024 * 1024;
 pub fn server() -> io::Result<Server> {
     let mut server = Server::new("fc-runtime", Build::Dynamic, env::current_exe()?);
     server.arguments = vec![SERVE.into()];
-    Ok(server.with_environment("LIFECYCLE_MARKS", "off").with_environment("RUST_LOG", "warn"))
+    Ok(server.with_environment("FCRT_LIFECYCLE_LINES", "off").with_environment("RUST_LOG", "warn"))
 }
 
-/// Serves to the end if this process was started to do so, and says whether it was.
-pub fn serve_if_told() -> Result<bool, fc_runtime::Error> {
-    let is_told = env::args().nth(1).is_some_and(|argument| argument == SERVE);
-    if is_told {
+/// Serves to the end of the process if it was started to do so.
+pub fn serve_if_told() {
+    if env::args().nth(1).is_some_and(|argument| argument == SERVE) {
         fc_runtime::logger::init();
-        fc_runtime::serve_fn(invoke)?;
+        fc_runtime::serve_fn(invoke)
     }
-    Ok(is_told)
 }
 
 fn invoke(_: &Context, request: Request<'_>) -> anyhow::Result<Response> {

@@ -40,7 +40,7 @@ fn record(requests: usize) -> Option<Vec<Trace>> {
         return None;
     }
     let hello = Server::new("fc-runtime", Build::Dynamic, example_path("hello"));
-    let hello = hello.with_environment("LIFECYCLE_MARKS", "off");
+    let hello = hello.with_environment("FCRT_LIFECYCLE_LINES", "off");
     Some((0..RUNS).map(|_| strace::record(&hello, requests).expect("hello answers below strace")).collect())
 }
 

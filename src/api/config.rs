@@ -1,8 +1,9 @@
 //! What can be set, each option with its default once, and by which variable of the environment.
 
 use crate::api::Error;
-use crate::environment::{Invalid, Variables};
+use crate::environment::{Invalid, Variables, names_with_prefix};
 use crate::http1::Limits;
+use crate::sync::STACK_SIZE;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const DEFAULT_PORT: u16 = 9000;
 /// use std::time::Duration;
 ///
 /// let config = ServerConfig::default()
-///     .address(([127, 0, 0, 1], 0).into())
+///     .address(([127, 0, 0, 1], 0))
 ///     .drain_timeout(Duration::from_secs(5));
 /// ```
 #[derive(Clone, Debug)]
@@ -29,9 +30,11 @@ pub struct ServerConfig {
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) hooks: bool,
-    pub(crate) marks: bool,
+    pub(crate) stack_size: usize,
+    pub(crate) lifecycle_lines: bool,
     pub(crate) health_path: Option<String>,
     pub(crate) environment: bool,
+    invalid: Option<Invalid>,
 }
 
 impl Default for ServerConfig {
@@ -49,9 +52,11 @@ impl Default for ServerConfig {
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(25),
             hooks: true,
-            marks: false,
+            stack_size: STACK_SIZE,
+            lifecycle_lines: false,
             health_path: None,
             environment: false,
+            invalid: None,
         }
     }
 }
@@ -65,50 +70,72 @@ impl ServerConfig {
     /// | variable | option | default |
     /// |---|---|---|
     /// | `FC_CUSTOM_LISTEN_PORT`, else `FC_SERVER_PORT`, else `PORT` | port, on 0.0.0.0 | 9000 |
-    /// | `HOOKS` | [`hooks`](Self::hooks) | `on` |
-    /// | `LIFECYCLE_MARKS` | [`marks`](Self::marks) | `on` |
-    /// | `HEALTH_PATH` | [`health_path`](Self::health_path) | none |
-    /// | `HEAD_TIMEOUT`, `BODY_TIMEOUT`, `WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
-    /// | `IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
-    /// | `DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout), in seconds | 25; 9 when `K_SERVICE` is set |
-    /// | `MAX_WORKERS`, `MAX_CONNECTIONS`, `MAX_BODY` | the option of that name | 256, 50000, 33554432 |
+    /// | `FCRT_HOOKS` | [`hooks`](Self::hooks) | `on` |
+    /// | `FCRT_LIFECYCLE_LINES` | [`lifecycle_lines`](Self::lifecycle_lines) | `on` |
+    /// | `FCRT_HEALTH_PATH` | [`health_path`](Self::health_path) | none |
+    /// | `FCRT_HEAD_TIMEOUT`, `FCRT_BODY_TIMEOUT`, `FCRT_WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
+    /// | `FCRT_IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
+    /// | `FCRT_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout), in seconds | 25; 9 when `K_SERVICE` is set |
+    /// | `FCRT_MAX_WORKERS`, `FCRT_MAX_CONNECTIONS` | the option of that name | 256, 50000 |
+    /// | `FCRT_MAX_BODY`, `FCRT_STACK_SIZE` | the option of that name, in bytes | 33554432, 8388608 |
     ///
-    /// An empty variable counts as absent. [`Context`](crate::Context) then also falls back on the
-    /// platform's variables (`FC_FUNCTION_NAME` and so on) where a request has no header.
+    /// An empty variable counts as absent. One with the prefix `FCRT_` that is not listed is a warning in the
+    /// log. [`Context`](crate::Context) then also falls back on the platform's variables (`FC_FUNCTION_NAME`
+    /// and so on) where a request has no header. What is set in code afterwards wins.
     ///
-    /// # Errors
-    /// [`Error::Environment`] for the first variable whose value means nothing.
-    pub fn from_env() -> Result<ServerConfig, Error> {
+    /// The first variable whose value means nothing is reported when the configuration is used:
+    /// [`Server::bind`](crate::Server::bind) returns [`Error::Environment`], [`serve`](crate::serve) ends the
+    /// process with code 2.
+    pub fn from_env() -> ServerConfig {
+        warn_of_unknown(names_with_prefix(PREFIX));
         ServerConfig::from_variables(&Variables::of_process())
     }
 
-    fn from_variables(variables: &Variables<'_>) -> Result<ServerConfig, Error> {
+    fn from_variables(variables: &Variables<'_>) -> ServerConfig {
+        ServerConfig::read(variables)
+            .unwrap_or_else(|invalid| ServerConfig { invalid: Some(invalid), ..ServerConfig::default() })
+    }
+
+    fn read(variables: &Variables<'_>) -> Result<ServerConfig, Invalid> {
         let defaults = ServerConfig::default();
         let limits = defaults.limits;
         // Cloud Run kills ten seconds after SIGTERM.
         let drain = if variables.text("K_SERVICE").is_some() { 9 } else { 25 };
         Ok(ServerConfig {
             address: SocketAddr::new(defaults.address.ip(), port(variables)?),
-            max_workers: variables.number("MAX_WORKERS")?.unwrap_or(defaults.max_workers),
-            max_connections: variables.number("MAX_CONNECTIONS")?.unwrap_or(defaults.max_connections),
+            max_workers: variables.number("FCRT_MAX_WORKERS")?.unwrap_or(defaults.max_workers),
+            max_connections: variables.number("FCRT_MAX_CONNECTIONS")?.unwrap_or(defaults.max_connections),
             limits: Limits {
-                max_body: variables.number("MAX_BODY")?.map_or(limits.max_body, |limit| limit as u64),
-                head_timeout: variables.seconds("HEAD_TIMEOUT")?.unwrap_or(limits.head_timeout),
-                body_timeout: variables.seconds("BODY_TIMEOUT")?.unwrap_or(limits.body_timeout),
-                idle_timeout: variables.seconds("IDLE_TIMEOUT")?,
+                max_body: variables.number("FCRT_MAX_BODY")?.map_or(limits.max_body, |limit| limit as u64),
+                head_timeout: variables.seconds("FCRT_HEAD_TIMEOUT")?.unwrap_or(limits.head_timeout),
+                body_timeout: variables.seconds("FCRT_BODY_TIMEOUT")?.unwrap_or(limits.body_timeout),
+                idle_timeout: variables.seconds("FCRT_IDLE_TIMEOUT")?,
             },
-            write_timeout: variables.seconds("WRITE_TIMEOUT")?.unwrap_or(defaults.write_timeout),
-            drain_timeout: variables.seconds("DRAIN_TIMEOUT")?.unwrap_or(Duration::from_secs(drain)),
-            hooks: variables.switch("HOOKS")?.unwrap_or(true),
-            marks: variables.switch("LIFECYCLE_MARKS")?.unwrap_or(true),
-            health_path: variables.path("HEALTH_PATH")?,
+            write_timeout: variables.seconds("FCRT_WRITE_TIMEOUT")?.unwrap_or(defaults.write_timeout),
+            drain_timeout: variables.seconds("FCRT_DRAIN_TIMEOUT")?.unwrap_or(Duration::from_secs(drain)),
+            stack_size: variables.number("FCRT_STACK_SIZE")?.map_or(defaults.stack_size, at_least_min),
+            hooks: variables.switch("FCRT_HOOKS")?.unwrap_or(true),
+            lifecycle_lines: variables.switch("FCRT_LIFECYCLE_LINES")?.unwrap_or(true),
+            health_path: variables.path("FCRT_HEALTH_PATH")?,
             environment: true,
+            invalid: None,
         })
     }
 
-    /// Where to listen. Default 0.0.0.0:9000, as the platform requires; port 0 picks a free one.
-    pub fn address(self, address: SocketAddr) -> ServerConfig {
-        ServerConfig { address, ..self }
+    /// Unless a variable that it was read from means nothing.
+    pub(crate) fn checked(self) -> Result<ServerConfig, Error> {
+        match self.invalid {
+            Some(Invalid { variable, value, expected }) => {
+                Err(Error::Environment { variable, value, expected })
+            }
+            None => Ok(self),
+        }
+    }
+
+    /// Where to listen, such as `([127, 0, 0, 1], 8080)`. Default 0.0.0.0:9000, as the platform requires;
+    /// port 0 picks a free one.
+    pub fn address(self, address: impl Into<SocketAddr>) -> ServerConfig {
+        ServerConfig { address: address.into(), ..self }
     }
 
     /// How many invocations run at once; more wait their turn. Default 256: the platform sends at
@@ -162,10 +189,17 @@ impl ServerConfig {
         ServerConfig { hooks, ..self }
     }
 
-    /// Whether the platform's Start and End lines are printed to standard output. Default off;
-    /// from the environment on.
-    pub fn marks(self, marks: bool) -> ServerConfig {
-        ServerConfig { marks, ..self }
+    /// Whether the platform's lines `FC Invoke Start RequestId: …` and `… End …` are printed to standard
+    /// output, by which its console finds a call in the log. Default off; from the environment on.
+    pub fn lifecycle_lines(self, lifecycle_lines: bool) -> ServerConfig {
+        ServerConfig { lifecycle_lines, ..self }
+    }
+
+    /// The stack of every thread that runs the function's code, in bytes. Default 8 MiB, what a main thread
+    /// has on most systems, at least 128 KiB; it is reserved, and only what is used takes memory. The main thread's own is the
+    /// system's (`ulimit -s`): when that is smaller, [`serve`](crate::serve) runs no code of the function on it.
+    pub fn stack_size(self, stack_size: usize) -> ServerConfig {
+        ServerConfig { stack_size: at_least_min(stack_size), ..self }
     }
 
     /// A path whose GET is answered without the function: 200, or 503 while stopping. Default none.
@@ -175,7 +209,7 @@ impl ServerConfig {
 }
 
 /// The base images set FC_SERVER_PORT to 9000 whatever the configured port is, so it comes second.
-fn port(variables: &Variables<'_>) -> Result<u16, Error> {
+fn port(variables: &Variables<'_>) -> Result<u16, Invalid> {
     for name in ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "PORT"] {
         if let Some(port) = variables.port(name)? {
             return Ok(port);
@@ -184,29 +218,61 @@ fn port(variables: &Variables<'_>) -> Result<u16, Error> {
     Ok(DEFAULT_PORT)
 }
 
-impl From<Invalid> for Error {
-    fn from(invalid: Invalid) -> Error {
-        let Invalid { variable, value, expected } = invalid;
-        Error::Environment { variable, value, expected }
+/// What the code around the function's own takes, several times over.
+const MIN_STACK_SIZE: usize = 128 * 1024;
+
+fn at_least_min(stack_size: usize) -> usize {
+    stack_size.max(MIN_STACK_SIZE)
+}
+
+/// Options start with it, since a function's own variables are in the same environment.
+const PREFIX: &str = "FCRT_";
+
+/// All of them.
+const OPTIONS: [&str; 12] = [
+    "FCRT_BODY_TIMEOUT",
+    "FCRT_DRAIN_TIMEOUT",
+    "FCRT_HEAD_TIMEOUT",
+    "FCRT_HEALTH_PATH",
+    "FCRT_HOOKS",
+    "FCRT_IDLE_TIMEOUT",
+    "FCRT_LIFECYCLE_LINES",
+    "FCRT_MAX_BODY",
+    "FCRT_MAX_CONNECTIONS",
+    "FCRT_MAX_WORKERS",
+    "FCRT_STACK_SIZE",
+    "FCRT_WRITE_TIMEOUT",
+];
+
+fn warn_of_unknown(names: Vec<String>) {
+    for name in names.iter().filter(|name| !OPTIONS.contains(&name.as_str())) {
+        log::warn!("{name} is no option; the nearest is {}", nearest(name));
     }
+}
+
+fn nearest(name: &str) -> &'static str {
+    let distance = |option: &&&str| strsim::osa_distance(name, option);
+    OPTIONS.iter().min_by_key(distance).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
 
     fn config(variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
         let look_up =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
-        ServerConfig::from_variables(&Variables::of_test(&look_up)).map_err(|error| error.to_string())
+        let config = ServerConfig::from_variables(&Variables::of_test(&look_up));
+        config.checked().map_err(|error| error.to_string())
     }
 
     #[test]
     fn without_variables_the_defaults_hold() {
         let config = config(&[]).unwrap();
         assert_eq!(config.address, ([0, 0, 0, 0], 9000).into());
-        assert_eq!((config.hooks, config.marks, config.limits.idle_timeout), (true, true, None));
-        assert_eq!(config.drain_timeout, Duration::from_secs(25));
+        assert_eq!((config.hooks, config.lifecycle_lines, config.limits.idle_timeout), (true, true, None));
+        assert_eq!((config.drain_timeout, config.stack_size), (Duration::from_secs(25), 8 << 20));
     }
 
     #[test]
@@ -222,14 +288,49 @@ mod tests {
     fn cloud_run_drains_in_nine_seconds_unless_told_otherwise() {
         let drain = |variables: &[(&str, &str)]| config(variables).unwrap().drain_timeout;
         assert_eq!(drain(&[("K_SERVICE", "x")]), Duration::from_secs(9));
-        assert_eq!(drain(&[("K_SERVICE", "x"), ("DRAIN_TIMEOUT", "1.5")]), Duration::from_millis(1500));
+        assert_eq!(drain(&[("K_SERVICE", "x"), ("FCRT_DRAIN_TIMEOUT", "1.5")]), Duration::from_millis(1500));
     }
 
     #[test]
-    fn the_first_variable_that_means_nothing_is_named() {
-        let error = config(&[("MAX_WORKERS", "auto"), ("HEAD_TIMEOUT", "1s")]).unwrap_err();
-        assert_eq!(error, "MAX_WORKERS=\"auto\": expected a whole number from 1");
-        let error = config(&[("HEAD_TIMEOUT", "1s")]).unwrap_err();
-        assert_eq!(error, "HEAD_TIMEOUT=\"1s\": expected seconds above 0, such as 25 or 0.5");
+    fn the_first_variable_that_means_nothing_is_named_whatever_is_set_in_code() {
+        let error = config(&[("FCRT_MAX_WORKERS", "auto"), ("FCRT_HEAD_TIMEOUT", "1s")]).unwrap_err();
+        assert_eq!(error, "FCRT_MAX_WORKERS=\"auto\": expected a whole number from 1");
+        let look_up = |name: &str| (name == "FCRT_HEAD_TIMEOUT").then(|| "1s".into());
+        let config = ServerConfig::from_variables(&Variables::of_test(&look_up)).max_workers(8);
+        let error = config.checked().unwrap_err().to_string();
+        assert_eq!(error, "FCRT_HEAD_TIMEOUT=\"1s\": expected seconds above 0, such as 25 or 0.5");
+    }
+
+    #[test]
+    fn a_functions_own_variables_are_not_ours() {
+        let own = [("MAX_WORKERS", "auto"), ("HOOKS", "https://a/b"), ("DRAIN_TIMEOUT", "never")];
+        assert_eq!(config(&own).unwrap().max_workers, ServerConfig::DEFAULT_MAX_WORKERS);
+    }
+
+    #[test]
+    fn the_list_of_options_is_what_is_read() {
+        let read = RefCell::new(Vec::new());
+        let look_up = |name: &str| {
+            read.borrow_mut().push(name.to_owned());
+            None
+        };
+        ServerConfig::from_variables(&Variables::of_test(&look_up)).checked().unwrap();
+        let mut read = read.into_inner();
+        read.retain(|name| name.starts_with(PREFIX));
+        read.sort();
+        assert_eq!(read, OPTIONS);
+    }
+
+    #[test]
+    fn an_option_that_there_is_none_of_leads_to_the_nearest() {
+        for (name, option) in [
+            ("FCRT_MAX_WORKER", "FCRT_MAX_WORKERS"),
+            ("FCRT_HOOK", "FCRT_HOOKS"),
+            ("FCRT_LIFECYCLE_MARKS", "FCRT_LIFECYCLE_LINES"),
+            ("FCRT_DRIAN_TIMEOUT", "FCRT_DRAIN_TIMEOUT"),
+            ("FCRT_HEALTHPATH", "FCRT_HEALTH_PATH"),
+        ] {
+            assert_eq!(nearest(name), option, "{name}");
+        }
     }
 }

@@ -86,39 +86,18 @@ impl Context {
         self.kind
     }
 
-    /// The function's name.
-    pub fn function_name(&self) -> Option<&str> {
-        self.known("x-fc-function-name", |platform| &platform.function_name)
-    }
-
-    /// The function's handler as configured; it means nothing to a custom runtime.
-    pub fn function_handler(&self) -> Option<&str> {
-        self.known("x-fc-function-handler", |platform| &platform.function_handler)
-    }
-
-    /// The instance's memory in MB.
-    pub fn memory_mb(&self) -> Option<u32> {
-        parse(self.known("x-fc-function-memory", |platform| &platform.function_memory)?)
-    }
-
-    /// The region, such as `cn-hangzhou`.
-    pub fn region(&self) -> Option<&str> {
-        self.known("x-fc-region", |platform| &platform.region)
-    }
-
-    /// The account that owns the function.
-    pub fn account_id(&self) -> Option<&str> {
-        self.known("x-fc-account-id", |platform| &platform.account_id)
-    }
-
-    /// The version or alias the caller asked for.
-    pub fn qualifier(&self) -> Option<&str> {
-        self.header("x-fc-qualifier")
-    }
-
-    /// The version that runs.
-    pub fn version_id(&self) -> Option<&str> {
-        self.known("x-fc-version-id", |platform| &platform.version_id)
+    /// Which function this is, and where it runs: from the request's headers, or else from the environment.
+    pub fn function(&self) -> FunctionInfo<'_> {
+        FunctionInfo {
+            name: self.known("x-fc-function-name", |platform| &platform.function_name),
+            version: self.known("x-fc-version-id", |platform| &platform.version_id),
+            qualifier: self.header("x-fc-qualifier"),
+            memory_mb: self
+                .known("x-fc-function-memory", |platform| &platform.function_memory)
+                .and_then(parse),
+            region: self.known("x-fc-region", |platform| &platform.region),
+            account_id: self.known("x-fc-account-id", |platform| &platform.account_id),
+        }
     }
 
     /// The credentials of the function's role, from the request or else the environment. They
@@ -132,28 +111,20 @@ impl Context {
         })
     }
 
-    /// The W3C trace context of the caller.
-    pub fn traceparent(&self) -> Option<&str> {
-        self.text("traceparent")
-    }
-
-    /// The time after which the platform gives this call up, when it says how much it allows.
-    pub fn timeout(&self) -> Option<Duration> {
+    /// How much time is left until the platform gives this call up, counted from the arrival of the request's
+    /// head; zero when it has passed, `None` when the platform does not say how much it allows.
+    pub fn time_left(&self) -> Option<Duration> {
         let name = match self.kind {
             CallKind::Hook => "x-fc-initialization-timeout",
             CallKind::Event | CallKind::Http => "x-fc-function-timeout",
         };
-        self.header(name).and_then(parse).map(Duration::from_secs)
+        let timeout = self.header(name).and_then(parse).map(Duration::from_secs)?;
+        Some(timeout.saturating_sub(self.arrived.elapsed()))
     }
 
-    /// What is left of [`timeout`](Self::timeout), counted from the arrival of the request's head;
-    /// zero when it has passed.
-    pub fn time_left(&self) -> Option<Duration> {
-        Some(self.timeout()?.saturating_sub(self.arrived.elapsed()))
-    }
-
-    /// The first value of any other header, when it is text and not empty. With
-    /// [`hooks`](crate::ServerConfig::hooks) off there is no platform, and `x-fc-` headers are `None`.
+    /// The first value of any header of the call, when it is text and not empty: in a hook there is no
+    /// request to ask. With [`hooks`](crate::ServerConfig::hooks) off there is no platform, and `x-fc-` headers
+    /// are `None`.
     pub fn header(&self, name: &str) -> Option<&str> {
         let from_platform = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("x-fc-"));
         if from_platform && !self.trust_headers { None } else { self.text(name) }
@@ -177,10 +148,28 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("request_id", &self.request_id)
             .field("kind", &self.kind)
-            .field("function_name", &self.function_name())
+            .field("function", &self.function())
             .field("time_left", &self.time_left())
             .finish_non_exhaustive()
     }
+}
+
+/// A function as the platform knows it. What neither the request nor the environment says is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionInfo<'a> {
+    /// Its name.
+    pub name: Option<&'a str>,
+    /// The version that runs.
+    pub version: Option<&'a str>,
+    /// The version or alias that the caller asked for.
+    pub qualifier: Option<&'a str>,
+    /// The instance's memory in MB.
+    pub memory_mb: Option<u32>,
+    /// The region, such as `cn-hangzhou`.
+    pub region: Option<&'a str>,
+    /// The account that owns the function.
+    pub account_id: Option<&'a str>,
 }
 
 /// Temporary credentials. `Debug` shows the key's id and hides the rest.
@@ -211,32 +200,33 @@ fn parse<T: FromStr>(value: &str) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::testing::Call;
+    use crate::testing::Call;
 
     #[test]
     fn headers_become_typed_values() {
         let context = Call::event("")
-            .header("X-Fc-Request-Id", "1-67a59f35-150c1267-f381ba1c085c")
-            .header("x-fc-function-name", "orders")
-            .header("x-fc-function-handler", "index.handler")
-            .header("x-fc-function-memory", "512")
-            .header("x-fc-region", "cn-hangzhou")
-            .header("x-fc-account-id", "123")
-            .header("x-fc-qualifier", "LATEST")
-            .header("x-fc-version-id", "7")
-            .header("x-fc-function-timeout", "60")
-            .header("traceparent", "00-a-b-01")
+            .with_header("X-Fc-Request-Id", "1-67a59f35-150c1267-f381ba1c085c")
+            .with_header("x-fc-function-name", "orders")
+            .with_header("x-fc-function-memory", "512")
+            .with_header("x-fc-region", "cn-hangzhou")
+            .with_header("x-fc-account-id", "123")
+            .with_header("x-fc-qualifier", "LATEST")
+            .with_header("x-fc-version-id", "7")
+            .with_header("x-fc-function-timeout", "60")
+            .with_header("traceparent", "00-a-b-01")
             .context();
         assert_eq!(context.request_id(), "1-67a59f35-150c1267-f381ba1c085c");
         assert_eq!(context.kind(), CallKind::Event);
-        assert_eq!(context.function_name(), Some("orders"));
-        assert_eq!(context.function_handler(), Some("index.handler"));
-        assert_eq!(context.memory_mb(), Some(512));
-        assert_eq!(context.region(), Some("cn-hangzhou"));
-        assert_eq!(context.account_id(), Some("123"));
-        assert_eq!(context.qualifier(), Some("LATEST"));
-        assert_eq!(context.version_id(), Some("7"));
-        assert_eq!(context.traceparent(), Some("00-a-b-01"));
+        let function = FunctionInfo {
+            name: Some("orders"),
+            version: Some("7"),
+            qualifier: Some("LATEST"),
+            memory_mb: Some(512),
+            region: Some("cn-hangzhou"),
+            account_id: Some("123"),
+        };
+        assert_eq!(context.function(), function);
+        assert_eq!(context.header("traceparent"), Some("00-a-b-01"));
         let left = context.time_left().unwrap();
         assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(30), "{left:?}");
     }
@@ -244,14 +234,13 @@ mod tests {
     #[test]
     fn odd_and_empty_headers_count_as_absent() {
         let context = Call::event("")
-            .header("x-fc-function-name", "")
-            .header("x-fc-function-memory", "lots")
-            .header("x-fc-function-timeout", "-3")
-            .header("x-fc-request-id", "\u{e9}")
-            .header("x-fc-access-key-id", "only the id")
+            .with_header("x-fc-function-name", "")
+            .with_header("x-fc-function-memory", "lots")
+            .with_header("x-fc-function-timeout", "-3")
+            .with_header("x-fc-request-id", "\u{e9}")
+            .with_header("x-fc-access-key-id", "only the id")
             .context();
-        assert_eq!(context.function_name(), None);
-        assert_eq!(context.memory_mb(), None);
+        assert_eq!(context.function(), FunctionInfo::default());
         assert_eq!(context.time_left(), None);
         assert_eq!(context.credentials(), None);
         assert!(context.request_id().starts_with("1-"), "{}", context.request_id());
@@ -260,9 +249,9 @@ mod tests {
     #[test]
     fn credentials_are_hidden_in_debug_output() {
         let context = Call::event("")
-            .header("x-fc-access-key-id", "LTAI")
-            .header("x-fc-access-key-secret", "s3cret")
-            .header("x-fc-security-token", "t0ken")
+            .with_header("x-fc-access-key-id", "LTAI")
+            .with_header("x-fc-access-key-secret", "s3cret")
+            .with_header("x-fc-security-token", "t0ken")
             .context();
         let credentials = context.credentials().unwrap();
         assert_eq!(credentials.access_key_secret, "s3cret");

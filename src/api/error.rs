@@ -77,17 +77,24 @@ impl std::error::Error for Error {
 
 /// A failure with a status of its own, and a message that any caller may read.
 ///
-/// Returned from `invoke`, it decides the status of the response; other errors give 500, and
-/// tell an HTTP client nothing but the request id. Returned from `initialize`, 400 and 404 ask
-/// the platform to try again on this instance, 500 to restart it (Function
-/// Compute's page on the Initializer hook). It keeps its effect under `anyhow::Context`.
+/// Returned from `invoke`, it decides the status of the response to an HTTP call; other errors give 500, and
+/// tell an HTTP client nothing but the request id. Below 500 it is an answer like any other ("there is no such
+/// order"), and the platform does not count the invocation as failed. An event fails by any error.
+/// Returned from `initialize`, 400 and 404 ask the platform to try again on this instance, 500 to restart it
+/// (Function Compute's page on instance lifecycle hooks). It keeps its effect under `anyhow::Context`.
 ///
 /// ```
-/// # use fc_runtime::StatusError;
-/// fn parse(id: &str) -> anyhow::Result<u64> {
-///     id.parse().map_err(|_| StatusError::new(400, format!("not an order number: {id:?}")).into())
+/// # use fc_runtime::{Context, Request, Response, StatusError};
+/// fn invoke(_: &Context, request: Request<'_>) -> anyhow::Result<Response> {
+///     match request.path() {
+///         "/orders/7" => Ok("order 7".into()),
+///         path => Err(StatusError::new(404, format!("no such order: {path}")).into()),
+///     }
 /// }
-/// # assert_eq!(parse("x").unwrap_err().downcast_ref::<StatusError>().unwrap().status(), 400);
+/// # use fc_runtime::testing::Call;
+/// let response = Call::http("GET", "/orders/8").send(&invoke);
+/// assert_eq!((response.status(), response.header("x-fc-status")), (404, Some("200")));
+/// assert!(response.text().contains("no such order: /orders/8"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusError {
@@ -102,8 +109,7 @@ impl StatusError {
         StatusError { status, message: message.into() }
     }
 
-    /// The response's status.
-    pub fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.status
     }
 }

@@ -1,6 +1,7 @@
 //! What an author implements. Who calls it, and when, is the lifecycle's business.
 
 use crate::api::{Context, Request, Response};
+use anyhow::anyhow;
 
 /// A function: its state is built once, serves invocations from several threads, and is told
 /// before the instance goes.
@@ -26,16 +27,25 @@ pub trait Function: Sized + Send + Sync + 'static {
     /// invocation when that hook is not configured, and succeeds at most once per life. After
     /// `pre_stop` another `/initialize` builds a new value.
     ///
+    /// A function whose initializer is a closure, handed to [`serve_with`](crate::serve_with) or
+    /// [`Server::bind`](crate::Server::bind), leaves it out; without either every call fails.
+    ///
     /// # Errors
     /// Any: the platform restarts the instance, unless a [`StatusError`](crate::StatusError) with
-    /// 400 or 404 asks it to try again on this one.
-    fn initialize(ctx: &Context) -> anyhow::Result<Self>;
+    /// 400 or 404 asks it to try again on this one (Function Compute's page on instance lifecycle hooks).
+    fn initialize(ctx: &Context) -> anyhow::Result<Self> {
+        let _ = ctx;
+        Err(anyhow!(
+            "no initializer: write `Function::initialize`, or hand one to `serve_with` or `Server::bind`"
+        ))
+    }
 
     /// One invocation. Many run at once, as many as the function's instance concurrency.
     ///
     /// # Errors
-    /// Any: an event's caller is told its message with all causes, an HTTP client only the message
-    /// of a [`StatusError`](crate::StatusError).
+    /// Any. An event's caller is told its message with all causes, and that the invocation failed. An HTTP
+    /// client gets a 500 with the request id, or the status and the message of a
+    /// [`StatusError`](crate::StatusError). A panic counts as an error whose message goes to the log alone.
     fn invoke(&self, ctx: &Context, request: Request<'_>) -> anyhow::Result<Response>;
 
     /// The PreStop hook: before the instance is destroyed (some pages of the vendor say: before it is
@@ -47,5 +57,16 @@ pub trait Function: Sized + Send + Sync + 'static {
     fn pre_stop(&self, ctx: &Context) -> anyhow::Result<()> {
         let _ = ctx;
         Ok(())
+    }
+}
+
+/// A closure or a plain `fn` is a function without state or hooks of its own.
+#[diagnostic::do_not_recommend]
+impl<I> Function for I
+where
+    I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
+{
+    fn invoke(&self, ctx: &Context, request: Request<'_>) -> anyhow::Result<Response> {
+        self(ctx, request)
     }
 }

@@ -5,18 +5,21 @@ mod config;
 mod context;
 mod error;
 mod function;
+#[cfg(feature = "json")]
+mod json;
 mod request;
 mod request_id;
 mod response;
-pub mod testing;
 
 pub use config::ServerConfig;
-pub use context::{CallKind, Context, Credentials};
+pub use context::{CallKind, Context, Credentials, FunctionInfo};
 pub use error::{Error, StatusError};
 pub use function::Function;
-pub use request::{Headers, Request, RequestBody};
+pub use request::{Request, RequestBody};
 pub use response::{BodyWriter, Response};
 
 pub(crate) use context::LazyVariables;
+#[cfg(feature = "json")]
+pub(crate) use json::parse;
 pub(crate) use request::BodySource;
-pub(crate) use response::Body;
+pub(crate) use response::{Body, PIECE, copy, fields};

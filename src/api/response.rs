@@ -3,6 +3,7 @@
 
 use crate::api::RequestBody;
 use crate::http1::{is_field_value, is_token};
+use anyhow::anyhow;
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
@@ -18,13 +19,21 @@ const RESERVED: [&str; 8] = [
     "x-fc-status",
 ];
 
+const CONTENT_TYPE: &str = "content-type";
+
+/// Of a body that is written piece by piece, so much is collected before it is sent.
+pub(crate) const PIECE: usize = 32 * 1024;
+
 /// A response: status, headers, and a body of bytes, of a reader, or written piece by piece.
 ///
 /// ```
 /// # use fc_runtime::Response;
-/// let response = Response::json(r#"{"id":7}"#).with_status(201).header("location", "/orders/7");
-/// assert_eq!(response.status(), 201);
+/// let created = Response::text("order 7").with_status(201).with_header("location", "/orders/7");
+/// let elsewhere = Response::new(303).with_header("location", "/login");
+/// assert_eq!((created.status(), elsewhere.status()), (201, 303));
 /// ```
+///
+/// A `HEAD` is answered with the same response as a `GET`: its body stays here. So does that of a 204 or 304.
 pub struct Response {
     pub(crate) status: u16,
     /// The author's headers as they go on the wire.
@@ -57,11 +66,6 @@ impl Response {
         Response::typed(b"content-type: text/plain; charset=utf-8\r\n", body)
     }
 
-    /// 200 with JSON that is written already, as `application/json`.
-    pub fn json(json: impl Into<Vec<u8>>) -> Response {
-        Response::typed(b"content-type: application/json\r\n", Cow::Owned(json.into()))
-    }
-
     /// 200 with bytes, without a content type.
     pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Response {
         Response::typed(b"", bytes.into())
@@ -75,8 +79,11 @@ impl Response {
 
     /// 200 with what `produce` writes, chunked. It is handed what is left of the request's body, so
     /// that it can answer while it reads, and runs on the invocation's thread after `invoke` has
-    /// returned. What it writes is sent when there is enough of it, on `flush`, and before it
+    /// returned. What it writes is sent when there are 32 KiB of it, on `flush`, and before it
     /// waits for more of the request. A client that has gone away is an error from `write` or `flush`.
+    ///
+    /// An error of its own before anything is sent becomes the response that it would be in `invoke`;
+    /// afterwards the connection is closed, so that the client notices.
     ///
     /// ```
     /// # use fc_runtime::Response;
@@ -88,7 +95,7 @@ impl Response {
     ///     }
     ///     Ok(())
     /// })
-    /// .header("content-type", "text/event-stream");
+    /// .with_header("content-type", "text/event-stream");
     /// ```
     pub fn stream<F>(produce: F) -> Response
     where
@@ -97,18 +104,22 @@ impl Response {
         Response { body: Body::Stream(Box::new(produce)), ..Response::new(200) }
     }
 
-    /// The same with another status, from 200 to 599.
+    /// The same with another status, from 200 to 599; any other makes the response a 500 and a log line.
     pub fn with_status(self, status: u16) -> Response {
         Response { status, ..self }
     }
 
-    /// The same with one more header. An invalid name or value, or a name that frames the response
-    /// (Content-Length, Connection, Date and so on), makes the response a 500 and a log line.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
+    /// The same with one more header; a content type takes the place of the one that is there. An invalid name or
+    /// value, or a name that frames the response (Content-Length, Connection, Date and so on), makes the
+    /// response a 500 and a log line.
+    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Response {
         let value = value.as_ref().trim_ascii();
         if let Some(fault) = fault_of(name, value) {
             self.fault.get_or_insert(fault);
             return self;
+        }
+        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
+            self.remove_header(CONTENT_TYPE);
         }
         let lines = self.lines.to_mut();
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
@@ -122,13 +133,12 @@ impl Response {
         self.status
     }
 
-    /// The headers set so far, without those the runtime adds.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.split(|&b| b == b'\n').filter_map(|line| {
-            let line = line.strip_suffix(b"\r")?;
-            let colon = line.iter().position(|&b| b == b':')?;
-            Some((std::str::from_utf8(&line[..colon]).ok()?, line[colon + 1..].trim_ascii()))
-        })
+    fn remove_header(&mut self, name: &str) {
+        let is_other = |line: &&[u8]| !field(line).is_some_and(|(other, _)| other.eq_ignore_ascii_case(name));
+        if !self.lines.is_empty() {
+            let others: Vec<_> = self.lines.split_inclusive(|&b| b == b'\n').filter(is_other).collect();
+            self.lines = Cow::Owned(others.concat());
+        }
     }
 
     /// What the author did wrong, if anything.
@@ -137,9 +147,21 @@ impl Response {
         self.fault.clone().or_else(|| (!(200..600).contains(&self.status)).then(status_fault))
     }
 
-    fn typed(line: &'static [u8], body: Cow<'static, [u8]>) -> Response {
+    pub(super) fn typed(line: &'static [u8], body: Cow<'static, [u8]>) -> Response {
         Response { lines: Cow::Borrowed(line), body: Body::Bytes(body), ..Response::new(200) }
     }
+}
+
+/// Name and value of a line.
+fn field(line: &[u8]) -> Option<(&str, &[u8])> {
+    let colon = line.iter().position(|&b| b == b':')?;
+    let (name, value) = line.split_at_checked(colon)?;
+    Some((std::str::from_utf8(name).ok()?, value.get(1..)?.trim_ascii()))
+}
+
+/// The fields of a head's lines.
+pub(crate) fn fields(lines: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    lines.split(|&b| b == b'\n').filter_map(field)
 }
 
 impl From<&'static str> for Response {
@@ -170,6 +192,19 @@ fn fault_of(name: &str, value: &[u8]) -> Option<String> {
     (!is_field_value(value)).then(|| format!("invalid value of header {name}"))
 }
 
+/// Writes exactly `length` bytes of `reader`, or all there are.
+pub(crate) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(length) = length else {
+        io::copy(reader, out)?;
+        return Ok(());
+    };
+    let copied = io::copy(&mut reader.take(length), out)?;
+    if copied < length {
+        return Err(anyhow!("the body's reader ended after {copied} of {length} bytes"));
+    }
+    Ok(())
+}
+
 /// Takes a response's body piece by piece.
 pub struct BodyWriter<'a> {
     pub(crate) sink: &'a mut dyn Write,
@@ -190,7 +225,7 @@ mod tests {
     use super::*;
 
     fn fault(name: &str, value: &str) -> Option<String> {
-        Response::new(200).header(name, value).fault()
+        Response::new(200).with_header(name, value).fault()
     }
 
     #[test]
@@ -224,8 +259,27 @@ mod tests {
 
     #[test]
     fn headers_are_kept_in_order() {
-        let response = Response::text("x").header("a", "1").header("b", "").header("a", "2");
-        let headers: Vec<_> = response.headers().skip(1).collect();
+        let response = Response::text("x").with_header("a", "1").with_header("b", "").with_header("a", "2");
+        let headers: Vec<_> = fields(&response.lines).skip(1).collect();
         assert_eq!(headers, [("a", &b"1"[..]), ("b", b""), ("a", b"2")]);
+    }
+
+    #[test]
+    fn a_response_has_one_content_type() {
+        let response = Response::text("<p>").with_header("a", "1").with_header("Content-Type", "text/html");
+        let headers: Vec<_> = fields(&response.lines).collect();
+        assert_eq!(headers, [("a", &b"1"[..]), ("Content-Type", b"text/html")]);
+    }
+
+    #[test]
+    fn a_reader_gives_what_was_announced_and_no_more() {
+        let copied = |text: &str, length| {
+            let mut out = Vec::new();
+            copy(&mut text.as_bytes(), length, &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(copied("0123456789", None).unwrap(), "0123456789");
+        assert_eq!(copied("0123456789", Some(4)).unwrap(), "0123");
+        let error = copied("012", Some(4)).unwrap_err();
+        assert_eq!(error.to_string(), "the body's reader ended after 3 of 4 bytes");
     }
 }

@@ -123,6 +123,7 @@ impl Head {
         self.text(self.method)
     }
 
+    #[cfg(any(test, fuzzing, feature = "internals"))]
     pub fn target(&self) -> &str {
         self.text(self.target)
     }

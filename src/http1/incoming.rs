@@ -39,6 +39,7 @@ impl Incoming<'_> {
     }
 
     /// Whether a read would give something, or the end, without more having to arrive.
+    #[cfg(feature = "internals")]
     pub fn has_arrived(&mut self) -> Result<bool, Reject> {
         self.take(|_| 0).map(|taken| taken != Taken::NeedsMore)
     }
@@ -94,6 +95,7 @@ impl Incoming<'_> {
         std::mem::take(&mut self.state.awaits_continue)
     }
 
+    #[cfg(feature = "internals")]
     pub fn awaits_continue(&self) -> bool {
         self.state.awaits_continue
     }

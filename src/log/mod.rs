@@ -2,11 +2,12 @@
 
 pub(crate) mod lifecycle_line;
 #[cfg(feature = "logger")]
-pub mod logger;
+pub(crate) mod logger;
 pub(crate) mod request_scope;
 mod stdout;
 
 pub(crate) use lifecycle_line::LifecycleLine;
 pub(crate) use request_scope::RequestScope;
+pub(crate) use stdout::terminal_line;
 #[cfg(test)]
 pub(crate) use stdout::written;

@@ -82,7 +82,7 @@ mod tests {
         }
         thread_local!(static LATE: RefCell<Option<AsksWhenDropped>> = const { RefCell::new(None) });
         let (answer, answered) = bounded(1);
-        spawn("ends", move || {
+        spawn("ends", crate::sync::STACK_SIZE, move || {
             LATE.set(Some(AsksWhenDropped(answer)));
             // Used after the other one, so it is destroyed before it.
             let _scope = RequestScope::enter("id-2");

@@ -32,6 +32,14 @@ pub(crate) fn write_line(mut line: &[u8]) {
     }
 }
 
+/// One line for who has started the program by hand; nothing where standard output is no terminal, as on the
+/// platform.
+pub(crate) fn terminal_line(text: std::fmt::Arguments<'_>) {
+    if rustix::termios::isatty(stdout()) {
+        write_line(format!("{text}\n").as_bytes());
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn write_some(line: &[u8]) -> Result<usize, Errno> {
     match write_at_once(line) {

@@ -1,8 +1,15 @@
-//! What the platform and a caller are told of a failure: status and JSON. Who is told
-//! what is decided here alone.
+//! What the platform and a caller are told of an outcome: the status, the platform's own field, and the JSON of a
+//! failure. Who is told what is decided here alone.
 
 use crate::platform::contain::{Cause, Failure};
 use crate::platform::route::Hook;
+
+/// What the platform reads of an invocation's outcome: it counts a response without this field as a success.
+pub(crate) const FC_STATUS_OK: &[u8] = b"x-fc-status: 200\r\n";
+pub(crate) const FC_STATUS_FAILED: &[u8] = b"x-fc-status: 404\r\n";
+
+/// The type of a failure's body.
+pub(crate) const JSON: &[u8] = b"content-type: application/json\r\n";
 
 /// Whose call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +30,18 @@ impl Failure {
             Caller::Platform(Hook::Initialize) | Caller::HttpClient => self.status.unwrap_or(500),
             Caller::Platform(Hook::PreStop | Hook::PreFreeze) | Caller::Event => 404,
         }
+    }
+
+    /// Whether it is an answer that the author gave an HTTP client by a status below 500: "not found" is no
+    /// failure of the function.
+    pub fn is_answer(&self, caller: Caller) -> bool {
+        let is_clients = self.status.is_some_and(|status| status < 500);
+        caller == Caller::HttpClient && self.cause == Cause::Error && is_clients
+    }
+
+    /// What the platform reads of it.
+    pub fn fc_status_for(&self, caller: Caller) -> &'static [u8] {
+        if self.is_answer(caller) { FC_STATUS_OK } else { FC_STATUS_FAILED }
     }
 
     /// The body of the response. An event's caller and the platform see the author's message, an HTTP client
@@ -100,6 +119,24 @@ mod tests {
         ] {
             assert_eq!(failure(Cause::Error, Some(409)).status_for(caller), own, "{caller:?}");
             assert_eq!(failure(Cause::Error, None).status_for(caller), without, "{caller:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_status_below_500_that_invoke_gave_an_http_client_is_an_answer() {
+        for (cause, status, caller, is_answer) in [
+            (Cause::Error, Some(404), Caller::HttpClient, true),
+            (Cause::Error, Some(499), Caller::HttpClient, true),
+            (Cause::Error, Some(500), Caller::HttpClient, false),
+            (Cause::Error, None, Caller::HttpClient, false),
+            (Cause::Error, Some(404), Caller::Event, false),
+            (Cause::Initialize, Some(404), Caller::HttpClient, false),
+            (Cause::Panic, None, Caller::HttpClient, false),
+            (Cause::InvalidResponse, None, Caller::HttpClient, false),
+        ] {
+            let failure = failure(cause, status);
+            assert_eq!(failure.is_answer(caller), is_answer, "{cause:?} {status:?} {caller:?}");
+            assert_eq!(failure.fc_status_for(caller) == FC_STATUS_OK, is_answer);
         }
     }
 

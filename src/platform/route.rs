@@ -79,7 +79,7 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::testing::Call;
+    use crate::testing::Call;
 
     fn routing(hooks: bool) -> Routing {
         Routing { hooks, health_path: Some("/health".into()) }
@@ -88,7 +88,7 @@ mod tests {
     fn route(method: &str, path: &str, control_path: Option<&str>) -> Route {
         let call = Call::http(method, path);
         let call = match control_path {
-            Some(value) => call.header("X-Fc-Control-Path", value),
+            Some(value) => call.with_header("X-Fc-Control-Path", value),
             None => call,
         };
         routing(true).route(call.context().head()).unwrap()
@@ -132,15 +132,15 @@ mod tests {
 
     #[test]
     fn a_second_control_path_is_refused() {
-        let call = Call::http("GET", "/").header("x-fc-control-path", "/http-invoke");
-        let call = call.header("X-FC-Control-Path", "/pre-stop");
+        let call = Call::http("GET", "/").with_header("x-fc-control-path", "/http-invoke");
+        let call = call.with_header("X-FC-Control-Path", "/pre-stop");
         assert_eq!(routing(true).route(call.context().head()), Err(Refusal::ControlPath));
     }
 
     #[test]
     fn without_hooks_every_request_is_an_http_invocation() {
         for (method, path) in [("POST", "/initialize"), ("GET", "/pre-stop"), ("POST", "/invoke")] {
-            let context = Call::http(method, path).header("x-fc-control-path", "/pre-stop").context();
+            let context = Call::http(method, path).with_header("x-fc-control-path", "/pre-stop").context();
             assert_eq!(routing(false).route(context.head()), Ok(Route::Invoke(CallKind::Http)));
         }
     }

@@ -108,7 +108,7 @@ fn pre_stop(engine: &Arc<Engine>, timeout: Duration) {
         let _scope = RequestScope::enter(context.request_id());
         let _ = run_hook(&stopping, &context, Hook::PreStop); // its failure is logged
     };
-    if !run_aside("fc-pre-stop", timeout, run) {
+    if !run_aside("fc-pre-stop", engine.stack_size(), timeout, run) {
         log::error!("pre_stop not done after {}", Seconds(timeout));
     }
 }

@@ -49,6 +49,7 @@ pub(super) struct Engine {
     invocations: Arc<ConcurrencyLimit<PendingCall>>,
     hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
+    stack_size: usize,
     is_stopping: AtomicBool,
     /// What the signal to stop leads to.
     on_stop: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -85,11 +86,12 @@ impl Engine {
         Ok(Arc::new_cyclic(|engine| {
             let max_workers = config.max_workers.saturating_add(OTHER_WORKERS);
             let workers_engine = engine.clone();
-            let pool = Arc::new(Pool::new(clock.clone(), max_workers, move |task, slot: &WorkerSlot| {
+            let run = move |task, slot: &WorkerSlot| {
                 if let Some(engine) = workers_engine.upgrade() {
                     main(&engine, slot, task);
                 }
-            }));
+            };
+            let pool = Arc::new(Pool::new(clock.clone(), max_workers, config.stack_size, run));
             Engine {
                 ready,
                 acceptor: Acceptor::new(clock.clone(), listener, config.max_connections),
@@ -103,11 +105,12 @@ impl Engine {
                 limits: config.limits,
                 routing: Routing { hooks: config.hooks, health_path: config.health_path },
                 lifecycle,
-                lifecycle_lines: config.marks,
+                lifecycle_lines: config.lifecycle_lines,
                 environment: config.environment.then(Arc::default),
                 invocations: limit(engine, config.max_workers),
                 hooks: limit(engine, MAX_HOOKS),
                 drain_timeout: config.drain_timeout,
+                stack_size: config.stack_size,
                 is_stopping: AtomicBool::new(false),
                 on_stop: Mutex::new(None),
                 clock,
@@ -160,6 +163,11 @@ impl Engine {
 
     pub fn drain_timeout(&self) -> Duration {
         self.drain_timeout
+    }
+
+    /// Of every thread that runs the author's code.
+    pub fn stack_size(&self) -> usize {
+        self.stack_size
     }
 
     /// Memory for the contexts of one worker's requests.

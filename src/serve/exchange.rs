@@ -1,21 +1,19 @@
 //! One request and its response: the author's code is called, and its outcome becomes what the platform and
 //! the caller are told. Whether the connection lives on is decided by `http1::Facts`.
 
-use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response};
+use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response, copy};
 use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
 use crate::log::{LifecycleLine, RequestScope};
-use crate::platform::{Caller, Failure, Hook, Invocation, Refusal, Route, contain, drop_contained};
+use crate::platform::{
+    Caller, FC_STATUS_FAILED, FC_STATUS_OK, Failure, Hook, Invocation, JSON, Refusal, Route, contain,
+    drop_contained,
+};
 use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
-use crate::serve::response_writer::{BodySink, ResponseWriter, copy};
+use crate::serve::response_writer::{BodySink, ResponseWriter};
 use crate::threads::{TimedRun, WorkerSlot};
 use std::cell::{RefCell, RefMut};
 use std::io;
-
-/// What the platform reads of an invocation's outcome: it counts a response without this field as a success.
-const OK: &[u8] = b"x-fc-status: 200\r\n";
-const FAILED: &[u8] = b"x-fc-status: 404\r\n";
-const JSON: &[u8] = b"content-type: application/json\r\n";
 
 /// Serves a request whose body is `body`, and whose response goes to `output`; what follows on its
 /// connection.
@@ -154,7 +152,7 @@ impl<'a> Exchange<'a> {
                     return self.refuse(reject, call);
                 }
                 call.end(None);
-                self.send(&Whole { status, fields: [&fields, self.fc_status(OK)], body: &body });
+                self.send(&Whole { status, fields: [&fields, self.fc_status(FC_STATUS_OK)], body: &body });
             }
             Body::Reader { mut reader, length } => {
                 let framing = length.map_or(ResponseFraming::Chunked, ResponseFraming::Length);
@@ -191,7 +189,7 @@ impl<'a> Exchange<'a> {
         call: RunningCall<'a>,
         produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
-        self.set_head(status, framing, [fields, self.fc_status(OK)]);
+        self.set_head(status, framing, [fields, self.fc_status(FC_STATUS_OK)]);
         let outcome = if has_body(status, self.context.head()) {
             let (mut body, mut sink) = (RequestBody { source: &mut self.body }, BodySink(self.output));
             contain(|| produce(&mut body, &mut BodyWriter { sink: &mut sink }))
@@ -222,17 +220,22 @@ impl<'a> Exchange<'a> {
         if let Some(reject) = self.body.reject() {
             return self.refuse(reject, call);
         }
-        log::error!("invocation failed: {}", failure.message);
         let caller = call.caller;
-        call.end(Some(&failure.message));
-        self.send_failure(failure, caller, self.fc_status(FAILED));
+        if failure.is_answer(caller) {
+            log::debug!("answered with {}: {}", failure.status_for(caller), failure.message);
+            call.end(None);
+        } else {
+            log::error!("invocation failed: {}", failure.message);
+            call.end(Some(&failure.message));
+        }
+        self.send_failure(failure, caller, self.fc_status(failure.fc_status_for(caller)));
     }
 
     /// Answers the client's own fault, which the author's code only ran into.
     fn refuse(&mut self, reject: Reject, call: RunningCall<'a>) {
         let refusal = Refusal::from(reject);
         call.end(Some(refusal.reason()));
-        let fields = [TEXT, self.fc_status(FAILED)];
+        let fields = [TEXT, self.fc_status(FC_STATUS_FAILED)];
         self.send(&Whole { status: refusal.status(), fields, body: refusal.body().as_bytes() });
     }
 

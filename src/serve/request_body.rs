@@ -7,6 +7,7 @@ use crate::serve::connection::Connection;
 use crate::serve::response_writer::ResponseWriter;
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
+#[cfg(feature = "internals")]
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How much of an unread body is taken in before the response, to see whether the connection can go on: about
@@ -51,6 +52,7 @@ impl BodySource for WireBody<'_> {
         self.io.socket().peer_closed()
     }
 
+    #[cfg(feature = "internals")]
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         loop {
             let mut incoming = self.connection.conversation.incoming();

@@ -1,15 +1,12 @@
 //! A response on its way to the peer: one write where it fits, pieces where it does not. Nothing is sent
 //! after what the framing allows.
 
+use crate::api::PIECE;
 use crate::date::Date;
 use crate::http1::{Announcement, FINAL_CHUNK, ResponseFraming, chunk_size_line, encode_head};
 use crate::serve::blocking::BlockingIo;
-use anyhow::anyhow;
 use std::cell::RefCell;
-use std::io::{self, IoSlice, Read, Write};
-
-/// Pieces of a streamed body are collected up to this size; larger ones are sent as they are.
-const PIECE: usize = 32 * 1024;
+use std::io::{self, IoSlice, Write};
 
 /// A body up to this size is copied behind its head, which is cheaper than a second vector.
 const COPY_LIMIT: usize = 4 * 1024;
@@ -178,27 +175,15 @@ impl Write for BodySink<'_, '_> {
     }
 }
 
-/// Writes exactly `length` bytes of `reader`, or all there are.
-pub(super) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Some(length) = length else {
-        io::copy(reader, out)?;
-        return Ok(());
-    };
-    let copied = io::copy(&mut reader.take(length), out)?;
-    if copied < length {
-        return Err(anyhow!("the body's reader ended after {copied} of {length} bytes"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::net::Socket;
     use crate::serve::blocking::Waits;
-    use crate::sync::Arc;
+    use crate::sync::{Arc, STACK_SIZE};
     use crate::threads::Pool;
+    use std::io::Read;
     use std::net::TcpStream;
     use std::time::Duration;
 
@@ -209,7 +194,7 @@ mod tests {
     ) -> T {
         let (socket, peer) = Socket::pair();
         let (clock, socket) = (Arc::new(Clock::for_test()), Arc::new(socket));
-        let pool = Arc::new(Pool::new(clock.clone(), 2, |_, _| ()));
+        let pool = Arc::new(Pool::new(clock.clone(), 2, STACK_SIZE, |_, _| ()));
         let slot = pool.take_slot().unwrap();
         let waits = Waits::new(clock, pool, Duration::ZERO, Duration::ZERO);
         let io = BlockingIo::new(&waits, &socket, &slot, None);
@@ -335,17 +320,5 @@ mod tests {
         };
         let end = with_writer(write, |mut peer| peer.read(&mut [0]));
         assert!(end.is_err(), "not an end that could be the body's");
-    }
-
-    #[test]
-    fn a_reader_gives_what_was_announced_and_no_more() {
-        let copied = |text: &str, length| {
-            let mut out = Vec::new();
-            copy(&mut text.as_bytes(), length, &mut out).map(|()| String::from_utf8(out).unwrap())
-        };
-        assert_eq!(copied("0123456789", None).unwrap(), "0123456789");
-        assert_eq!(copied("0123456789", Some(4)).unwrap(), "0123");
-        let error = copied("012", Some(4)).unwrap_err();
-        assert_eq!(error.to_string(), "the body's reader ended after 3 of 4 bytes");
     }
 }

@@ -31,14 +31,15 @@ impl Serving {
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
 
-    /// Serves on the calling thread too, until [`end`](Self::end). `on_stop` is called once something can be
-    /// read from `signals`, on a thread that serves: it has another one drain.
+    /// Serves until [`end`](Self::end), on the calling thread too where that is `with_caller`. `on_stop` is called
+    /// once something can be read from `signals`, on a thread that serves: it has another one drain.
     ///
     /// # Errors
-    /// When the listener or the signals cannot be watched.
+    /// When the listener or the signals cannot be watched, or the system gives no thread.
     pub fn run(
         &self,
         signals: &PipeReader,
+        with_caller: bool,
         on_stop: impl FnOnce(Serving) + Send + 'static,
     ) -> Result<(), Error> {
         let added = self.0.ready().add_stop(signals.as_fd());
@@ -49,8 +50,13 @@ impl Serving {
                 on_stop(Serving(engine));
             }
         });
-        self.watch_listener()?;
-        self.0.pool().run_first_worker();
+        if with_caller {
+            self.watch_listener()?;
+            self.0.pool().run_first_worker();
+        } else {
+            self.start()?;
+            self.0.pool().wait_for_close();
+        }
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl DynFunction for Echo {
         Ok(match request.path() {
             "/unread" => "unread".into(),
             "/large" => vec![b'x'; LARGE].into(),
-            _ => request.read_to_vec()?.into(),
+            _ => request.bytes()?.into(),
         })
     }
 }
@@ -454,7 +454,7 @@ fn without_a_thread_to_spare_a_call_whose_turn_has_come_is_run_by_the_next_one_t
 #[test]
 fn wherever_a_fault_of_ours_hits_a_request_it_costs_its_connection_and_nothing_else() {
     for readings in 0.. {
-        let scene = scene_with(ServerConfig::default().marks(true));
+        let scene = scene_with(ServerConfig::default().lifecycle_lines(true));
         let (mut client, mut other) = (scene.client(), scene.client());
         client.send(post(6, "abcdef"));
         written();

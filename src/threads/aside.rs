@@ -5,10 +5,15 @@ use std::time::Duration;
 
 /// Runs `code` on a thread of its own; whether it was done within `timeout`. Without a thread to spare it
 /// runs on this one, for as long as it takes.
-pub(crate) fn run_aside(name: &str, timeout: Duration, code: impl Fn() + Clone + Send + 'static) -> bool {
+pub(crate) fn run_aside(
+    name: &str,
+    stack_size: usize,
+    timeout: Duration,
+    code: impl Fn() + Clone + Send + 'static,
+) -> bool {
     let done = Arc::new(OnceEvent::default());
     let (aside, is_done) = (code.clone(), done.clone());
-    let spawned = spawn(name, move || {
+    let spawned = spawn(name, stack_size, move || {
         let _done = SetWhenDropped(is_done);
         aside();
     });
@@ -33,20 +38,20 @@ impl Drop for SetWhenDropped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::bounded;
+    use crate::sync::{STACK_SIZE, bounded};
 
     const WATCHDOG: Duration = Duration::from_secs(30);
 
     #[test]
     fn code_that_returns_or_panics_is_done() {
-        assert!(run_aside("returns", WATCHDOG, || ()));
-        assert!(run_aside("panics", WATCHDOG, || panic!("aside")));
+        assert!(run_aside("returns", STACK_SIZE, WATCHDOG, || ()));
+        assert!(run_aside("panics", STACK_SIZE, WATCHDOG, || panic!("aside")));
     }
 
     #[test]
     fn code_that_hangs_is_left_alone() {
         let (go_on, may_go_on) = bounded::<()>(1);
-        assert!(!run_aside("hangs", Duration::ZERO, move || {
+        assert!(!run_aside("hangs", STACK_SIZE, Duration::ZERO, move || {
             let _ = may_go_on.recv(); // until the test is over
         }));
         drop(go_on);

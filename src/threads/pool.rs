@@ -27,6 +27,8 @@ type Main<T> = Box<dyn Fn(Task<T>, &WorkerSlot) + Send + Sync>;
 pub(crate) struct Pool<T> {
     main: Main<T>,
     slots: Arc<WorkerSlots>,
+    /// Of each worker's thread.
+    stack_size: usize,
     waiting: WaitingCount,
     /// How many are to wait; 0 until that is known.
     wanted: AtomicUsize,
@@ -40,11 +42,13 @@ impl<T: Send + 'static> Pool<T> {
     pub fn new(
         clock: Arc<Clock>,
         limit: usize,
+        stack_size: usize,
         main: impl Fn(Task<T>, &WorkerSlot) + Send + Sync + 'static,
     ) -> Pool<T> {
         Pool {
             main: Box::new(main),
             slots: Arc::new(WorkerSlots::new(limit)),
+            stack_size,
             waiting: WaitingCount::default(),
             wanted: AtomicUsize::new(0),
             spares: Spares::new(),
@@ -65,6 +69,11 @@ impl<T: Send + 'static> Pool<T> {
             self.work(Task::Wait(self.promise()), &slot);
             drop(slot);
         }
+        self.wait_for_close();
+    }
+
+    /// Waits for the end of the process's server.
+    pub fn wait_for_close(&self) {
         self.closed.wait();
     }
 
@@ -174,7 +183,7 @@ impl<T: Send + 'static> Pool<T> {
         };
         let (task, pool) = (Arc::new(Mutex::new(Some(task))), self.clone());
         let handed = task.clone();
-        let spawned = spawn("fc-worker", move || {
+        let spawned = spawn("fc-worker", self.stack_size, move || {
             if let Some(task) = handed.lock().take() {
                 pool.work(task, &slot);
             }
@@ -194,7 +203,7 @@ impl<T: Send + 'static> Pool<T> {
         let watch = move || {
             pool.watchdog.watch(&pool.slots, || pool.closed.has_happened(), |look| pool.replace_late(&look));
         };
-        match spawn("fc-watch", watch) {
+        match spawn("fc-watch", self.stack_size, watch) {
             Ok(thread) => self.watchdog.set_thread(thread),
             Err(error) => {
                 no_thread(&error);

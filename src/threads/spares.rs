@@ -84,7 +84,7 @@ impl<T> Spares<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{Arc, spawn};
+    use crate::sync::{Arc, STACK_SIZE, spawn};
     use std::time::Instant;
 
     const WATCHDOG: Duration = Duration::from_secs(30);
@@ -95,7 +95,7 @@ mod tests {
         let (report, reports) = bounded(16);
         for _ in 0..count {
             let (spares, report) = (spares.clone(), report.clone());
-            spawn("spare", move || report.send(spares.wait(WATCHDOG)).unwrap()).unwrap();
+            spawn("spare", STACK_SIZE, move || report.send(spares.wait(WATCHDOG)).unwrap()).unwrap();
         }
         let began = Instant::now();
         while spares.idle() < count {

@@ -70,7 +70,7 @@ fn rustix_nonblocking(out: &std::process::ChildStdout) {
 
 #[test]
 fn marks_are_off_when_asked() {
-    let process = Process::start("hello", &[("LIFECYCLE_MARKS", "off")]);
+    let process = Process::start("hello", &[("FCRT_LIFECYCLE_LINES", "off")]);
     process.request(get("/"));
     process.signal("TERM");
     let (_, out, _) = process.end();
@@ -168,13 +168,13 @@ fn a_bad_environment_value_is_one_line_and_code_2() {
         ("FC_SERVER_PORT", "+80"),
         ("PORT", "65536"),
         ("PORT", "0"),
-        ("HOOKS", "maybe"),
-        ("LIFECYCLE_MARKS", "2"),
-        ("HEALTH_PATH", "health"),
-        ("DRAIN_TIMEOUT", "-1"),
-        ("HEAD_TIMEOUT", "1s"),
-        ("IDLE_TIMEOUT", "0"),
-        ("MAX_WORKERS", "0"),
+        ("FCRT_HOOKS", "maybe"),
+        ("FCRT_LIFECYCLE_LINES", "2"),
+        ("FCRT_HEALTH_PATH", "health"),
+        ("FCRT_DRAIN_TIMEOUT", "-1"),
+        ("FCRT_HEAD_TIMEOUT", "1s"),
+        ("FCRT_IDLE_TIMEOUT", "0"),
+        ("FCRT_MAX_WORKERS", "0"),
     ] {
         let (code, error) = fails(&[(name, value)]);
         assert_eq!(code, Some(2), "{name}={value}: {error}");
@@ -223,7 +223,7 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn what_outlasts_the_drain_is_cut_and_ends_with_code_1() {
-    let process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    let process = Process::start("stream", &[("FCRT_DRAIN_TIMEOUT", "0.2")]);
     let mut client = process.client();
     client.send(get("/?count=1000"));
     client.head();

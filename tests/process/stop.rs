@@ -42,7 +42,7 @@ fn requests_in_the_listen_queue_are_answered_without_a_descriptor_to_spare() {
 
 #[test]
 fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
-    let mut process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    let mut process = Process::start("stream", &[("FCRT_DRAIN_TIMEOUT", "0.2")]);
     drop(process.child.stderr.take());
     let mut client = process.client();
     client.send(get("/?count=1000"));
@@ -54,7 +54,7 @@ fn a_drain_that_fails_ends_the_process_when_nobody_reads_its_errors() {
 
 #[test]
 fn a_drain_that_fails_is_the_end_of_the_process_whichever_thread_hangs() {
-    let process = Process::start("stream", &[("DRAIN_TIMEOUT", "0.2")]);
+    let process = Process::start("stream", &[("FCRT_DRAIN_TIMEOUT", "0.2")]);
     // The first one is served by the main thread, which is free when its client has gone.
     let mut clients: Vec<Client> = Vec::new();
     for _ in 0..2 {
@@ -93,7 +93,7 @@ fn a_stop_makes_no_thread_for_connections_that_are_idle() {
 
 #[test]
 fn a_standard_output_that_nobody_reads_costs_its_lines_and_not_the_server() {
-    let process = Process::start("hello", &[("HEALTH_PATH", "/healthz")]);
+    let process = Process::start("hello", &[("FCRT_HEALTH_PATH", "/healthz")]);
     let mut clients = [process.client(), process.client()];
     for client in &mut clients {
         for _ in 0..1000 {

@@ -21,7 +21,7 @@ pub fn start_with_descriptors(example: &str, limit: u32) -> Process {
         .args(["-c", &format!("ulimit -n {limit}; exec \"$0\"")])
         .arg(example.get_program())
         .env("PORT", port.to_string())
-        .env("HEAD_TIMEOUT", "1")
+        .env("FCRT_HEAD_TIMEOUT", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -12,7 +12,7 @@ fn echo(config: ServerConfig) -> TestServer {
 }
 
 fn collect(config: ServerConfig) -> TestServer {
-    TestServer::start(config, |_, mut request| Ok(Response::bytes(request.read_to_vec()?)))
+    TestServer::start(config, |_, mut request| Ok(Response::bytes(request.bytes()?)))
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_client_that_has_its_response_is_not_asked_for_its_body() {
         Ok(Response::stream(|request, out| {
             out.write_all(b"begun, ")?;
             out.flush()?;
-            Ok(out.write_all(&request.read_to_vec()?)?)
+            Ok(io::copy(request, out).map(drop)?)
         }))
     });
     let mut client = server.client();
@@ -136,7 +136,7 @@ fn a_client_that_breaks_off_in_its_body_is_an_error_for_the_function() {
     let told = std::sync::Mutex::new(told);
     let server = TestServer::start(config(), move |_, mut request| {
         passage.pass();
-        let error = request.read_to_vec().expect_err("the body is not complete");
+        let error = request.bytes().expect_err("the body is not complete");
         told.lock().unwrap().send(error.kind()).unwrap();
         Err(error.into())
     });
@@ -212,7 +212,7 @@ fn a_small_body_that_comes_slowly_holds_no_worker() {
 fn a_body_that_waits_for_its_client_does_not_count_as_running() {
     let server = TestServer::start(config().max_workers(1), move |_, mut request| {
         let mut first = [0];
-        let count = request.read(&mut first)?;
+        let count = request.body().read(&mut first)?;
         Ok(Response::text(format!("{count}")))
     });
     let mut slow = server.client();
@@ -226,7 +226,7 @@ fn a_body_that_waits_for_its_client_does_not_count_as_running() {
 
 #[test]
 fn a_body_that_ends_early_is_the_clients_fault_and_not_the_functions() {
-    let server = TestServer::start(config(), |_, mut request| Ok(request.read_to_vec()?.into()));
+    let server = TestServer::start(config(), |_, mut request| Ok(request.bytes()?.into()));
     for body in ["Content-Length: 50000\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"] {
         let mut client = server.client();
         client.send(format!("POST / HTTP/1.1\r\nHost: h\r\n{body}"));

@@ -1,4 +1,4 @@
-use fc_runtime::{Context, Function, Kind, Request, Response, ServerConfig, StatusError};
+use fc_runtime::{CallKind, Context, Function, Request, Response, ServerConfig, StatusError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Gate, Passage, TestServer, config, gate, get, post};
@@ -25,10 +25,6 @@ struct Numbered {
 }
 
 impl Function for Numbered {
-    fn initialize(_: &Context) -> anyhow::Result<Self> {
-        unreachable!("the server has its own initializer")
-    }
-
     fn invoke(&self, context: &Context, request: Request<'_>) -> anyhow::Result<Response> {
         self.counts.invoke.fetch_add(1, Ordering::SeqCst);
         if let (Some(passage), "/gate") = (&self.passage, request.path()) {
@@ -38,8 +34,8 @@ impl Function for Numbered {
             return Ok(Response::bytes(vec![b'x'; LARGE]));
         }
         let kind = match context.kind() {
-            Kind::Event => "event",
-            Kind::Http => "http",
+            CallKind::Event => "event",
+            CallKind::Http => "http",
             _ => "hook",
         };
         Ok(Response::text(format!("{kind} {}", self.number)))
@@ -215,7 +211,7 @@ fn without_hooks_everybody_is_an_http_client() {
 #[test]
 fn without_hooks_no_platform_header_is_believed() {
     let server = TestServer::start(config().hooks(false), |context, _| {
-        Ok(Response::text(format!("{} {:?}", context.request_id(), context.function_name())))
+        Ok(Response::text(format!("{} {:?}", context.request_id(), context.function().name)))
     });
     let wire = "GET / HTTP/1.1\r\nHost: h\r\nx-fc-request-id: mine\r\nx-fc-function-name: mine\r\n\r\n";
     let reply = server.request(wire);

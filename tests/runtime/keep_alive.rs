@@ -168,7 +168,7 @@ fn a_stream_that_fails_before_its_first_byte_leaves_a_large_body_that_nobody_wil
 #[test]
 fn a_client_that_was_asked_for_its_body_keeps_its_connection_when_the_response_is_a_stream() {
     let server = TestServer::start(config(), |_, mut request| {
-        let body = request.read_to_vec()?;
+        let body = request.bytes()?;
         Ok(Response::stream(move |_, out| Ok(out.write_all(&body)?)))
     });
     let mut client = server.client();
@@ -184,7 +184,7 @@ fn a_client_that_was_asked_for_its_body_keeps_its_connection_when_the_response_i
 #[test]
 fn a_malformed_body_that_the_function_makes_nothing_of_is_told_in_the_head_of_its_stream() {
     let server = TestServer::start(config(), |_, mut request| {
-        let _ = request.read_to_vec();
+        let _ = request.bytes();
         Ok(Response::stream(|_, out| Ok(out.write_all(b"all the same")?)))
     });
     let mut client = server.client();

@@ -1,7 +1,9 @@
 use fc_runtime::{Error, Server};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
-use support::{TestServer, config, gate, get, post, until};
+use support::{Client, TestServer, config, gate, get, post, until};
 
 #[test]
 fn a_stopped_server_returns_and_its_port_is_free() {
@@ -13,10 +15,40 @@ fn a_stopped_server_returns_and_its_port_is_free() {
 }
 
 #[test]
-fn a_stop_before_the_run_is_not_forgotten() {
-    let server = Server::bind_fn(config(), |_, _| Ok("fine".into())).unwrap();
-    server.stopper().stop();
-    server.run().unwrap();
+fn a_server_that_nobody_has_called_stops_at_once_and_as_often_as_it_is_told() {
+    let running = Server::bind_fn(config(), |_, _| Ok("fine".into())).unwrap().start().unwrap();
+    running.stop();
+    running.stop();
+    running.join().unwrap();
+    running.join().unwrap();
+}
+
+#[test]
+fn a_server_that_is_dropped_has_stopped_and_its_function_is_gone() {
+    let function = Arc::new(());
+    let held = function.clone();
+    let server = Server::bind_fn(config(), move |_, _| {
+        let _ = &held;
+        Ok("fine".into())
+    });
+    let running = server.unwrap().start().unwrap();
+    let address = running.local_addr();
+    let mut client = Client::connect(address);
+    client.send(get("/"));
+    assert_eq!(client.reply().status, 200);
+    drop(running);
+    assert!(TcpStream::connect(address).is_err());
+    assert_eq!(Arc::strong_count(&function), 1);
+}
+
+#[test]
+fn one_thread_stops_a_server_that_another_one_waits_for() {
+    let running = Server::bind_fn(config(), |_, _| Ok("fine".into())).unwrap().start().unwrap();
+    thread::scope(|scope| {
+        let joining = scope.spawn(|| running.join());
+        running.stop();
+        joining.join().unwrap().unwrap();
+    });
 }
 
 #[test]
@@ -29,7 +61,7 @@ fn requests_in_flight_are_answered_and_their_connections_closed() {
     let mut client = server.client();
     client.send(get("/"));
     test.wait_for(1);
-    server.stopper.stop();
+    server.begin_stop();
     until("the listener is closed", || TcpStream::connect(server.address).is_err());
     test.let_go(1);
     let reply = client.reply();
@@ -68,7 +100,7 @@ fn a_request_whose_head_has_begun_is_still_served() {
     half.send("GET /half HTTP/1.1\r\nHo");
     // Its first bytes are read once a later request has been served.
     assert_eq!(server.request(get("/")).status, 200);
-    server.stopper.stop();
+    server.begin_stop();
     half.send("st: h\r\n\r\n");
     assert_eq!(half.reply().text(), "done");
     test.let_go(1);
@@ -90,7 +122,7 @@ fn what_outlasts_the_drain_is_cut_and_counted() {
         client.send(post("/", ""));
     }
     test.wait_for(3);
-    server.stopper.stop();
+    server.begin_stop();
     match server.join() {
         Err(Error::DrainTimeout { running, .. }) => assert_eq!(running, 3),
         other => panic!("{other:?}"),
@@ -137,7 +169,7 @@ fn the_health_path_says_503_while_the_server_stops() {
     probe.send("GET /health HTTP/1.1\r\nHo");
     // Its first bytes are read once a later request has been served.
     assert_eq!(server.request(get("/health")).status, 200);
-    server.stopper.stop();
+    server.begin_stop();
     until("the listener is closed", || TcpStream::connect(server.address).is_err());
     probe.send("st: h\r\n\r\n");
     let reply = probe.reply();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use fc_runtime::{Error, Server, ServerConfig, Stopper};
+use fc_runtime::{Error, Running, Server, ServerConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::args::StartArgs;
@@ -35,17 +35,17 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     raise_descriptor_limit();
     let platform = Arc::new(start_platform(function, args)?);
     let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
-    let server = match bind(args, workers, drain, &gateway) {
-        Ok(server) => server,
+    let running = match serve(args, workers, drain, &gateway) {
+        Ok(running) => Arc::new(running),
         Err(error) => {
             platform.close();
             bail!("{error}; choose another address with --listen");
         }
     };
     let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
-    stop_at_ctrl_c(&platform, server.stopper())?;
-    announce(platform.log(), &name, &server);
-    let result = server.run();
+    stop_at_ctrl_c(&platform, &running)?;
+    announce(platform.log(), &name, &running);
+    let result = running.join();
     drop(watching);
     gateway.close(drain);
     if let Err(error @ Error::DrainTimeout { .. }) = &result {
@@ -80,32 +80,36 @@ fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
 
 /// The server that callers reach. The platform's own limits are answered in the platform's own words, not in
 /// the server's.
-fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
+fn serve(
+    args: &StartArgs,
+    workers: usize,
+    drain: Duration,
+    gateway: &Arc<Gateway>,
+) -> Result<Running, Error> {
     let config = ServerConfig::default()
         .address(args.listen)
         .hooks(false)
-        .marks(false)
         .max_workers(workers)
         .max_body(u64::MAX)
         .body_timeout(CALLER_PAUSE)
         .drain_timeout(drain);
     let gateway = Arc::clone(gateway);
-    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))
+    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))?.start()
 }
 
-fn stop_at_ctrl_c(platform: &Arc<Platform>, stopper: Stopper) -> Result<()> {
-    let platform = Arc::clone(platform);
+fn stop_at_ctrl_c(platform: &Arc<Platform>, running: &Arc<Running>) -> Result<()> {
+    let (platform, running) = (Arc::clone(platform), Arc::clone(running));
     signals::at_first(move || {
         let text = "stopping when the calls in flight are over; once more to stop at once";
         platform.log().event(None, text);
         platform.stop_starting();
-        stopper.stop();
+        running.stop();
     })
 }
 
 /// Says where the function is served, and what to type.
-fn announce(log: &Log, name: &str, server: &Server) {
-    let address = server.local_addr();
+fn announce(log: &Log, name: &str, running: &Running) {
+    let address = running.local_addr();
     log.event(None, &format!("{name} is served on http://{address}/"));
     log.event(None, &format!("try: curl http://{address}/"));
     log.event(None, &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"));

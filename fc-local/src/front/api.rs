@@ -11,6 +11,7 @@ use fc_runtime::{Request, Response};
 use super::async_queue::AsyncQueue;
 use super::event::{self, Event, EventReply, MAX_ASYNC, MAX_SYNC};
 use super::failure::Failure;
+use super::limited_body::content_length;
 use crate::scaling::Platform;
 
 const PREFIX: &str = "/2023-03-30/functions/";
@@ -65,16 +66,16 @@ impl Api {
 fn respond(reply: EventReply, with_log: bool) -> Response {
     let memory = reply.instance.memory.peak_mb();
     let mut response = Response::bytes(reply.body)
-        .header("Content-Type", "application/octet-stream")
-        .header("X-Fc-Invocation-Duration", reply.milliseconds.to_string())
-        .header("X-Fc-Max-Memory-Usage", format!("{memory:.2}"))
-        .header("X-Fc-Instance-Id", &reply.instance.id);
+        .with_header("Content-Type", "application/octet-stream")
+        .with_header("X-Fc-Invocation-Duration", reply.milliseconds.to_string())
+        .with_header("X-Fc-Max-Memory-Usage", format!("{memory:.2}"))
+        .with_header("X-Fc-Instance-Id", &reply.instance.id);
     if reply.failed {
-        response = response.header("X-Fc-Error-Type", "UnhandledInvocationError");
+        response = response.with_header("X-Fc-Error-Type", "UnhandledInvocationError");
     }
     if with_log {
         let log = base64::engine::general_purpose::STANDARD.encode(&reply.log);
-        response = response.header("X-Fc-Log-Result", log);
+        response = response.with_header("X-Fc-Log-Result", log);
     }
     response
 }
@@ -114,11 +115,11 @@ fn wants_log(log_type: Option<&str>) -> Result<bool, Failure> {
 /// The whole body, which is the event.
 fn read(request: &mut Request<'_>, limit: u64) -> Result<Vec<u8>, Failure> {
     let too_large = || Failure::EntityTooLarge(format!("the event is over {limit} bytes"));
-    if request.content_length().is_some_and(|length| length > limit) {
+    if content_length(request).is_some_and(|length| length > limit) {
         return Err(too_large());
     }
     let mut payload = Vec::new();
-    request.take(limit + 1).read_to_end(&mut payload).map_err(|_| Failure::ClientClosed)?;
+    request.body().take(limit + 1).read_to_end(&mut payload).map_err(|_| Failure::ClientClosed)?;
     if payload.len() as u64 > limit { Err(too_large()) } else { Ok(payload) }
 }
 

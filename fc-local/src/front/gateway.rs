@@ -35,7 +35,7 @@ impl Gateway {
             }
         };
         let response = result.unwrap_or_else(|failure| self.refuse(&failure, kind, &request_id));
-        response.header("X-Fc-Request-Id", &request_id)
+        response.with_header("X-Fc-Request-Id", &request_id)
     }
 
     /// A response of the platform's own.
@@ -45,9 +45,11 @@ impl Gateway {
             let text = format!("{request_id} refused with {}: {failure}", refusal.status);
             self.platform.log().warn(None, &text);
         }
-        let response = Response::json(refusal.body).with_status(refusal.status);
+        let response = Response::bytes(refusal.body.into_bytes())
+            .with_status(refusal.status)
+            .with_header("content-type", "application/json");
         match refusal.error_type {
-            Some(error_type) => response.header("X-Fc-Error-Type", error_type),
+            Some(error_type) => response.with_header("X-Fc-Error-Type", error_type),
             None => response,
         }
     }

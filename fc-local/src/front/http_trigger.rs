@@ -5,7 +5,7 @@ use fc_runtime::{Request, Response};
 
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
-use super::limited_body::{LimitedBody, MAX_BODY};
+use super::limited_body::{LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
@@ -17,12 +17,12 @@ const MAX_TARGET: usize = 4 * 1024;
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
 /// who goes away is noticed while the function works; any other is sent on as it comes.
 pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
-    let length = request.content_length();
-    let (method, target, fields) = (request.method(), request.target(), request.headers());
-    check_limits(target, &fields.iter().collect::<Vec<_>>(), length)?;
+    let length = content_length(request);
+    let (method, target, fields) = (request.method(), target(request), request.headers().collect::<Vec<_>>());
+    check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
     let head = |instance: &Instance| {
-        headers::forwarded(method, target, fields.iter(), request_id, &instance.common_headers)
+        headers::forwarded(method, &target, fields.iter().copied(), request_id, &instance.common_headers)
     };
     let invocation = |title, body, caller_gone| Invocation {
         kind: CallKind::Http,
@@ -40,10 +40,18 @@ pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> R
         let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
         return relay::response(reply, body.left());
     }
-    let body = request.read_to_vec().map_err(|_| Failure::ClientClosed)?;
+    let body = request.bytes().map_err(|_| Failure::ClientClosed)?;
     let caller_gone = || request.peer_closed();
     let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
     relay::response(reply, MAX_BODY)
+}
+
+/// Path and query: what the function is asked for, whatever host the client's target named.
+fn target(request: &Request<'_>) -> String {
+    match request.query() {
+        Some(query) => format!("{}?{query}", request.path()),
+        None => request.path().to_owned(),
+    }
 }
 
 /// Refuses what is outside of the platform's limits. `Connection` is not refused, although the platform's

@@ -4,12 +4,17 @@
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::BorrowedFd;
 
-use fc_runtime::RequestBody;
+use fc_runtime::{Request, RequestBody};
 
 use crate::instance::client::BodySource;
 
 /// The platform's limit for the body of an HTTP call.
 pub const MAX_BODY: u64 = 32 * 1024 * 1024;
+
+/// The length that the client announced, which the server has found to be one.
+pub fn content_length(request: &Request<'_>) -> Option<u64> {
+    request.header("content-length")?.parse().ok()
+}
 
 /// A body that fails with [`ErrorKind::FileTooLarge`] beyond its limit.
 pub struct LimitedBody<B> {

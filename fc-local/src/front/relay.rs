@@ -36,8 +36,9 @@ pub fn response(mut reply: InvocationReply, request_left: u64) -> Result<Respons
         }),
     };
     let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
-    Ok(passed_on
-        .fold(response.with_status(reply.status), |response, (name, value)| response.header(name, value)))
+    Ok(passed_on.fold(response.with_status(reply.status), |response, (name, value)| {
+        response.with_header(name, value)
+    }))
 }
 
 /// Piece by piece, each sent as soon as the function has nothing more to add to it.

@@ -1,8 +1,8 @@
 use super::*;
 use crate::api::StatusError;
-use crate::api::testing::Call;
 use crate::platform::contain::Cause;
 use crate::sync::{AtomicUsize, Ordering};
+use crate::testing::Call;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sync::{AtomicBool, Ordering, Receiver, Sender, bounded};
+use crate::sync::{AtomicBool, Ordering, Receiver, STACK_SIZE, Sender, bounded};
 use crate::threads::watchdog::QUICK_CALLS;
 use std::thread::{self, ThreadId};
 use std::time::Instant;
@@ -22,7 +22,7 @@ fn scene_with_limit(limit: usize) -> Scene {
     let ((wait, waits), (work, works), (events, event)) = (bounded(100), bounded(100), bounded(100));
     let pool = Arc::new_cyclic(|pool: &crate::sync::Weak<Pool<u32>>| {
         let weak = pool.clone();
-        Pool::new(Arc::new(Clock::new()), limit, move |first, _: &WorkerSlot| {
+        Pool::new(Arc::new(Clock::new()), limit, STACK_SIZE, move |first, _: &WorkerSlot| {
             let mut task = first;
             while let Some(pool) = weak.upgrade() {
                 match task {
@@ -163,15 +163,16 @@ fn a_worker_that_panics_is_replaced_by_one_that_waits() {
     for panics_at in 0..3 {
         let (wait, waits) = bounded(1);
         let is_first = AtomicBool::new(true);
-        let pool = Arc::new(Pool::<u32>::new(Arc::new(Clock::new()), 2, move |task, _: &WorkerSlot| {
-            let panics = is_first.swap(false, Ordering::SeqCst);
-            assert!(!panics || panics_at > 0, "before it waits");
-            let Task::Wait(waiting) = task else { panic!("{task:?}") };
-            assert!(!panics || panics_at > 1, "while it waits");
-            drop(waiting);
-            assert!(!panics, "after it");
-            wait.send(()).unwrap();
-        }));
+        let pool =
+            Arc::new(Pool::<u32>::new(Arc::new(Clock::new()), 2, STACK_SIZE, move |task, _: &WorkerSlot| {
+                let panics = is_first.swap(false, Ordering::SeqCst);
+                assert!(!panics || panics_at > 0, "before it waits");
+                let Task::Wait(waiting) = task else { panic!("{task:?}") };
+                assert!(!panics || panics_at > 1, "while it waits");
+                drop(waiting);
+                assert!(!panics, "after it");
+                wait.send(()).unwrap();
+            }));
         pool.start().unwrap();
         waits.recv_timeout(WATCHDOG).expect("a second one");
         pool.wait_for_end(0, WATCHDOG);

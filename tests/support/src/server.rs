@@ -1,22 +1,22 @@
 //! A server of the library in this process, on a free port.
 
 use std::net::SocketAddr;
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
+use std::thread;
 
-use fc_runtime::{Context, Error, Function, Request, Response, Server, ServerConfig, Stopper};
+use fc_runtime::{Context, Error, Function, Request, Response, Running, Server, ServerConfig};
 
 use crate::client::{Client, Reply};
 use crate::wait::until;
 
 pub fn config() -> ServerConfig {
-    ServerConfig::default().address(([127, 0, 0, 1], 0).into())
+    ServerConfig::default().address(([127, 0, 0, 1], 0))
 }
 
-/// A server that is stopped at the end of its test.
+/// A server that has to stop cleanly at the end of its test.
 pub struct TestServer {
     pub address: SocketAddr,
-    pub stopper: Stopper,
-    running: Option<JoinHandle<Result<(), Error>>>,
+    running: Option<Arc<Running>>,
 }
 
 impl TestServer {
@@ -32,12 +32,12 @@ impl TestServer {
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
     {
-        TestServer::run(Server::bind_with(config, initialize).unwrap())
+        TestServer::run(Server::bind(config, initialize).unwrap())
     }
 
     fn run(server: Server) -> TestServer {
-        let (address, stopper) = (server.local_addr(), server.stopper());
-        TestServer { address, stopper, running: Some(thread::spawn(move || server.run())) }
+        let running = server.start().unwrap();
+        TestServer { address: running.local_addr(), running: Some(Arc::new(running)) }
     }
 
     pub fn client(&self) -> Client {
@@ -52,21 +52,26 @@ impl TestServer {
     }
 
     pub fn stop(mut self) -> Result<(), Error> {
-        self.stopper.stop();
+        self.begin_stop();
         self.join()
+    }
+
+    pub fn begin_stop(&self) {
+        self.running.as_ref().expect("not joined").stop();
     }
 
     pub fn join(&mut self) -> Result<(), Error> {
         let running = self.running.take().expect("joined once");
-        until("the server has stopped", || running.is_finished());
-        running.join().expect("run does not panic")
+        let joining = thread::spawn(move || running.join());
+        until("the server has stopped", || joining.is_finished());
+        joining.join().expect("join does not panic")
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        self.stopper.stop();
         if self.running.is_some() && !thread::panicking() {
+            self.begin_stop();
             self.join().expect("the server stops cleanly");
         }
     }

@@ -1,0 +1,370 @@
+//! For tests of a function without a socket: a call is built and sent to the function, and its response is
+//! what a client of the server would see.
+//!
+//! ```
+//! use fc_runtime::testing::Call;
+//! use fc_runtime::{Context, Function, Request, Response, StatusError};
+//!
+//! struct Greeter { greeting: String }
+//!
+//! impl Function for Greeter {
+//!     fn initialize(_: &Context) -> anyhow::Result<Self> {
+//!         Ok(Greeter { greeting: "Hello".into() })
+//!     }
+//!     fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
+//!         match request.text()?.as_str() {
+//!             "" => Err(StatusError::new(404, "nobody is here").into()),
+//!             name => Ok(format!("{}, {name}!", self.greeting).into()),
+//!         }
+//!     }
+//! }
+//!
+//! let greeter = Greeter::initialize(&Call::hook().context())?;
+//! let response = Call::event("World").send(&greeter);
+//! assert_eq!((response.status(), response.text()), (200, "Hello, World!"));
+//!
+//! let response = Call::http("GET", "/").send(&greeter);
+//! assert_eq!(response.status(), 404);
+//! assert_eq!(response.text(), r#"{"errorMessage":"nobody is here","errorType":"FunctionError"}"#);
+//! # anyhow::Ok(())
+//! ```
+
+use crate::api::{
+    Body, BodySource, BodyWriter, CallKind, Context, Function, PIECE, Request, RequestBody, Response, copy,
+    fields,
+};
+use crate::date::Date;
+use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, encode_head, has_body};
+use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain};
+use std::fmt;
+use std::io::{self, Read, Write};
+#[cfg(feature = "internals")]
+use std::os::fd::BorrowedFd;
+use std::str;
+
+/// A call to a function, as the platform would make it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    kind: CallKind,
+    head: String,
+    has_host: bool,
+    body: Vec<u8>,
+}
+
+impl Call {
+    /// An event invocation.
+    pub fn event(event: impl Into<Vec<u8>>) -> Call {
+        Call::new(CallKind::Event, "POST", "/invoke").with_body(event)
+    }
+
+    /// An HTTP invocation. `target` is a path with or without a query.
+    pub fn http(method: &str, target: &str) -> Call {
+        Call::new(CallKind::Http, method, target)
+    }
+
+    /// A call of a hook: its [`context`](Call::context) is for `initialize` and `pre_stop`.
+    pub fn hook() -> Call {
+        Call::new(CallKind::Hook, "POST", "/initialize")
+    }
+
+    fn new(kind: CallKind, method: &str, target: &str) -> Call {
+        Call { kind, head: format!("{method} {target} HTTP/1.1\r\n"), has_host: false, body: Vec::new() }
+    }
+
+    /// The same with one more header.
+    pub fn with_header(mut self, name: &str, value: &str) -> Call {
+        self.has_host |= name.eq_ignore_ascii_case("host");
+        self.head.push_str(&format!("{name}: {value}\r\n"));
+        self
+    }
+
+    /// The same with this body.
+    pub fn with_body(self, body: impl Into<Vec<u8>>) -> Call {
+        Call { body: body.into(), ..self }
+    }
+
+    /// The same with `value` as its body, in JSON.
+    ///
+    /// # Panics
+    /// When the value cannot be written as JSON.
+    #[cfg(feature = "json")]
+    pub fn with_json<T: serde::Serialize + ?Sized>(self, value: &T) -> Call {
+        self.with_body(serde_json::to_vec(value).unwrap_or_else(|error| panic!("no JSON: {error}")))
+    }
+
+    /// The context that the function is given.
+    ///
+    /// # Panics
+    /// When the call could not come over the wire: an invalid method, target or header.
+    pub fn context(&self) -> Context {
+        let host = if self.has_host { "" } else { "host: localhost\r\n" };
+        let wire = format!("{}{host}\r\n", self.head);
+        let mut head = Head::default();
+        match head.parse(wire.as_bytes(), &mut Progress::default()) {
+            Ok(Parsed::Complete(_)) => {}
+            Ok(Parsed::Partial | Parsed::Nothing(_)) => panic!("not a request: {wire:?}"),
+            Err(reject) => panic!("not a request: {reject}: {wire:?}"),
+        }
+        let mut context = Context::new(None, true);
+        context.begin(head, self.kind);
+        context
+    }
+
+    /// Sends the call to `function`, which may be a closure too, and collects what a client of the server would
+    /// see: an error, a panic or an invalid response is the response that the runtime makes of it.
+    ///
+    /// # Panics
+    /// As [`context`](Call::context); for a call of a hook, which has no response; and for a body that fails when
+    /// some of it is sent already, which a client sees as a broken connection.
+    pub fn send<F: Function>(&self, function: &F) -> Collected {
+        let caller = match self.kind {
+            CallKind::Event => Caller::Event,
+            CallKind::Http => Caller::HttpClient,
+            CallKind::Hook => {
+                panic!("a hook has no response: call `initialize` or `pre_stop` with its context")
+            }
+        };
+        let context = self.context();
+        let mut source = Bytes(&self.body);
+        let request = Request { head: context.head(), body: RequestBody { source: &mut source } };
+        let outcome = contain(|| function.invoke(&context, request));
+        outcome
+            .and_then(|response| collect(response, &context, &mut source))
+            .unwrap_or_else(|failure| failed(&failure, caller, &context))
+    }
+}
+
+/// The response with its whole body; a failure before anything of it is sent.
+fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Result<Collected, Failure> {
+    if let Some(fault) = response.fault() {
+        return Err(Failure::invalid_response(fault));
+    }
+    let framing = match &response.body {
+        Body::Bytes(bytes) => ResponseFraming::Length(bytes.len() as u64),
+        Body::Reader { length: Some(length), .. } => ResponseFraming::Length(*length),
+        Body::Reader { length: None, .. } | Body::Stream(_) => ResponseFraming::Chunked,
+    };
+    let mut sink = Sink { sent: Vec::new(), is_begun: false };
+    if has_body(response.status, context.head()) {
+        let written = contain(|| match response.body {
+            Body::Bytes(bytes) => {
+                sink.sent.extend_from_slice(&bytes);
+                Ok(())
+            }
+            Body::Reader { mut reader, length } => copy(&mut reader, length, &mut sink),
+            Body::Stream(produce) => {
+                produce(&mut RequestBody { source }, &mut BodyWriter { sink: &mut sink })
+            }
+        });
+        match written {
+            Err(failure) if sink.is_begun => {
+                panic!("the response breaks off after {} bytes: {}", sink.sent.len(), failure.message)
+            }
+            written => written?,
+        }
+    }
+    Ok(Collected::new(response.status, framing, [&response.lines, FC_STATUS_OK], sink.sent, context))
+}
+
+fn failed(failure: &Failure, caller: Caller, context: &Context) -> Collected {
+    let body = failure.body_for(caller, context.request_id()).into_bytes();
+    let (status, framing) = (failure.status_for(caller), ResponseFraming::Length(body.len() as u64));
+    let body = if has_body(status, context.head()) { body } else { Vec::new() };
+    Collected::new(status, framing, [JSON, failure.fc_status_for(caller)], body, context)
+}
+
+/// What a client would have received of a body that is written piece by piece.
+struct Sink {
+    sent: Vec<u8>,
+    is_begun: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        self.sent.extend_from_slice(piece);
+        self.is_begun |= self.sent.len() >= PIECE;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.is_begun = true;
+        Ok(())
+    }
+}
+
+/// A response with its whole body, as a client sees it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Collected {
+    status: u16,
+    /// The lines of its fields, as they go on the wire.
+    lines: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Collected {
+    fn new(
+        status: u16,
+        framing: ResponseFraming,
+        lines: [&[u8]; 2],
+        body: Vec<u8>,
+        context: &Context,
+    ) -> Collected {
+        let (framing, mut head) = (framing.for_response(status, context.head()), Vec::new());
+        encode_head(&mut head, status, framing, Announcement::Implied, Date::new().now(), lines);
+        let status_line = head.iter().position(|&b| b == b'\n').map_or(0, |end| end + 1);
+        Collected { status, lines: head.split_off(status_line), body }
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The first value of a header, in whatever case its name is written, when it is text. Those that the runtime
+    /// adds are among them, `x-fc-status` too.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+        str::from_utf8(value).ok()
+    }
+
+    /// Names and values of all headers, in the order in which they are sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        fields(&self.lines)
+    }
+
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Panics
+    /// When it is not UTF-8.
+    pub fn text(&self) -> &str {
+        str::from_utf8(&self.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is no JSON or not a `T`: the message names the path, and what was expected there.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+        crate::api::parse(&self.body).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl fmt::Debug for Collected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.status)?;
+        for (name, value) in self.headers() {
+            writeln!(f, "{name}: {}", value.escape_ascii())?;
+        }
+        match str::from_utf8(&self.body) {
+            Ok(text) => write!(f, "\n{text}"),
+            Err(_) => write!(f, "\n{}", self.body.escape_ascii()),
+        }
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl BodySource for Bytes<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Read::read(&mut self.0, buf)
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        Some(self.0.len() as u64)
+    }
+
+    fn peer_closed(&self) -> bool {
+        false
+    }
+
+    #[cfg(feature = "internals")]
+    fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    type Outcome = anyhow::Result<Response>;
+
+    fn sent(call: Call, outcome: impl Fn() -> Outcome + Send + Sync + 'static) -> Collected {
+        call.send(&move |_: &Context, _: Request<'_>| outcome())
+    }
+
+    #[test]
+    fn a_head_is_that_of_the_wire() {
+        let get = sent(Call::http("GET", "/"), || Ok(Response::text("hello").with_header("a", "b")));
+        let names: Vec<_> = get.headers().map(|(name, _)| name).collect();
+        assert_eq!(names, ["date", "content-length", "content-type", "a", "x-fc-status"]);
+        assert_eq!((get.header("Content-Length"), get.header("x-fc-status")), (Some("5"), Some("200")));
+        assert!(format!("{get:?}").ends_with("x-fc-status: 200\n\nhello"), "{get:?}");
+        let head = sent(Call::http("HEAD", "/"), || Ok(Response::text("hello").with_header("a", "b")));
+        assert_eq!((head.bytes(), head.header("content-length")), (&b""[..], Some("5")));
+        let none = sent(Call::http("GET", "/"), || Ok(Response::text("hello").with_status(204)));
+        assert_eq!((none.bytes(), none.header("content-length")), (&b""[..], None));
+    }
+
+    #[test]
+    fn failures_are_rendered_as_on_the_wire() {
+        let event = sent(Call::event("x"), || Err(anyhow!("row 7").context("database")));
+        assert_eq!((event.status(), event.header("x-fc-status")), (404, Some("404")));
+        assert_eq!(event.text(), r#"{"errorMessage":"database: row 7","errorType":"FunctionError"}"#);
+        let id = Call::http("GET", "/").with_header("x-fc-request-id", "id-1");
+        for (outcome, error_type) in [
+            ((|| Err(anyhow!("secret"))) as fn() -> Outcome, "FunctionError"),
+            (|| panic!("secret"), "FunctionPanic"),
+            (|| Ok(Response::new(99)), "InvalidResponse"),
+            (|| Ok(Response::text("").with_header("date", "")), "InvalidResponse"),
+            (|| Ok(Response::reader(io::empty(), Some(1))), "FunctionError"),
+            (|| Ok(Response::stream(|_, _| Err(anyhow!("secret")))), "FunctionError"),
+            (
+                || Ok(Response::stream(|_, out| Ok(out.write_all(b"some")?).and(Err(anyhow!("secret"))))),
+                "FunctionError",
+            ),
+        ] {
+            let response = sent(id.clone(), outcome);
+            let body = format!(
+                r#"{{"errorMessage":"the function failed, see the log of request id-1","errorType":"{error_type}"}}"#
+            );
+            assert_eq!((response.status(), response.text()), (500, body.as_str()));
+            assert_eq!(response.header("x-fc-status"), Some("404"));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the response breaks off after 4 bytes: no more")]
+    fn a_body_that_fails_when_some_of_it_is_sent_is_no_response() {
+        sent(Call::http("GET", "/"), || {
+            Ok(Response::stream(|_, out| {
+                out.write_all(b"some")?;
+                out.flush()?;
+                Err(anyhow!("no more"))
+            }))
+        });
+    }
+
+    #[test]
+    fn a_stream_is_handed_what_is_left_of_the_request() {
+        let call = Call::http("POST", "/").with_body("0123456789");
+        let response = call.send(&|_: &Context, mut request: Request<'_>| {
+            request.body().read_exact(&mut [0; 4])?;
+            Ok(Response::stream(|body, out| Ok(io::copy(body, out).map(drop)?)))
+        });
+        assert_eq!((response.text(), response.header("transfer-encoding")), ("456789", Some("chunked")));
+    }
+
+    #[test]
+    #[should_panic(expected = "a hook has no response")]
+    fn a_hook_has_no_response() {
+        sent(Call::hook(), || Ok("".into()));
+    }
+}
