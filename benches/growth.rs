@@ -4,12 +4,11 @@
 //! One client asks one question at a time, so that what is seen is the cost of one response, not of waiting in line; it
 //! shares one core with the server, so that it is not the waking of a sleeping core either.
 
-use std::error::Error;
-use std::io;
-
 use harness::{
     Build, Client, Cores, GET, Report, Role, Running, Sample, Scale, Series, Server, median, number, quantile,
 };
+use std::error::Error;
+use std::io;
 
 /// The peers that stand for the others where a server is asked for minutes.
 const SHOWN: [&str; 5] = ["C epoll", "fc-runtime", "hyper-current", "actix-web", "may_minihttp"];
@@ -104,11 +103,9 @@ fn with_body(running: &Running, length: usize, scale: Scale) -> io::Result<Sampl
 }
 
 fn with_headers(running: &Running, lines: usize, scale: Scale) -> io::Result<Sample> {
-    let mut request = String::from("GET / HTTP/1.1\r\nHost: localhost\r\n");
-    for line in 1..lines {
-        request.push_str(&format!("x-header-{line}: a value of the usual length, {line}\r\n"));
-    }
-    request.push_str("\r\n");
+    let line = |line| format!("x-header-{line}: a value of the usual length, {line}\r\n");
+    let lines: String = (1..lines).map(line).collect();
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
     again(running, request.as_bytes(), scale.pick(20, 300, 3_000))
 }
 

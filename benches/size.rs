@@ -1,13 +1,11 @@
 //! What a function weighs: its binary, the zip that is uploaded, and the memory it holds while it serves.
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use harness::{Client, GET, Report, Running, Series, ask_all, median};
 use std::error::Error;
 use std::fs;
 use std::io::{self, Write};
-
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
-
-use harness::{Client, GET, Report, Running, Series, ask_all, median};
 
 /// A zip of one file named `bootstrap` around its compressed bytes: local header, directory entry, end of directory.
 const ZIP_FRAME: usize = 30 + 9 + 46 + 9 + 22;
@@ -51,9 +49,7 @@ fn hold(series: &mut Series) -> io::Result<()> {
     let mut client = Client::connect(running.port, 0)?;
     client.ask(GET)?;
     series.push("started", running.usage().resident);
-    for _ in 0..1_000 {
-        client.ask(GET)?;
-    }
+    (0..1_000).try_for_each(|_| client.ask(GET).map(drop))?;
     series.push("served", running.usage().resident);
     let mut clients = Client::connect_all(running.port, 200)?;
     ask_all(&mut clients, GET)?;

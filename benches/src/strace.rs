@@ -1,10 +1,9 @@
 //! System calls, counted by `strace` in a pass of its own: it slows down what it watches.
 
+use crate::{Client, GET, Running, Server, folders, free_port};
 use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
-
-use crate::{Client, GET, Running, Server, folders, free_port};
 
 /// The system calls of a server, in order, and where among them its responses are.
 pub struct Trace {
@@ -33,9 +32,7 @@ pub fn record(server: &Server, requests: usize) -> io::Result<Trace> {
     let running = Running::spawn(command, port)?;
     // The first connection that succeeds is the one that is used: one more would be calls of its own.
     let (mut client, _) = Client::poll_connect(port)?;
-    for _ in 0..requests {
-        client.ask(GET)?;
-    }
+    (0..requests).try_for_each(|_| client.ask(GET).map(drop))?;
     running.end_children()?;
     let text = fs::read_to_string(&log)?;
     fs::remove_file(&log)?;

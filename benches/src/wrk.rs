@@ -1,10 +1,9 @@
 //! Load from `wrk`: how it is called, and what it said.
 
+use crate::folders;
 use std::fs;
 use std::io;
 use std::process::Command;
-
-use crate::folders;
 
 /// A second of load.
 pub struct Load {
@@ -15,10 +14,8 @@ pub struct Load {
 
 /// Says why there can be no load, if so.
 pub fn available() -> Result<(), String> {
-    match Command::new("wrk").arg("--version").output() {
-        Ok(_) => Ok(()),
-        Err(_) => Err("wrk: not installed, so no load is measured (Debian: apt-get install wrk)".into()),
-    }
+    let missing = "wrk: not installed, so no load is measured (Debian: apt-get install wrk)";
+    Command::new("wrk").arg("--version").output().map_or(Err(missing.into()), |_| Ok(()))
 }
 
 impl Load {
