@@ -14,7 +14,7 @@ BENCHES := cold_start throughput size growth
 PEERS := benches/peers
 LIMITS := $(PEERS)/target/c
 
-.PHONY: bench bench-quick bench-smoke bench-build bench-peers bench-readme
+.PHONY: bench bench-quick bench-smoke bench-build bench-peers bench-publish
 
 bench: ## measure everything beside its peers: about ten minutes once it is built
 bench: bench-build bench-peers
@@ -33,7 +33,7 @@ bench-smoke: ## show that the benchmarks work; needs no peers and no wrk, and it
 	for bench in $(BENCHES); do $(BENCH) $$bench -- --smoke || exit 1; done
 	$(BENCH) codec -- --test
 
-bench-readme: ## publish the last full run: benches/results.json, its chart, the figures in README.md
+bench-publish: ## publish the last full run: benches/results.json, docs/figures.md and its chart, the README's sentence
 	$(BENCH) summary -- --commit
 
 bench-build: ## our examples in the three ways they are deployed

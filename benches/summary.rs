@@ -1,16 +1,13 @@
 //! Holds the benchmarks' results against what this library claims.
 //!
-//! `--commit` also publishes them: benches/results.json, its chart, and the README's figures.
+//! `--commit` also publishes them: benches/results.json, the chart, docs/figures.md and the README's sentence.
 
+use harness::folders::{checkout, output};
+use harness::{Results, Role};
+use serde_json::{Map, Value};
 use std::env;
 use std::error::Error;
 use std::fs;
-
-use serde_json::{Map, Value};
-
-use harness::chart;
-use harness::folders::{checkout, output};
-use harness::{Results, Role, replace_between_markers};
 
 const OURS: &str = "fc-runtime";
 
@@ -28,18 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     judge_starts_and_memory(&results);
     [1, 8, 64, 200].into_iter().for_each(|connections| judge_load(&results, connections));
     if env::args().any(|argument| argument == "--commit") {
-        publish(&results)?;
+        for (file, text) in results.files()? {
+            fs::write(checkout().join(file), text)?;
+        }
     }
-    Ok(())
-}
-
-fn publish(results: &Results) -> Result<(), Box<dyn Error>> {
-    let readme = fs::read_to_string(checkout().join("README.md"))?;
-    let readme = replace_between_markers(&readme, &results.readme())
-        .ok_or("README.md has no place for the figures")?;
-    fs::write(checkout().join("README.md"), readme)?;
-    fs::write(checkout().join("benches/results.json"), format!("{:#}\n", results.published()))?;
-    fs::write(checkout().join("benches/cold_start.svg"), chart::cold_starts(results))?;
     Ok(())
 }
 

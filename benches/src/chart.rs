@@ -1,8 +1,7 @@
-//! The chart beside the README's figures: cold starts as bars, in SVG.
-
-use std::fmt::Write;
+//! The chart beside the figures: cold starts as bars, in SVG.
 
 use crate::{Results, Role, Sample, number};
+use std::fmt::Write;
 
 const WIDTH: f64 = 900.0;
 /// From one bar to the next, of which twice the gap is free.
@@ -14,11 +13,14 @@ const TOP: f64 = 60.0;
 const LABELS: f64 = 200.0;
 /// Right of the bars: the figures.
 const FIGURES: f64 = 90.0;
-/// Readable on white and on black: a picture in a README does not learn which of the two it stands on.
+/// Readable on white and on black: a picture in a page does not learn which of the two it stands on.
 const INK: &str = "#777";
 
 /// Horizontal bars from zero. One that is several times the usual does not set the scale: it is cut, drawn faint, and its
 /// figure says what it is.
+///
+/// The crate's documentation has it inline, where Markdown takes it for one block of HTML: such a block begins with a line
+/// that is one whole tag, and ends at the first blank line.
 pub fn cold_starts(results: &Results) -> String {
     let mut starts: Vec<_> = results.table("cold_start").column("first_200").collect();
     starts.sort_by(|(_, one), (_, other)| one.total_cmp(other));

@@ -1,28 +1,14 @@
-//! What the benchmarks have found, in files: how it is written, how a figure is found again, and the part of the README
-//! that is made from it.
+//! What the benchmarks have found, in files: how it is written, how a figure is found again, and what is made from it.
 
-use std::fmt::Write;
-
-use serde_json::Value;
-
-use crate::number;
+use crate::folders::checkout;
 use crate::servers::PEERS;
+use crate::{chart, number};
+use serde_json::Value;
+use std::fmt::Write;
+use std::fs;
+use std::io;
 
-/// What the README's figures stand between.
-const MARKERS: (&str, &str) = ("<!-- figures -->", "<!-- /figures -->");
-/// The tables and columns that the README and its chart are made from. The others are for whoever measures, and stay in
-/// target/bench.
-const PUBLISHED: [(&str, &str); 8] = [
-    ("cold_start", "first_200"),
-    ("size", "started"),
-    ("size", "binary"),
-    ("keep_alive_1", "per_second"),
-    ("keep_alive_8", "per_second"),
-    ("keep_alive_64", "per_second"),
-    ("keep_alive_64", "p99"),
-    ("keep_alive_200", "per_second"),
-];
-/// The servers in other languages that the README's table shows.
+/// The servers in other languages that the table of figures shows.
 const FOREIGN: [&str; 4] = ["Go net/http", "Node http", "Python http.server", "Flask, gunicorn"];
 
 /// What all benchmarks have found, each under its name.
@@ -39,50 +25,80 @@ impl Results {
         Table(tables.find(|table| table.is_object()).unwrap_or(&Value::Null))
     }
 
+    /// One quantity of a server linked with musl and with glibc.
+    fn of_builds(&self, table: &str, server: &str, column: &str) -> [f64; 2] {
+        ["musl", "glibc"].map(|build| self.table(table).figure(server, build, column).unwrap_or(f64::NAN))
+    }
+
+    /// Each committed file that is made from the results, as it has to be.
+    pub fn files(&self) -> io::Result<[(&'static str, String); 4]> {
+        let renew = |file: &'static str, name: &str, new: &str| {
+            let text = replace_between_markers(&fs::read_to_string(checkout().join(file))?, name, new);
+            text.map(|text| (file, text)).ok_or_else(|| io::Error::other(format!("no {name} in {file}")))
+        };
+        Ok([
+            ("benches/results.json", format!("{:#}\n", self.published())),
+            ("docs/cold_start.svg", chart::cold_starts(self)),
+            renew("docs/figures.md", "figures", &self.figures())?,
+            renew("README.md", "headline", &self.headline())?,
+        ])
+    }
+
     /// The part that is committed.
-    pub fn published(&self) -> Value {
+    fn published(&self) -> Value {
         let mut value = self.0.clone();
         for bench in value.as_object_mut().into_iter().flat_map(|benches| benches.values_mut()) {
             let Some(tables) = bench["tables"].as_object_mut() else { continue };
-            for (key, table) in tables.iter_mut() {
-                let columns = table.as_object_mut().into_iter();
-                columns.for_each(|columns| columns.retain(|column, _| PUBLISHED.contains(&(key, column))));
-            }
-            tables.retain(|_, table| table.as_object().is_some_and(|columns| !columns.is_empty()));
+            tables.retain(|key, table| {
+                let Some(columns) = table.as_object_mut() else { return false };
+                columns.retain(|column, _| is_published(key, column));
+                !columns.is_empty()
+            });
         }
         value
     }
 
-    /// The README's table and what must be known to read it, in Markdown.
-    pub fn readme(&self) -> String {
-        let (starts, sizes) = (self.table("cold_start"), self.table("size"));
+    /// The README's sentence: starts and binaries with musl and glibc, beside those of hyper.
+    fn headline(&self) -> String {
+        let both = |table, column| {
+            ["fc-runtime", "hyper-current"].map(|server| self.of_builds(table, server, column))
+        };
+        let [ours, theirs] = both("cold_start", "first_200");
+        let ratios = joined([ours[0] / theirs[0], ours[1] / theirs[1]], 2, " and ");
+        let [ours, theirs] = [ours, theirs].map(|start| joined(start, 0, " and "));
+        let [binary, other] = both("size", "binary").map(|binary| joined(binary, 0, " and "));
+        format!(
+            "With musl and glibc a process takes {ours} µs from its spawn to its first response, {ratios} of what hyper on one \
+             thread takes (hyper-current: {theirs} µs); its binary has {binary} KB (hyper-current: {other} KB)."
+        )
+    }
+
+    /// The table and what must be known to read it, in Markdown.
+    fn figures(&self) -> String {
         let loads = [1, 8, 64, 200].map(|count| self.table(&format!("keep_alive_{count}")));
         let mut text = String::from(
             "| | cold start, µs: musl / glibc | resident KB | binary KB | requests/s at 1 / 8 / 64 / 200 connections | p99 at 64, µs |\n\
              |---|---:|---:|---:|---:|---:|\n",
         );
-        for row in ["C", "fc-runtime"].into_iter().chain(PEERS).chain(FOREIGN) {
-            let (title, started, loaded) = match row {
-                "C" => ("*C, bare calls: the limit*", "C accept", "C epoll"),
-                "fc-runtime" => ("**fc-runtime**", row, row),
-                peer => (peer, peer, peer),
-            };
-            if starts.figure(started, "glibc", "first_200").is_none() {
+        let limit = ("*C, bare calls: the limit*", "C accept", "C epoll");
+        let ours = ("**fc-runtime**", "fc-runtime", "fc-runtime");
+        let others = PEERS.into_iter().chain(FOREIGN).map(|name| (name, name, name));
+        for (title, started, loaded) in [limit, ours].into_iter().chain(others) {
+            let both = |table, column| joined(self.of_builds(table, started, column), 0, " / ");
+            let (start, memory) = (both("cold_start", "first_200"), both("size", "started"));
+            if start == "–" {
                 continue; // its tool is not installed
             }
-            let [start, memory, binary] =
-                [(starts, "first_200"), (sizes, "started"), (sizes, "binary")].map(|(table, column)| {
-                    pair(["musl", "glibc"].map(|build| table.figure(started, build, column)))
-                });
+            let binary = both("size", "binary");
             let per_second =
                 loads.map(|table| thousands(table.figure(loaded, "glibc", "per_second"))).join(" / ");
-            let p99 = shown(loads[2].figure(loaded, "glibc", "p99"));
+            let p99 = number(loads[2].figure(loaded, "glibc", "p99").unwrap_or(f64::NAN), 0);
             let _ = writeln!(text, "| {title} | {start} | {memory} | {binary} | {per_second} | {p99} |"); // a String takes everything
         }
         text + &self.method()
     }
 
-    /// When, on what and how it was measured, and what the machine did meanwhile, as the benchmarks noticed it.
+    /// When and on what it was measured, and what the machine did meanwhile, as the benchmarks noticed it.
     fn method(&self) -> String {
         let (run, machine) = (&self.0["cold_start"], &self.0["cold_start"]["machine"]);
         let word = |value: &Value| value.as_str().unwrap_or("unknown").to_string();
@@ -91,9 +107,7 @@ impl Results {
         let (cores, kind) = (&machine["cores"], if machine["virtual"] == true { ", virtual" } else { "" });
         let mut text = format!(
             "\nMeasured {date} with `make bench` on {cores} cores ({cpu}{kind}), Linux {kernel}, {rustc}, the load's client on the same \
-             cores. Cold start is from the spawn to the first 200 with the page cache warm. All servers answer the same bytes, are \
-             built with the same profile and take turns; figures are medians. Compare within the table only: absolute values \
-             differ from machine to machine.\n",
+             cores; medians. Compare within the table only: absolute values differ from machine to machine.\n",
         );
         for bench in ["cold_start", "throughput"] {
             for disturbance in self.0[bench]["disturbances"].as_array().into_iter().flatten() {
@@ -118,22 +132,28 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Two figures, or one when they are the same one.
-fn pair([first, second]: [Option<f64>; 2]) -> String {
-    if first == second { shown(first) } else { format!("{} / {}", shown(first), shown(second)) }
+/// Whether the documents or the chart are made from this column. The others are for whoever measures, and stay in
+/// target/bench.
+fn is_published(table: &str, column: &str) -> bool {
+    let others =
+        [("cold_start", "first_200"), ("size", "started"), ("size", "binary"), ("keep_alive_64", "p99")];
+    column == "per_second" && table.starts_with("keep_alive_") || others.contains(&(table, column))
 }
 
-fn shown(figure: Option<f64>) -> String {
-    number(figure.unwrap_or(f64::NAN), 0)
+/// Two figures, or one when they are the same one.
+fn joined(figures: [f64; 2], decimals: usize, by: &str) -> String {
+    let [first, second] = figures.map(|figure| number(figure, decimals));
+    if first == second { first } else { [first, second].join(by) }
 }
 
 fn thousands(figure: Option<f64>) -> String {
     figure.map_or("–".into(), |figure| format!("{:.0}k", figure / 1e3))
 }
 
-/// The same document with other text between the markers, if both are there.
-pub fn replace_between_markers(text: &str, new: &str) -> Option<String> {
-    let (before, rest) = text.split_once(MARKERS.0)?;
-    let (_, after) = rest.split_once(MARKERS.1)?;
-    Some(format!("{before}{}\n{}\n{}{after}", MARKERS.0, new.trim(), MARKERS.1))
+/// The same document with other text between the markers of that name, if both are there.
+pub fn replace_between_markers(text: &str, name: &str, new: &str) -> Option<String> {
+    let (first, last) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+    let (before, rest) = text.split_once(&first)?;
+    let (_, after) = rest.split_once(&last)?;
+    Some(format!("{before}{first}\n{}\n{last}{after}", new.trim()))
 }

@@ -1,26 +1,37 @@
-//! The README's figures are those of benches/results.json, and the benchmarks' arithmetic says what it seems to say.
+//! The published figures are those of benches/results.json, and the benchmarks' arithmetic says what it seems to say.
 
 use harness::folders::checkout;
 use harness::strace::Trace;
 use harness::{Results, Sample, chart, number, replace_between_markers, wrk};
+use std::fs::read_to_string;
+
+fn committed() -> Results {
+    let text = read_to_string(checkout().join("benches/results.json")).expect("results.json");
+    Results(text.parse().expect("JSON"))
+}
 
 #[test]
-fn readme_chart_and_results_are_what_is_made_from_the_committed_results() {
-    let committed = |file: &str| std::fs::read_to_string(checkout().join(file)).expect(file);
-    let results = Results(committed("benches/results.json").parse().expect("JSON"));
-    let readme = committed("README.md");
-    let updated = replace_between_markers(&readme, &results.readme()).expect("a place for the figures");
-    assert_eq!(readme, updated, "`make bench-readme` writes them");
-    assert_eq!(committed("benches/cold_start.svg"), chart::cold_starts(&results));
-    assert_eq!(committed("benches/results.json"), format!("{:#}\n", results.published()));
+fn documents_chart_and_results_are_what_is_made_from_the_committed_results() {
+    for (file, text) in committed().files().expect("each has a place for its figures") {
+        let found = read_to_string(checkout().join(file)).expect(file);
+        assert_eq!(found, text, "{file}: `make bench-publish` writes it");
+    }
+}
+
+#[test]
+fn markdown_takes_the_chart_for_one_block_of_html() {
+    let chart = chart::cold_starts(&committed());
+    let first = chart.lines().next().expect("a line");
+    assert!(first.starts_with("<svg ") && first.find('>') == Some(first.len() - 1), "{first}");
+    assert!(chart.lines().all(|line| !line.trim().is_empty()) && chart.ends_with("</svg>\n"));
 }
 
 #[test]
 fn only_what_stands_between_the_markers_is_replaced() {
-    let old = "before\n<!-- figures -->\nold\n<!-- /figures -->\nafter\n";
-    let new = replace_between_markers(old, "new\n").expect("both markers are there");
-    assert_eq!(new, "before\n<!-- figures -->\nnew\n<!-- /figures -->\nafter\n");
-    assert_eq!(replace_between_markers("no markers", "new"), None);
+    let old = "before\n<!-- a -->\nold\n<!-- /a -->\n<!-- b -->\n<!-- /b -->\nafter\n";
+    let new = "before\n<!-- a -->\nnew\n<!-- /a -->\n<!-- b -->\n<!-- /b -->\nafter\n";
+    assert_eq!(replace_between_markers(old, "a", "new\n").as_deref(), Some(new));
+    assert_eq!(replace_between_markers(old, "c", "new"), None);
 }
 
 #[test]
