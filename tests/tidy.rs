@@ -1,4 +1,4 @@
-//! What every file of the library has to be like. The layers are read from ARCHITECTURE.md.
+//! What every file of the library, and every document, has to be like. The layers are read from ARCHITECTURE.md.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -366,4 +366,21 @@ fn httparse_does_not_look_for_simd_at_the_start() {
     let tree = String::from_utf8(output.stdout).unwrap();
     assert!(tree.starts_with("httparse"), "{tree}");
     assert!(!tree.contains("httparse feature"), "{tree}");
+}
+
+#[test]
+fn every_link_in_a_document_names_a_file_that_exists() {
+    let mut followed = 0;
+    for folder in ["", "docs", "fc-local"].map(|folder| root().join(folder)) {
+        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        for document in files.filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+            let text = fs::read_to_string(&document).unwrap();
+            let targets = text.split("](").skip(1).map(|link| link.split([')', '#']).next().unwrap());
+            for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+                assert!(folder.join(target).exists(), "{}: {target}", document.display());
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 10, "{followed} links are too few to be all");
 }
