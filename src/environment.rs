@@ -11,10 +11,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     Variables::of_process().text(name)
 }
 
-/// The names of the variables that begin so.
-pub(crate) fn names_with_prefix(prefix: &str) -> Vec<String> {
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    names.filter(|name| name.starts_with(prefix)).collect()
+/// Looks at the names of all variables that begin so.
+pub(crate) fn for_each_with_prefix(prefix: &str, look: fn(&str)) {
+    for (name, _) in env::vars_os() {
+        match name.to_str() {
+            Some(name) if name.starts_with(prefix) => look(name),
+            _ => {}
+        }
+    }
 }
 
 /// A variable whose value means nothing.
@@ -47,13 +51,21 @@ impl<'a> Variables<'a> {
     }
 
     pub fn port(&self, name: &'static str) -> Result<Option<u16>, Invalid> {
-        self.parsed(name, "a port from 1 to 65535", |value| {
-            u16::try_from(unsigned(value)?).ok().filter(|&port| port > 0)
-        })
+        let port = self.number_to(name, "a port from 1 to 65535", u16::MAX.into())?;
+        Ok(port.map(|port| port as u16))
     }
 
     pub fn number(&self, name: &'static str) -> Result<Option<usize>, Invalid> {
-        self.parsed(name, "a whole number from 1", |value| unsigned(value).filter(|&number| number > 0))
+        self.number_to(name, "a whole number from 1", usize::MAX)
+    }
+
+    fn number_to(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        max: usize,
+    ) -> Result<Option<usize>, Invalid> {
+        self.parsed(name, expected, |value| unsigned(value).filter(|number| (1..=max).contains(number)))
     }
 
     /// Without floating point, whose parser and tables are a tenth of the binary.

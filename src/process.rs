@@ -3,9 +3,10 @@
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::log::terminal_line;
-use crate::serve::Serving;
+use crate::platform::Lifecycle;
+use crate::serve::OnSignal;
 use crate::server::Server;
-use crate::sync::{Arc, AtomicBool, spawn};
+use crate::sync::{Arc, AtomicBool};
 use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Write};
@@ -55,8 +56,7 @@ pub fn serve_fn<I>(invoke: I) -> !
 where
     I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
 {
-    let signals = handle_signals();
-    run(signals, Server::bind_fn(ServerConfig::from_env(), invoke))
+    run(ServerConfig::from_env(), Lifecycle::of_fn(invoke))
 }
 
 /// As [`serve`], with options set in code, and an initializer that takes things of `main` along. It takes the
@@ -83,41 +83,29 @@ where
     F: Function,
     I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
 {
-    let signals = handle_signals();
-    run(signals, Server::bind(config, initialize))
+    run(config, Lifecycle::of(initialize))
 }
 
-fn run(signals: Result<PipeReader, Error>, server: Result<Server, Error>) -> ! {
-    let served = signals.and_then(|signals| serve_until(&signals, server?));
-    match served {
+fn run(config: ServerConfig, lifecycle: Lifecycle) -> ! {
+    match serve_until_stopped(config, lifecycle) {
         Ok(()) => process::exit(0),
         Err(error) => exit(&error),
     }
 }
 
 /// Only a drain that came to its end lets it return; one that failed has ended the process.
-fn serve_until(signals: &PipeReader, server: Server) -> Result<(), Error> {
-    let stack_size = server.stack_size();
-    terminal_line(format_args!("listening on http://{} (Ctrl-C stops)", server.address()));
-    server.run_here(signals, is_main_stack_of(stack_size), move |serving| {
-        end_at_next_signal();
-        let drain = move || drain(&serving);
-        if spawn("fc-drain", stack_size, drain.clone()).is_err() {
-            drain(); // without a thread to spare, on this one
-        }
-    })
+fn serve_until_stopped(config: ServerConfig, lifecycle: Lifecycle) -> Result<(), Error> {
+    let stack_size = config.stack_size;
+    let signals = handle_signals()?;
+    let server = Server::listen(config, lifecycle)?;
+    terminal_line(|| format!("listening on http://{} (Ctrl-C stops)\n", server.address()));
+    let on_signal = OnSignal { received: end_at_next_signal, drain_failed: |error| exit(error) };
+    server.run(&signals, on_signal, is_main_stack_of(stack_size))
 }
 
 /// Whether the author's code has room for so much on this thread, whose stack is the system's (`ulimit -s`).
 fn is_main_stack_of(size: usize) -> bool {
     getrlimit(Resource::Stack).current.is_none_or(|limit| limit >= size as u64)
-}
-
-fn drain(serving: &Serving) {
-    match serving.drain() {
-        Ok(()) => serving.end(), // with that the main thread returns
-        Err(error) => exit(&error),
-    }
 }
 
 fn exit(error: &Error) -> ! {

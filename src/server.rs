@@ -3,8 +3,8 @@
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::net::listen;
-use crate::platform::{DynFunction, Lifecycle};
-use crate::serve::Serving;
+use crate::platform::Lifecycle;
+use crate::serve::{OnSignal, Serving};
 use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, panicking, spawn};
 use std::io::PipeReader;
 use std::net::SocketAddr;
@@ -51,8 +51,7 @@ impl Server {
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
     {
-        let initializer = move |context: &Context| Ok(Arc::new(initialize(context)?) as Arc<dyn DynFunction>);
-        Server::listen(config, Lifecycle::new(Box::new(initializer)))
+        Server::listen(config, Lifecycle::of(initialize))
     }
 
     /// As [`bind`](Server::bind), for a function without state or hooks of its own.
@@ -63,12 +62,11 @@ impl Server {
     where
         I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
     {
-        let instance: Arc<dyn DynFunction> = Arc::new(invoke);
-        Server::listen(config, Lifecycle::new(Box::new(move |_| Ok(instance.clone()))))
+        Server::listen(config, Lifecycle::of_fn(invoke))
     }
 
-    fn listen(config: ServerConfig, lifecycle: Lifecycle) -> Result<Server, Error> {
-        let config = config.checked()?;
+    pub(crate) fn listen(mut config: ServerConfig, lifecycle: Lifecycle) -> Result<Server, Error> {
+        config.check()?;
         let bind_error = |source| Error::Bind { address: config.address, source };
         let listener = listen(config.address).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
@@ -93,19 +91,14 @@ impl Server {
         self.address
     }
 
-    pub(crate) fn stack_size(&self) -> usize {
-        self.stack_size
-    }
-
-    /// Serves on the calling thread too, when that is `with_caller`. `on_stop` is called once something can be
-    /// read from `signals`, on a thread that serves: it has another one drain and end it, and then this returns.
-    pub(crate) fn run_here(
+    /// Serves until a signal, see [`Serving::run`].
+    pub(crate) fn run(
         self,
         signals: &PipeReader,
+        on_signal: OnSignal,
         with_caller: bool,
-        on_stop: impl FnOnce(Serving) + Send + 'static,
     ) -> Result<(), Error> {
-        self.serving.run(signals, with_caller, on_stop)
+        self.serving.run(signals, on_signal, with_caller)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be set, each option with its default once, and by which variable of the environment.
 
 use crate::api::Error;
-use crate::environment::{Invalid, Variables, names_with_prefix};
+use crate::environment::{Invalid, Variables, for_each_with_prefix};
 use crate::http1::Limits;
 use crate::sync::STACK_SIZE;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// The platform's default for `customRuntimeConfig.port`.
 const DEFAULT_PORT: u16 = 9000;
+
+/// Cloud Run kills ten seconds after SIGTERM.
+const CLOUD_RUN_DRAIN: Duration = Duration::from_secs(9);
 
 /// How a [`Server`](crate::Server) behaves. The defaults are for a server inside a program of your
 /// own; [`from_env`](ServerConfig::from_env) has those for a process on the platform.
@@ -87,48 +90,43 @@ impl ServerConfig {
     /// [`Server::bind`](crate::Server::bind) returns [`Error::Environment`], [`serve`](crate::serve) ends the
     /// process with code 2.
     pub fn from_env() -> ServerConfig {
-        warn_of_unknown(names_with_prefix(PREFIX));
+        for_each_with_prefix(PREFIX, warn_of_unknown);
         ServerConfig::from_variables(&Variables::of_process())
     }
 
     fn from_variables(variables: &Variables<'_>) -> ServerConfig {
-        ServerConfig::read(variables)
-            .unwrap_or_else(|invalid| ServerConfig { invalid: Some(invalid), ..ServerConfig::default() })
+        let mut config = ServerConfig { lifecycle_lines: true, environment: true, ..ServerConfig::default() };
+        config.invalid = config.read(variables).err();
+        config
     }
 
-    fn read(variables: &Variables<'_>) -> Result<ServerConfig, Invalid> {
-        let defaults = ServerConfig::default();
-        let limits = defaults.limits;
-        // Cloud Run kills ten seconds after SIGTERM.
-        let drain = if variables.text("K_SERVICE").is_some() { 9 } else { 25 };
-        Ok(ServerConfig {
-            address: SocketAddr::new(defaults.address.ip(), port(variables)?),
-            max_workers: variables.number("FCRT_MAX_WORKERS")?.unwrap_or(defaults.max_workers),
-            max_connections: variables.number("FCRT_MAX_CONNECTIONS")?.unwrap_or(defaults.max_connections),
-            limits: Limits {
-                max_body: variables.number("FCRT_MAX_BODY")?.map_or(limits.max_body, |limit| limit as u64),
-                head_timeout: variables.seconds("FCRT_HEAD_TIMEOUT")?.unwrap_or(limits.head_timeout),
-                body_timeout: variables.seconds("FCRT_BODY_TIMEOUT")?.unwrap_or(limits.body_timeout),
-                idle_timeout: variables.seconds("FCRT_IDLE_TIMEOUT")?,
-            },
-            write_timeout: variables.seconds("FCRT_WRITE_TIMEOUT")?.unwrap_or(defaults.write_timeout),
-            drain_timeout: variables.seconds("FCRT_DRAIN_TIMEOUT")?.unwrap_or(Duration::from_secs(drain)),
-            stack_size: variables.number("FCRT_STACK_SIZE")?.map_or(defaults.stack_size, at_least_min),
-            hooks: variables.switch("FCRT_HOOKS")?.unwrap_or(true),
-            lifecycle_lines: variables.switch("FCRT_LIFECYCLE_LINES")?.unwrap_or(true),
-            health_path: variables.path("FCRT_HEALTH_PATH")?,
-            environment: true,
-            invalid: None,
-        })
+    fn read(&mut self, variables: &Variables<'_>) -> Result<(), Invalid> {
+        self.address.set_port(port(variables)?);
+        set(&mut self.max_workers, variables.number("FCRT_MAX_WORKERS")?);
+        set(&mut self.max_connections, variables.number("FCRT_MAX_CONNECTIONS")?);
+        set(&mut self.limits.max_body, variables.number("FCRT_MAX_BODY")?.map(|limit| limit as u64));
+        set(&mut self.limits.head_timeout, variables.seconds("FCRT_HEAD_TIMEOUT")?);
+        set(&mut self.limits.body_timeout, variables.seconds("FCRT_BODY_TIMEOUT")?);
+        self.limits.idle_timeout = variables.seconds("FCRT_IDLE_TIMEOUT")?;
+        set(&mut self.write_timeout, variables.seconds("FCRT_WRITE_TIMEOUT")?);
+        if variables.text("K_SERVICE").is_some() {
+            self.drain_timeout = CLOUD_RUN_DRAIN;
+        }
+        set(&mut self.drain_timeout, variables.seconds("FCRT_DRAIN_TIMEOUT")?);
+        set(&mut self.stack_size, variables.number("FCRT_STACK_SIZE")?.map(at_least_min));
+        set(&mut self.hooks, variables.switch("FCRT_HOOKS")?);
+        set(&mut self.lifecycle_lines, variables.switch("FCRT_LIFECYCLE_LINES")?);
+        self.health_path = variables.path("FCRT_HEALTH_PATH")?;
+        Ok(())
     }
 
-    /// Unless a variable that it was read from means nothing.
-    pub(crate) fn checked(self) -> Result<ServerConfig, Error> {
-        match self.invalid {
+    /// What is wrong with the variables that it was read from.
+    pub(crate) fn check(&mut self) -> Result<(), Error> {
+        match self.invalid.take() {
             Some(Invalid { variable, value, expected }) => {
                 Err(Error::Environment { variable, value, expected })
             }
-            None => Ok(self),
+            None => Ok(()),
         }
     }
 
@@ -218,6 +216,12 @@ fn port(variables: &Variables<'_>) -> Result<u16, Invalid> {
     Ok(DEFAULT_PORT)
 }
 
+fn set<T>(option: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *option = value;
+    }
+}
+
 /// What the code around the function's own takes, several times over.
 const MIN_STACK_SIZE: usize = 128 * 1024;
 
@@ -244,15 +248,21 @@ const OPTIONS: [&str; 12] = [
     "FCRT_WRITE_TIMEOUT",
 ];
 
-fn warn_of_unknown(names: Vec<String>) {
-    for name in names.iter().filter(|name| !OPTIONS.contains(&name.as_str())) {
+fn warn_of_unknown(name: &str) {
+    if !OPTIONS.contains(&name) {
         log::warn!("{name} is no option; the nearest is {}", nearest(name));
     }
 }
 
+/// The one that has most of its beginning and its end in common with the name: a distance of edits would find no
+/// better one among so few, and is a kilobyte in every binary.
 fn nearest(name: &str) -> &'static str {
-    let distance = |option: &&&str| strsim::osa_distance(name, option);
-    OPTIONS.iter().min_by_key(distance).copied().unwrap_or_default()
+    let common = |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();
+    let likeness = |option: &&&str| {
+        common(&mut name.bytes().zip(option.bytes()))
+            + common(&mut name.bytes().rev().zip(option.bytes().rev()))
+    };
+    OPTIONS.iter().max_by_key(likeness).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -263,8 +273,9 @@ mod tests {
     fn config(variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
         let look_up =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.into());
-        let config = ServerConfig::from_variables(&Variables::of_test(&look_up));
-        config.checked().map_err(|error| error.to_string())
+        let mut config = ServerConfig::from_variables(&Variables::of_test(&look_up));
+        config.check().map_err(|error| error.to_string())?;
+        Ok(config)
     }
 
     #[test]
@@ -296,8 +307,8 @@ mod tests {
         let error = config(&[("FCRT_MAX_WORKERS", "auto"), ("FCRT_HEAD_TIMEOUT", "1s")]).unwrap_err();
         assert_eq!(error, "FCRT_MAX_WORKERS=\"auto\": expected a whole number from 1");
         let look_up = |name: &str| (name == "FCRT_HEAD_TIMEOUT").then(|| "1s".into());
-        let config = ServerConfig::from_variables(&Variables::of_test(&look_up)).max_workers(8);
-        let error = config.checked().unwrap_err().to_string();
+        let config = ServerConfig::from_variables(&Variables::of_test(&look_up));
+        let error = config.max_workers(8).check().unwrap_err().to_string();
         assert_eq!(error, "FCRT_HEAD_TIMEOUT=\"1s\": expected seconds above 0, such as 25 or 0.5");
     }
 
@@ -314,7 +325,7 @@ mod tests {
             read.borrow_mut().push(name.to_owned());
             None
         };
-        ServerConfig::from_variables(&Variables::of_test(&look_up)).checked().unwrap();
+        ServerConfig::from_variables(&Variables::of_test(&look_up)).check().unwrap();
         let mut read = read.into_inner();
         read.retain(|name| name.starts_with(PREFIX));
         read.sort();
@@ -329,6 +340,7 @@ mod tests {
             ("FCRT_LIFECYCLE_MARKS", "FCRT_LIFECYCLE_LINES"),
             ("FCRT_DRIAN_TIMEOUT", "FCRT_DRAIN_TIMEOUT"),
             ("FCRT_HEALTHPATH", "FCRT_HEALTH_PATH"),
+            ("FCRT_WORKERS", "FCRT_MAX_WORKERS"),
         ] {
             assert_eq!(nearest(name), option, "{name}");
         }

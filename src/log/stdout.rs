@@ -34,9 +34,9 @@ pub(crate) fn write_line(mut line: &[u8]) {
 
 /// One line for who has started the program by hand; nothing where standard output is no terminal, as on the
 /// platform.
-pub(crate) fn terminal_line(text: std::fmt::Arguments<'_>) {
+pub(crate) fn terminal_line(line: impl FnOnce() -> String) {
     if rustix::termios::isatty(stdout()) {
-        write_line(format!("{text}\n").as_bytes());
+        write_line(line().as_bytes());
     }
 }
 

@@ -74,7 +74,13 @@ pub(crate) fn contain<T>(code: impl FnOnce() -> anyhow::Result<T>) -> Result<T, 
 
 /// Drops a value of the author's, whose `Drop` may panic too.
 pub(crate) fn drop_contained<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    let mut value = Some(value);
+    run_contained(&mut || drop(value.take()));
+}
+
+/// In the binary once, and not for each type of a value.
+fn run_contained(drop: &mut dyn FnMut()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
         log::error!("panic while a value was dropped");
         // A payload that panics in its own Drop would otherwise come back here for ever.
         std::mem::forget(payload);

@@ -166,7 +166,22 @@ pub(crate) struct Invocation<'a> {
 }
 
 impl Lifecycle {
-    pub fn new(initializer: Box<Initializer>) -> Lifecycle {
+    /// That of a function which `initialize` makes.
+    pub fn of<F, I>(initialize: I) -> Lifecycle
+    where
+        F: Function,
+        I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
+    {
+        Lifecycle::new(Box::new(move |context| Ok(Arc::new(initialize(context)?))))
+    }
+
+    /// That of a function which is there, and has no hooks of its own.
+    pub fn of_fn(function: impl Function) -> Lifecycle {
+        let instance: Arc<dyn DynFunction> = Arc::new(function);
+        Lifecycle::new(Box::new(move |_| Ok(instance.clone())))
+    }
+
+    fn new(initializer: Box<Initializer>) -> Lifecycle {
         let life = Life {
             state: State::Created,
             instance: None,

@@ -9,6 +9,6 @@ mod route;
 
 pub(crate) use contain::{Failure, contain, drop_contained};
 pub(crate) use failure_response::{Caller, FC_STATUS_FAILED, FC_STATUS_OK, JSON};
-pub(crate) use lifecycle::{DynFunction, Invocation, Lifecycle};
+pub(crate) use lifecycle::{Invocation, Lifecycle};
 pub(crate) use refusal::Refusal;
 pub(crate) use route::{Hook, Route, Routing};

@@ -9,7 +9,7 @@ use crate::platform::Hook;
 use crate::serve::connection::{Connection, NEWCOMER, Received};
 use crate::serve::engine::Engine;
 use crate::serve::exchange::run_hook;
-use crate::sync::Arc;
+use crate::sync::{Arc, spawn};
 use crate::threads::run_aside;
 use std::time::Duration;
 
@@ -32,6 +32,20 @@ pub(super) fn end(engine: &Engine) {
     engine.pool().close();
     engine.ready().close_set();
     engine.pool().wait_for_end(engine.begun(), WORKERS_END);
+}
+
+/// Drains and ends on a thread of its own; without one to spare, on this one.
+pub(super) fn by_signal(engine: &Arc<Engine>) {
+    let Some(on_signal) = engine.take_on_signal() else { return };
+    (on_signal.received)();
+    let stopping = engine.clone();
+    let run = move || match drain(&stopping) {
+        Ok(()) => end(&stopping),
+        Err(error) => (on_signal.drain_failed)(&error),
+    };
+    if spawn("fc-drain", engine.stack_size(), run.clone()).is_err() {
+        run();
+    }
 }
 
 /// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`].

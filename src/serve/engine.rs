@@ -1,6 +1,6 @@
 //! What all workers of a server have in common: its parts, and the questions that concern several of them.
 
-use crate::api::{Context, LazyVariables, ServerConfig};
+use crate::api::{Context, Error, LazyVariables, ServerConfig};
 use crate::clock::Clock;
 use crate::http1::{CloseReason, Head, Limits};
 use crate::log::LifecycleLine;
@@ -51,8 +51,14 @@ pub(super) struct Engine {
     drain_timeout: Duration,
     stack_size: usize,
     is_stopping: AtomicBool,
-    /// What the signal to stop leads to.
-    on_stop: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    on_signal: Mutex<Option<OnSignal>>,
+}
+
+/// What the process does at the signal to stop, beside the drain.
+#[derive(Clone, Copy)]
+pub(crate) struct OnSignal {
+    pub received: fn(),
+    pub drain_failed: fn(&Error),
 }
 
 /// What a worker's thread runs.
@@ -112,7 +118,7 @@ impl Engine {
                 drain_timeout: config.drain_timeout,
                 stack_size: config.stack_size,
                 is_stopping: AtomicBool::new(false),
-                on_stop: Mutex::new(None),
+                on_signal: Mutex::new(None),
                 clock,
             }
         }))
@@ -216,15 +222,12 @@ impl Engine {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Has the signal to stop, which the readiness set reports, lead to this.
-    pub fn set_on_stop(&self, on_stop: impl FnOnce() + Send + 'static) {
-        *self.on_stop.lock() = Some(Box::new(on_stop));
+    /// Has the signal to stop, which the readiness set reports, lead to a drain and to this.
+    pub fn set_on_signal(&self, on_signal: OnSignal) {
+        *self.on_signal.lock() = Some(on_signal);
     }
 
-    pub fn stop_signalled(&self) {
-        let on_stop = self.on_stop.lock().take();
-        if let Some(on_stop) = on_stop {
-            on_stop();
-        }
+    pub fn take_on_signal(&self) -> Option<OnSignal> {
+        self.on_signal.lock().take()
     }
 }

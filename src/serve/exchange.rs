@@ -12,6 +12,7 @@ use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter};
 use crate::threads::{TimedRun, WorkerSlot};
+use log::Level;
 use std::cell::{RefCell, RefMut};
 use std::io;
 
@@ -160,7 +161,7 @@ impl<'a> Exchange<'a> {
                 match self.body.reject() {
                     Some(reject) => self.refuse(reject, call),
                     None => {
-                        let produce = |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
+                        let produce = &mut |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
                             copy(&mut reader, length, out)
                         };
                         self.stream(status, &fields, framing, call, produce);
@@ -170,7 +171,12 @@ impl<'a> Exchange<'a> {
             }
             Body::Stream(produce) => {
                 self.response_reads_body = true;
+                let mut once = Some(produce);
+                let produce = &mut |body: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
+                    once.take().map_or(Ok(()), |produce| produce(body, out))
+                };
                 self.stream(status, &fields, ResponseFraming::Chunked, call, produce);
+                drop_contained(once);
             }
         }
     }
@@ -187,14 +193,13 @@ impl<'a> Exchange<'a> {
         fields: &[u8],
         framing: ResponseFraming,
         call: RunningCall<'a>,
-        produce: impl FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
+        produce: &mut dyn FnMut(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
     ) {
         self.set_head(status, framing, [fields, self.fc_status(FC_STATUS_OK)]);
         let outcome = if has_body(status, self.context.head()) {
             let (mut body, mut sink) = (RequestBody { source: &mut self.body }, BodySink(self.output));
             contain(|| produce(&mut body, &mut BodyWriter { sink: &mut sink }))
         } else {
-            drop_contained(produce);
             Ok(())
         };
         let is_begun = self.output().is_begun();
@@ -220,14 +225,11 @@ impl<'a> Exchange<'a> {
         if let Some(reject) = self.body.reject() {
             return self.refuse(reject, call);
         }
-        let caller = call.caller;
-        if failure.is_answer(caller) {
-            log::debug!("answered with {}: {}", failure.status_for(caller), failure.message);
-            call.end(None);
-        } else {
-            log::error!("invocation failed: {}", failure.message);
-            call.end(Some(&failure.message));
-        }
+        let (caller, message) = (call.caller, &failure.message);
+        let is_answer = failure.is_answer(caller);
+        let (level, outcome) = if is_answer { (Level::Debug, "answered") } else { (Level::Error, "failed") };
+        log::log!(level, "invocation {outcome}: {message}");
+        call.end((!is_answer).then_some(message.as_str()));
         self.send_failure(failure, caller, self.fc_status(failure.fc_status_for(caller)));
     }
 

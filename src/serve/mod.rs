@@ -22,6 +22,7 @@ mod scratch;
 
 mod connection;
 
+pub(crate) use engine::OnSignal;
 pub(crate) use serving::Serving;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::api::{Error, ServerConfig};
 use crate::clock::Clock;
 use crate::platform::Lifecycle;
 use crate::serve::drain;
-use crate::serve::engine::Engine;
+use crate::serve::engine::{Engine, OnSignal};
 use crate::serve::worker::work;
 use crate::sync::Arc;
 use std::io::{self, PipeReader};
@@ -31,32 +31,22 @@ impl Serving {
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
 
-    /// Serves until [`end`](Self::end), on the calling thread too where that is `with_caller`. `on_stop` is called
-    /// once something can be read from `signals`, on a thread that serves: it has another one drain.
+    /// Serves until a signal, on the calling thread too where that is `with_caller`: once something can be read
+    /// from `signals` it drains, and returns when that came to its end.
     ///
     /// # Errors
     /// When the listener or the signals cannot be watched, or the system gives no thread.
-    pub fn run(
-        &self,
-        signals: &PipeReader,
-        with_caller: bool,
-        on_stop: impl FnOnce(Serving) + Send + 'static,
-    ) -> Result<(), Error> {
+    pub fn run(&self, signals: &PipeReader, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
         let added = self.0.ready().add_stop(signals.as_fd());
         added.map_err(|source| Error::Start { what: "signal handlers", source })?;
-        let engine = Arc::downgrade(&self.0);
-        self.0.set_on_stop(move || {
-            if let Some(engine) = engine.upgrade() {
-                on_stop(Serving(engine));
-            }
-        });
+        self.0.set_on_signal(on_signal);
         if with_caller {
             self.watch_listener()?;
             self.0.pool().run_first_worker();
         } else {
             self.start()?;
-            self.0.pool().wait_for_close();
         }
+        self.0.pool().wait_for_close();
         Ok(())
     }
 
@@ -69,7 +59,7 @@ impl Serving {
         drain::drain(&self.0)
     }
 
-    /// Ends all threads but those that the author's code holds up. [`run`](Self::run) returns.
+    /// Ends all threads but those that the author's code holds up.
     pub fn end(&self) {
         drain::end(&self.0);
     }

@@ -3,11 +3,11 @@
 
 use super::engine::Engine;
 use super::worker::Worker;
-use crate::api::{Context, Request, Response, ServerConfig};
+use crate::api::{Context, Function, Request, Response, ServerConfig};
 use crate::clock::Clock;
 use crate::log::written;
 use crate::net::listen;
-use crate::platform::{DynFunction, Lifecycle};
+use crate::platform::Lifecycle;
 use crate::sync::{Arc, bounded};
 use crate::threads::WorkerSlot;
 use std::io::{Read, Write};
@@ -25,7 +25,7 @@ const LARGE: usize = 16 * 1024 * 1024;
 /// Answers with the body that it was sent.
 struct Echo;
 
-impl DynFunction for Echo {
+impl Function for Echo {
     fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
         Ok(match request.path() {
             "/unread" => "unread".into(),
@@ -57,10 +57,10 @@ fn scene_of(config: ServerConfig, initialize: impl Fn() + Send + Sync + 'static)
     let address = listener.local_addr().unwrap();
     let clock = Arc::new(Clock::for_test());
     clock.advance(SECOND);
-    let lifecycle = Lifecycle::new(Box::new(move |_| {
+    let lifecycle = Lifecycle::of(move |_| {
         initialize();
-        Ok(Arc::new(Echo))
-    }));
+        Ok(Echo)
+    });
     // Workers that the pool makes leave at once.
     let leave = |_: &Arc<Engine>, _: &WorkerSlot, task| drop(task);
     let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();

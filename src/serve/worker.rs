@@ -5,6 +5,7 @@ use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Disposition};
 use crate::serve::connection::{Connection, Received};
+use crate::serve::drain;
 use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
 use crate::sync::Arc;
@@ -52,7 +53,7 @@ impl<'a> Worker<'a> {
                 self.serve(connection);
             }
             Ready::Accept => self.engine.acceptor().accept(self.engine.ready()),
-            Ready::Stop => self.engine.stop_signalled(),
+            Ready::Stop => drain::by_signal(self.engine),
             Ready::Closed => {}
         }
     }

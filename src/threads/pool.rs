@@ -62,17 +62,14 @@ impl<T: Send + 'static> Pool<T> {
         self.make_worker(Task::Wait(self.promise())).map_err(|(_, error)| error)
     }
 
-    /// Makes the calling thread the first worker, and returns when the pool is closed: a process ends with
-    /// its first thread, which may leave before that like any other spare.
+    /// Makes the calling thread the first worker. It may leave like any other spare.
     pub fn run_first_worker(self: &Arc<Self>) {
         if let Some(slot) = self.slots.take() {
             self.work(Task::Wait(self.promise()), &slot);
-            drop(slot);
         }
-        self.wait_for_close();
     }
 
-    /// Waits for the end of the process's server.
+    /// A process ends with its first thread, which therefore waits here.
     pub fn wait_for_close(&self) {
         self.closed.wait();
     }
