@@ -23,7 +23,7 @@ include benches/bench.mk
 include benches/soak/soak.mk
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check static stage package image sizes doc
+.PHONY: help run test surface check static stage package image sizes doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: ## run all tests
 	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
 	cargo test --quiet --workspace --features internals,json
+
+surface: ## write tests/surface.txt, the public surface, anew
+	WRITE_SURFACE=1 cargo test --quiet --test surface
 
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check
