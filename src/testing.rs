@@ -40,7 +40,6 @@ use std::fmt;
 use std::io::{self, Read, Write};
 #[cfg(feature = "internals")]
 use std::os::fd::BorrowedFd;
-use std::str;
 
 /// A call to a function, as the platform would make it.
 #[derive(Clone, Debug)]
@@ -221,15 +220,10 @@ impl Collected {
     }
 
     /// The first value of a header, in whatever case its name is written, when it is text. Those that the runtime
-    /// adds are among them, `x-fc-status` too.
+    /// adds are among them, `x-fc-status` too. `Debug` shows all of them.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+        let (_, value) = fields(&self.lines).find(|(other, _)| other.eq_ignore_ascii_case(name))?;
         str::from_utf8(value).ok()
-    }
-
-    /// Names and values of all headers, in the order in which they are sent.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        fields(&self.lines)
     }
 
     /// The body.
@@ -258,7 +252,7 @@ impl Collected {
 impl fmt::Debug for Collected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.status)?;
-        for (name, value) in self.headers() {
+        for (name, value) in fields(&self.lines) {
             writeln!(f, "{name}: {}", value.escape_ascii())?;
         }
         match str::from_utf8(&self.body) {
@@ -303,7 +297,7 @@ mod tests {
     #[test]
     fn a_head_is_that_of_the_wire() {
         let get = sent(Call::http("GET", "/"), || Ok(Response::text("hello").with_header("a", "b")));
-        let names: Vec<_> = get.headers().map(|(name, _)| name).collect();
+        let names: Vec<_> = fields(&get.lines).map(|(name, _)| name).collect();
         assert_eq!(names, ["date", "content-length", "content-type", "a", "x-fc-status"]);
         assert_eq!((get.header("Content-Length"), get.header("x-fc-status")), (Some("5"), Some("200")));
         assert!(format!("{get:?}").ends_with("x-fc-status: 200\n\nhello"), "{get:?}");

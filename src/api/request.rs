@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 #[cfg(feature = "internals")]
 use std::os::fd::BorrowedFd;
-use std::str;
 
 /// How much of an announced length is reserved at once: the rest has to arrive first.
 const MAX_RESERVE: u64 = 64 * 1024;
