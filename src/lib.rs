@@ -77,6 +77,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../docs/cold_start.svg")]
 
+/// Its examples are tested, and are not in the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod process;
 mod server;
 
