@@ -76,6 +76,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../docs/cold_start.svg")]
+// Of the library alone: its tests may unwrap, its examples may print.
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout))]
 
 /// Its examples are tested, and are not in the documentation.
 #[cfg(doctest)]

@@ -52,8 +52,8 @@ impl BodyDecoder {
         loop {
             match self.look(input.unread())? {
                 Piece::Skip(count) => input.consume(count),
-                Piece::Data(count) => {
-                    let taken = take(&input.unread()[..count]).min(count);
+                Piece::Data(data) => {
+                    let taken = take(data).min(data.len());
                     input.consume(taken);
                     self.took(taken);
                     return Ok(Taken::Data(taken));
@@ -108,11 +108,11 @@ impl BodyDecoder {
         }
     }
 
-    fn look(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+    fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
         let piece = match &mut self.framing {
             Framing::Known(0) => Piece::End(0),
             Framing::Known(_) if input.is_empty() => Piece::More,
-            Framing::Known(left) => Piece::Data((*left).min(input.len() as u64) as usize),
+            Framing::Known(left) => Piece::data(input, *left),
             Framing::Chunked(decoder) => decoder.look(input)?,
         };
         let announced = match &self.framing {

@@ -18,7 +18,7 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// What has arrived and is not consumed.
     pub fn unread(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+        self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -37,7 +37,7 @@ impl Buffer {
     /// The free space behind what has arrived; there always is some: a full buffer doubles.
     pub fn space(&mut self) -> &mut [u8] {
         self.make_room();
-        &mut self.bytes[self.end..]
+        self.bytes.get_mut(self.end..).unwrap_or_default()
     }
 
     /// So many bytes, at most all of it, were written to the front of the [`space`](Self::space). Whether

@@ -16,15 +16,23 @@ const MAX_TRAILERS: usize = 8 * 1024;
 
 /// What the decoder finds at the front of the input.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum Piece<'a> {
     /// The line is not complete yet: more input is needed, and none was used.
     More,
     /// So many bytes of framing come first; look again behind them.
     Skip(usize),
-    /// So many bytes of data are there, perhaps not the whole chunk.
-    Data(usize),
+    /// Data, perhaps not the whole chunk.
+    Data(&'a [u8]),
     /// The body has ended, and so many bytes of framing end it.
     End(usize),
+}
+
+impl Piece<'_> {
+    /// What `input` has of the next `left` bytes.
+    pub fn data(input: &[u8], left: u64) -> Piece<'_> {
+        let data = usize::try_from(left).ok().and_then(|left| input.get(..left));
+        Piece::Data(data.unwrap_or(input))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,14 +55,14 @@ pub(super) struct ChunkedDecoder {
 impl ChunkedDecoder {
     /// What lies at the front of `input`. `Skip` and `End` are to be consumed whole; of `Data`, as
     /// many bytes as `took` is then told.
-    pub fn look(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+    pub fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
         match self.state {
             State::Size => self.size(input),
             State::Data(left) if input.is_empty() => {
                 debug_assert!(left > 0, "an empty chunk is the last one");
                 Ok(Piece::More)
             }
-            State::Data(left) => Ok(Piece::Data(left.min(input.len() as u64) as usize)),
+            State::Data(left) => Ok(Piece::data(input, left)),
             State::DataEnd => match input {
                 [b'\r', b'\n', ..] => {
                     self.state = State::Size;
@@ -85,8 +93,8 @@ impl ChunkedDecoder {
         self.state == State::Done
     }
 
-    fn size(&mut self, input: &[u8]) -> Result<Piece, Reject> {
-        let Some(line) = complete_line(input, MAX_CHUNK_LINE, Reject::ChunkSize)? else {
+    fn size(&mut self, input: &[u8]) -> Result<Piece<'static>, Reject> {
+        let Some((line, _)) = split_line(input, MAX_CHUNK_LINE, Reject::ChunkSize)? else {
             return Ok(Piece::More);
         };
         // RFC 9112 section 7.1.1: their total is to be limited.
@@ -102,10 +110,11 @@ impl ChunkedDecoder {
     }
 
     /// Trailers are checked and dropped, which RFC 9110 section 6.5.1 leaves to the recipient.
-    fn trailers(&mut self, input: &[u8]) -> Result<Piece, Reject> {
+    fn trailers(&mut self, mut input: &[u8]) -> Result<Piece<'static>, Reject> {
         let mut length = 0;
-        while let Some(line) = complete_line(&input[length..], MAX_TRAILERS, Reject::Trailers)? {
+        while let Some((line, rest)) = split_line(input, MAX_TRAILERS, Reject::Trailers)? {
             length += line.len() + 2;
+            input = rest;
             if length > MAX_TRAILERS {
                 return Err(Reject::Trailers);
             }
@@ -121,30 +130,31 @@ impl ChunkedDecoder {
     }
 }
 
-/// The first line of `input` without its CRLF, `None` while it is incomplete.
-fn complete_line(input: &[u8], limit: usize, reject: Reject) -> Result<Option<&[u8]>, Reject> {
-    match input.iter().position(|&b| b == b'\n') {
-        Some(0) => Err(reject),
-        Some(at) if at > limit || input[at - 1] != b'\r' => Err(reject),
-        Some(at) => Ok(Some(&input[..at - 1])),
-        None if input.len() > limit => Err(reject),
-        None => Ok(None),
+/// A line without its CRLF, and what follows it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+/// The first line of `input`, `None` while it is incomplete.
+fn split_line(input: &[u8], limit: usize, reject: Reject) -> Result<Option<Split<'_>>, Reject> {
+    match input.iter().position(|&b| b == b'\n').and_then(|at| input.split_at_checked(at)) {
+        Some(([line @ .., b'\r'], [_, rest @ ..])) if line.len() < limit => Ok(Some((line, rest))),
+        None if input.len() <= limit => Ok(None),
+        _ => Err(reject),
     }
 }
 
 fn is_field_line(line: &[u8]) -> bool {
-    line.iter()
-        .position(|&b| b == b':')
-        .is_some_and(|colon| is_token(&line[..colon]) && is_field_value(trim_blanks(&line[colon + 1..])))
+    let mut parts = line.splitn(2, |&b| b == b':');
+    parts.next().is_some_and(is_token) && parts.next().is_some_and(|value| is_field_value(trim_blanks(value)))
 }
 
 /// `chunk-size [ chunk-ext ]`: hexadecimal digits alone, where `from_str_radix` would take a sign.
 fn parse_chunk_line(line: &[u8]) -> Option<u64> {
-    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    if digits == 0 || !is_chunk_extensions(&line[digits..]) {
+    let length = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+    let (digits, extensions) = line.split_at_checked(length)?;
+    if digits.is_empty() || !is_chunk_extensions(extensions) {
         return None;
     }
-    line[..digits]
+    digits
         .iter()
         .try_fold(0u64, |sum, &b| sum.checked_mul(16)?.checked_add(u64::from(char::from(b).to_digit(16)?)))
 }
@@ -166,35 +176,38 @@ fn is_chunk_extensions(mut rest: &[u8]) -> bool {
 }
 
 /// Optional white space is SP and HTAB alone (RFC 9110 section 5.6.3).
-fn trim_blanks(bytes: &[u8]) -> &[u8] {
-    let rest = skip_blanks(bytes);
-    let end = rest.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |last| last + 1);
-    &rest[..end]
+fn trim_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
-fn skip_blanks(bytes: &[u8]) -> &[u8] {
-    let blanks = bytes.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-    &bytes[blanks..]
+fn skip_blanks(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 fn skip_token(bytes: &[u8]) -> Option<&[u8]> {
-    let length = bytes.iter().take_while(|b| is_token(std::slice::from_ref(b))).count();
-    (length > 0).then(|| &bytes[length..])
+    match bytes.iter().take_while(|b| is_token(std::slice::from_ref(b))).count() {
+        0 => None,
+        length => bytes.get(length..),
+    }
 }
 
 /// A token or a quoted string.
 fn skip_value(bytes: &[u8]) -> Option<&[u8]> {
-    let Some(quoted) = bytes.strip_prefix(b"\"") else { return skip_token(bytes) };
-    let mut escaped = false;
-    for (at, &b) in quoted.iter().enumerate() {
-        match b {
-            b'"' if !escaped => return Some(&quoted[at + 1..]),
-            b'\\' if !escaped => escaped = true,
-            b'\t' | b' '..=b'~' | 0x80.. => escaped = false,
+    let Some(mut quoted) = bytes.strip_prefix(b"\"") else { return skip_token(bytes) };
+    loop {
+        quoted = match quoted {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', b'\t' | b' '..=b'~' | 0x80.., rest @ ..] => rest,
+            [b'\t' | b' '..=b'~' | 0x80.., rest @ ..] => rest,
             _ => return None,
-        }
+        };
     }
-    None
 }
 
 #[cfg(test)]
@@ -211,10 +224,10 @@ mod tests {
                 match decoder.look(&wire[at..end])? {
                     Piece::More => break,
                     Piece::Skip(count) => at += count,
-                    Piece::Data(count) => {
-                        data.extend_from_slice(&wire[at..at + count]);
-                        decoder.took(count);
-                        at += count;
+                    Piece::Data(piece) => {
+                        data.extend_from_slice(piece);
+                        decoder.took(piece.len());
+                        at += piece.len();
                     }
                     Piece::End(count) => return Ok(Some((data, wire.len() - at - count))),
                 }

@@ -100,7 +100,9 @@ pub(crate) fn encode_head(
 pub(crate) fn chunk_size_line(out: &mut Vec<u8>, size: usize) {
     let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(size >> (digit * 4)) & 15]);
+        if let Some(&digit) = b"0123456789abcdef".get((size >> (digit * 4)) & 15) {
+            out.push(digit);
+        }
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -108,16 +110,16 @@ pub(crate) fn chunk_size_line(out: &mut Vec<u8>, size: usize) {
 /// Without the formatting machinery: this runs for every response.
 fn decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
+    let mut unused = digits.len();
+    for digit in digits.iter_mut().rev() {
+        unused -= 1;
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(digits.get(unused..).unwrap_or_default());
 }
 
 /// The registered phrase (RFC 9110 section 15); empty for a status without one, which is allowed.

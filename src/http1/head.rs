@@ -58,17 +58,16 @@ impl Head {
     /// Parses the head at the front of `input`. `progress` belongs to this head and starts at its default.
     pub fn parse(&mut self, input: &[u8], progress: &mut Progress) -> Result<Parsed, Reject> {
         let start = empty_lines(input)?;
-        if start == input.len() {
+        let lines = input.get(start..).unwrap_or_default();
+        if lines.is_empty() {
             *progress = Progress::default();
             return Ok(Parsed::Nothing(start));
         }
         if progress.0 > 0 && !find_end(input, start, progress)? {
             return partial(input);
         }
-        match self.parse_fields::<USUAL_HEADERS>(&input[start..]) {
-            Outcome::Failed(httparse::Error::TooManyHeaders) => {
-                self.parse_fields::<MAX_HEADERS>(&input[start..])
-            }
+        match self.parse_fields::<USUAL_HEADERS>(lines) {
+            Outcome::Failed(httparse::Error::TooManyHeaders) => self.parse_fields::<MAX_HEADERS>(lines),
             outcome => outcome,
         }
         .into_parsed(input, start, progress)
@@ -78,10 +77,12 @@ impl Head {
         let mut fields = [const { MaybeUninit::uninit() }; COUNT];
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(input, &mut fields) {
-            Ok(httparse::Status::Complete(length)) => match self.take(&input[..length], &request) {
-                Ok(()) => Outcome::Taken(length),
-                Err(reject) => Outcome::Refused(reject),
-            },
+            Ok(httparse::Status::Complete(length)) => {
+                match self.take(input.get(..length).unwrap_or(input), &request) {
+                    Ok(()) => Outcome::Taken(length),
+                    Err(reject) => Outcome::Refused(reject),
+                }
+            }
             Ok(httparse::Status::Partial) => Outcome::Partial,
             Err(error) => Outcome::Failed(error),
         }
@@ -232,13 +233,11 @@ fn find_end(input: &[u8], start: usize, progress: &mut Progress) -> Result<bool,
     let mut from = progress.0;
     while let Some(at) = input.get(from..).and_then(|rest| rest.iter().position(|&b| b == b'\n')) {
         let end = from + at;
-        if end == 0 || input[end - 1] != b'\r' {
-            return Err(Reject::BareLineFeed);
-        }
+        let Some([before @ .., b'\r']) = input.get(..end) else { return Err(Reject::BareLineFeed) };
         from = end + 1;
         progress.0 = from;
         // An empty line before the request line ends nothing.
-        if end > start + 2 && input[end - 2] == b'\n' {
+        if end > start + 2 && before.ends_with(b"\n") {
             return Ok(true);
         }
     }
@@ -258,12 +257,12 @@ fn partial(input: &[u8]) -> Result<Parsed, Reject> {
 /// httparse has one error for every version it does not know, as soon as it sees it; which answer
 /// that deserves is known when the line is complete.
 fn unknown_version(input: &[u8], start: usize, progress: &mut Progress) -> Result<Parsed, Reject> {
-    let line = &input[start..];
-    let Some(end) = line.iter().position(|&b| b == b'\n') else {
+    let mut lines = input.get(start..).unwrap_or_default().splitn(2, |&b| b == b'\n');
+    let (Some(line), Some(_)) = (lines.next(), lines.next()) else {
         find_end(input, start, progress)?;
         return partial(input);
     };
-    let mut words = line[..end].split(|&b| b == b' ').skip(2);
+    let mut words = line.split(|&b| b == b' ').skip(2);
     match (words.next(), words.next()) {
         (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']), None)
             if major.is_ascii_digit() && minor.is_ascii_digit() =>

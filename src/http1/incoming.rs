@@ -33,7 +33,9 @@ impl Incoming<'_> {
     pub fn read(&mut self, buf: &mut [u8]) -> Result<Taken, Reject> {
         self.take(|data| {
             let count = data.len().min(buf.len());
-            buf[..count].copy_from_slice(&data[..count]);
+            if let (Some(buf), Some(data)) = (buf.get_mut(..count), data.get(..count)) {
+                buf.copy_from_slice(data);
+            }
             count
         })
     }

@@ -2,6 +2,9 @@
 //! a response is written. Bytes, limits and the time come in: no sockets, clocks, threads or environment in
 //! here.
 
+// What comes from the wire ends nothing by a panic.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 mod conversation;
 mod incoming;
 mod persistence;

@@ -53,20 +53,22 @@ pub(super) fn parse_target(method: &str, target: &str) -> Result<TargetParts, Re
 }
 
 fn absolute_form(target: &str) -> Result<TargetParts, Reject> {
-    let start = ["http://", "https://"]
-        .iter()
-        .find(|scheme| target.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme)))
-        .map(|scheme| scheme.len())
-        .ok_or(Reject::Target)?;
-    let end = target[start..].find(['/', '?']).map_or(target.len(), |at| start + at);
-    if !is_host(&target.as_bytes()[start..end]) {
+    let behind = |scheme: &str| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let rest = behind("http://").or_else(|| behind("https://")).ok_or(Reject::Target)?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    if !is_host(authority.as_bytes()) {
         return Err(Reject::Target);
     }
+    let start = target.len() - rest.len();
+    let end = start + authority.len();
     Ok(TargetParts { authority: Some(Span::new(start, end)), ..path_and_query(target, end) })
 }
 
 fn path_and_query(target: &str, start: usize) -> TargetParts {
-    match target[start..].find('?') {
+    match target.get(start..).and_then(|rest| rest.find('?')) {
         Some(at) => TargetParts {
             authority: None,
             path: Span::new(start, start + at),
@@ -78,8 +80,9 @@ fn path_and_query(target: &str, start: usize) -> TargetParts {
 
 /// `uri-host [ ":" port ]` and nothing else: no userinfo, no path, no list (RFC 9110 section 7.2).
 pub(super) fn is_host(host: &[u8]) -> bool {
-    let (name, port) = match host.iter().rposition(|&b| b == b':') {
-        Some(at) if !host[at..].contains(&b']') => (&host[..at], Some(&host[at + 1..])),
+    let colon = host.iter().rposition(|&b| b == b':');
+    let (name, port) = match colon.and_then(|at| host.split_at_checked(at)) {
+        Some((name, [_, port @ ..])) if !port.contains(&b']') => (name, Some(port)),
         _ => (host, None),
     };
     let name_is_valid = match name {

@@ -1,5 +1,8 @@
 //! Sockets and their readiness. Nothing of HTTP is known here.
 
+// What comes from the wire ends nothing by a panic.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 mod listener;
 mod ready;
 mod slow_peers;

@@ -1,6 +1,9 @@
 //! The path of a request: from the readiness set to the author's code and back. The files stand in its order,
 //! and each may import only those below it.
 
+// What comes from the wire ends nothing by a panic.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::string_slice))]
+
 mod serving;
 
 mod worker;

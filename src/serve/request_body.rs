@@ -35,9 +35,11 @@ impl BodySource for WireBody<'_> {
                 Err(reject) => return Err(error_of(reject)),
             }
             let room = self.connection.conversation.incoming().direct_room(buf.len());
-            let received = if room > 0 { self.receive_into(&mut buf[..room]) } else { self.receive() };
+            let direct = buf.get_mut(..room).unwrap_or_default();
+            let is_direct = !direct.is_empty();
+            let received = if is_direct { self.receive_into(direct) } else { self.receive() };
             match received {
-                Ok(count) if room > 0 => return Ok(count),
+                Ok(count) if is_direct => return Ok(count),
                 Ok(_) => {}
                 Err(error) => return Err(self.remember(error)),
             }

@@ -13,6 +13,7 @@ mod load;
 mod signals;
 
 mod args;
+mod console;
 mod values;
 
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ pub fn run() -> ExitCode {
         Command::OrphanWatch => return orphans::run(),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("fc-local: {error:#}");
+        console::note(format_args!("fc-local: {error:#}"));
         ExitCode::from(2)
     })
 }

@@ -14,6 +14,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::args::PackageArgs;
+use super::console;
 
 /// What the platform starts when the function names no command.
 const START_FILE: &str = "bootstrap";
@@ -50,7 +51,8 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
         .and_then(|()| fs::rename(&unfinished, &output))
         .with_context(|| format!("cannot write {}", output.display()))?;
     let shown = args.output.clone().unwrap_or_else(|| beside(&args.directory));
-    println!("{}: {} bytes, {} files", shown.display(), package.len(), entries.len());
+    let (path, files) = (shown.display(), entries.len());
+    console::print(format_args!("{path}: {} bytes, {files} files", package.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -113,7 +115,9 @@ fn check(entries: &[Entry], output: &Path) -> Result<()> {
         }
         Some(_) => {}
         None if entries.is_empty() => bail!("nothing to package"),
-        None => eprintln!("fc-local: no '{START_FILE}': the function needs customRuntimeConfig.command"),
+        None => console::note(format_args!(
+            "fc-local: no '{START_FILE}': the function needs customRuntimeConfig.command"
+        )),
     }
     let written = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
     if entries.iter().any(|entry| entry.path == written) {

@@ -136,19 +136,18 @@ impl Poll {
         let [listener, stop] = others.map(Option::transpose);
         let (listener, stop) = (listener?, stop?);
         let ready = poll_all(reader, listener.as_ref(), stop.as_ref(), &sockets, timeout)?;
-        Ok(self.report(&ready, &sockets, last))
+        Ok(self.report(&ready, last))
     }
 
     /// The first thing that is ready, connections in turn.
-    fn report(&self, ready: &Polled, sockets: &[(u64, Arc<Socket>)], last: u64) -> Option<Signal> {
+    fn report(&self, ready: &Polled, last: u64) -> Option<Signal> {
         let mut armed = self.armed.lock();
         if ready.stop {
             armed.stop = None;
             return Some(Signal::Stop);
         }
-        let next = ready.sockets.iter().copied().filter(|&at| sockets[at].0 > last).min();
-        if let Some(at) = next.or_else(|| ready.sockets.iter().copied().min()) {
-            let token = sockets[at].0;
+        let tokens = || ready.tokens.iter().copied();
+        if let Some(token) = tokens().filter(|&token| token > last).min().or_else(|| tokens().min()) {
             armed.last = token;
             armed.connections.remove(&token);
             return Some(Signal::Connection { key: Key::of_token(token), hang_up: false });
@@ -172,7 +171,8 @@ impl Poll {
 struct Polled {
     listener: bool,
     stop: bool,
-    sockets: Vec<usize>,
+    /// Of the sockets.
+    tokens: Vec<u64>,
 }
 
 fn poll_all(
@@ -185,7 +185,6 @@ fn poll_all(
     let mut polled = vec![PollFd::new(reader, PollFlags::IN)];
     polled.extend(listener.map(|fd| PollFd::new(fd, PollFlags::IN)));
     polled.extend(stop.map(|fd| PollFd::new(fd, PollFlags::IN)));
-    let first = polled.len();
     polled.extend(sockets.iter().map(|(_, socket)| PollFd::new(&**socket, PollFlags::IN)));
     let timeout =
         timeout.map(|time| Timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ });
@@ -193,11 +192,11 @@ fn poll_all(
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let is_ready = |at: usize| !polled[at].revents().is_empty();
-    let has_listener = listener.is_some();
+    // In the order in which they were put there.
+    let mut ready = polled.iter().skip(1).map(|polled| !polled.revents().is_empty());
     Ok(Polled {
-        listener: has_listener && is_ready(1),
-        stop: stop.is_some() && is_ready(1 + usize::from(has_listener)),
-        sockets: (0..sockets.len()).filter(|at| is_ready(first + at)).collect(),
+        listener: listener.is_some() && ready.next() == Some(true),
+        stop: stop.is_some() && ready.next() == Some(true),
+        tokens: sockets.iter().zip(ready).filter_map(|((token, _), ready)| ready.then_some(*token)).collect(),
     })
 }

@@ -72,14 +72,16 @@ impl<C: Parked> Table<C> {
 
     /// A place for a new connection, which the caller holds.
     pub fn add(&mut self, socket: Arc<Socket>) -> Key {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, taken: None });
-            self.slots.len() as u32 - 1
-        });
-        let slot = &mut self.slots[index as usize];
-        slot.taken = Some((socket, Place::Held(None)));
         self.open += 1;
-        Key { index, generation: slot.generation }
+        let taken = Some((socket, Place::Held(None)));
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(index as usize)
+        {
+            slot.taken = taken;
+            return Key { index, generation: slot.generation };
+        }
+        self.slots.push(Slot { generation: 0, taken });
+        Key { index: self.slots.len() as u32 - 1, generation: 0 }
     }
 
     /// Empties a place for good: its key names nothing any more.

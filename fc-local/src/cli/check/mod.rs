@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::args::CheckArgs;
-use super::load;
+use super::{console, load};
 use crate::log::Log;
 use probes::{Idling, Probe};
 use report::{Finding, Verdict};
@@ -26,7 +26,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let surroundings = Arc::new(load::surroundings(&args.platform, Log::silent())?);
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     if !args.platform.json && std::io::stderr().is_terminal() {
-        eprintln!("testing; the longest test takes {} s", args.idle.as_secs());
+        console::note(format_args!("testing; the longest test takes {} s", args.idle.as_secs()));
     }
     let findings = examine(&mut subject, args.idle);
     subject.stop();

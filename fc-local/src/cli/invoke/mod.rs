@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::args::InvokeArgs;
-use super::{load, signals};
+use super::{console, load, signals};
 use crate::front::event::{self, Event};
 use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Invocation};
@@ -112,7 +112,7 @@ impl Call<'_> {
         let copied = io::copy(&mut reply.body, &mut io::stdout().lock());
         io::stdout().flush()?;
         if let Err(error) = &copied {
-            eprintln!("{error}");
+            console::note(error);
         }
         let failed = headers::failure_status(&reply.headers).is_some();
         Ok(Summary {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
+use crate::cli::console::note;
 use crate::log::milliseconds;
 
 /// What the last line reports.
@@ -24,11 +25,11 @@ impl Summary {
                 "event": "summary", "request_id": request_id, "billed_duration_ms": billed,
                 "memory_size_mb": memory_size_mb, "max_memory_used_mb": self.memory_mb, "failed": self.failed,
             });
-            return eprintln!("{summary}");
+            return note(summary);
         }
-        eprintln!(
+        note(format_args!(
             "RequestId: {request_id} Billed Duration: {billed} ms Memory Size: {memory_size_mb} MB Max Memory Used: {used} MB"
-        );
+        ));
     }
 }
 
@@ -41,11 +42,11 @@ pub fn billed(time: Duration) -> u64 {
 pub fn print_head<'h>(status: u16, headers: impl Iterator<Item = (&'h str, String)>, as_json: bool) {
     if as_json {
         let headers: Vec<_> = headers.map(|(name, value)| json!([name, value])).collect();
-        return eprintln!("{}", json!({"event": "response", "status": status, "headers": headers}));
+        return note(json!({"event": "response", "status": status, "headers": headers}));
     }
-    eprintln!("HTTP {status}");
+    note(format_args!("HTTP {status}"));
     for (name, value) in headers {
-        eprintln!("{name}: {value}");
+        note(format_args!("{name}: {value}"));
     }
 }
 

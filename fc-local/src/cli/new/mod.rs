@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use crate::cli::args::NewArgs;
+use crate::cli::console;
 
 /// Where each file goes, and its text with `{{name}}` and `{{runtime}}` left open. The manifest has another
 /// name here: cargo takes a directory with a Cargo.toml for a package of its own, and would leave it out of
@@ -40,8 +41,8 @@ pub fn run(args: &NewArgs) -> Result<ExitCode> {
     for (file, text) in project(name, &runtime) {
         write(&args.path.join(file), &text)?;
     }
-    println!("{} is a function now. Try:", args.path.display());
-    println!("  cd {} && make test && make run", args.path.display());
+    let path = args.path.display();
+    console::print(format_args!("{path} is a function now. Try:\n  cd {path} && make test && make run"))?;
     Ok(ExitCode::SUCCESS)
 }
 

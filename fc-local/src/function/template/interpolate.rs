@@ -46,13 +46,12 @@ impl Scope<'_> {
         }
         let mut out = String::new();
         let mut rest = text;
-        while let Some(start) = rest.find("${") {
-            let Some(length) = rest[start..].find('}') else {
+        while let Some((before, reference)) = rest.split_once("${") {
+            let Some((expression, after)) = reference.split_once('}') else {
                 bail!("line {line}: '{text}' has no closing brace");
             };
-            let expression = rest[start + 2..start + length].trim();
-            let before = &rest[..start];
-            rest = &rest[start + length + 1..];
+            let expression = expression.trim();
+            rest = after;
             let value = self.lookup(expression, line, depth)?;
             if before.is_empty() && out.is_empty() && rest.is_empty() {
                 return Ok(value.value);
