@@ -48,11 +48,9 @@ fn imf_fixdate(second: u64) -> [u8; 29] {
     let (days, time) = (second / 86_400, second % 86_400);
     let (year, month, day) = civil(days);
     let mut text = *b"Thu, 00 Jan 0000 00:00:00 GMT";
-    let weekday = (days % 7) as usize * 3;
-    text[..3].copy_from_slice(&DAYS[weekday..weekday + 3]);
+    name(&mut text[..3], DAYS, days % 7);
     digits(&mut text[5..7], day);
-    let name = (month as usize - 1) * 3;
-    text[8..11].copy_from_slice(&MONTHS[name..name + 3]);
+    name(&mut text[8..11], MONTHS, month - 1);
     digits(&mut text[12..16], year);
     digits(&mut text[17..19], time / 3600);
     digits(&mut text[20..22], time / 60 % 60);
@@ -74,6 +72,13 @@ pub(crate) fn iso_8601(time: Duration) -> [u8; 24] {
     digits(&mut text[17..19], rest % 60);
     digits(&mut text[20..23], u64::from(time.subsec_millis()));
     text
+}
+
+/// The name with this number, of three letters like all.
+fn name(out: &mut [u8], names: &[u8], number: u64) {
+    for (out, letter) in out.iter_mut().zip(names.iter().skip(number as usize * 3)) {
+        *out = *letter;
+    }
 }
 
 fn digits(out: &mut [u8], mut number: u64) {

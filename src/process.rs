@@ -86,6 +86,9 @@ where
     run(config, Lifecycle::of(initialize))
 }
 
+/// Inlined: a call that never returns counts as cold, and would keep its setting-up out of line, with unwind tables of
+/// its own.
+#[inline(always)]
 fn run(config: ServerConfig, lifecycle: Lifecycle) -> ! {
     match serve_until_stopped(config, lifecycle) {
         Ok(()) => process::exit(0),

@@ -73,7 +73,6 @@ impl Server {
         let stack_size = config.stack_size;
         let serving = Serving::new(config, lifecycle, listener)
             .map_err(|source| Error::Start { what: "readiness set", source })?;
-        log::debug!("listening on {address}");
         Ok(Server { serving, address, stack_size })
     }
 

@@ -181,6 +181,7 @@ impl Lifecycle {
         Lifecycle::new(Box::new(move |_| Ok(instance.clone())))
     }
 
+    #[inline]
     fn new(initializer: Box<Initializer>) -> Lifecycle {
         let life = Life {
             state: State::Created,

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::sync::{Arc, AtomicUsize, Mutex, OnUnwind, OnceEvent, Ordering, spawn};
 use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
-use crate::threads::task::{Task, Waiting, WaitingCount};
+use crate::threads::task::{Task, WaitingCount};
 use crate::threads::watchdog::{Look, TimedRun, Watchdog};
 use std::io;
 use std::time::Duration;
@@ -59,13 +59,13 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Makes the first worker, which begins by waiting.
     pub fn start(self: &Arc<Self>) -> io::Result<()> {
-        self.make_worker(Task::Wait(self.promise())).map_err(|(_, error)| error)
+        self.make_worker(Task::Wait(self.waiting.add())).map_err(|(_, error)| error)
     }
 
     /// Makes the calling thread the first worker. It may leave like any other spare.
     pub fn run_first_worker(self: &Arc<Self>) {
         if let Some(slot) = self.slots.take() {
-            self.work(Task::Wait(self.promise()), &slot);
+            self.work(Task::Wait(self.waiting.add()), &slot);
         }
     }
 
@@ -131,11 +131,6 @@ impl<T: Send + 'static> Pool<T> {
     #[cfg(test)]
     pub fn take_slot(&self) -> Option<WorkerSlot> {
         self.slots.take()
-    }
-
-    /// One more that waits, however many do.
-    fn promise(&self) -> Waiting {
-        self.waiting.add_unless(|_| false).expect("nothing is enough")
     }
 
     /// A worker's life. Should it unwind, by an error of ours, it is no loss to the others.

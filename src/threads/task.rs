@@ -25,6 +25,12 @@ impl WaitingCount {
         self.0.load(Ordering::SeqCst)
     }
 
+    /// One more, however many there are.
+    pub fn add(&self) -> Waiting {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Waiting(self.0.clone())
+    }
+
     /// One more, unless `is_enough` says of how many there are that they are enough.
     pub fn add_unless(&self, is_enough: impl Fn(usize) -> bool) -> Option<Waiting> {
         let add = |count| (!is_enough(count)).then_some(count + 1);
@@ -48,7 +54,7 @@ mod tests {
     fn a_panic_ends_the_wait_that_was_promised() {
         let count = WaitingCount::default();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let _waiting = count.add_unless(|_| false);
+            let _waiting = count.add();
             assert_eq!(count.get(), 1);
             panic!("before it waited");
         }));
