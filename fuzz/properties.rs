@@ -5,7 +5,7 @@
 use fc_runtime::fuzzing::{self, HeadParser, MAX_BODY, Outcome, Received};
 
 /// A head is understood alike however it is cut, and what is accepted is what RFC 9112 calls a head.
-pub fn head(input: &[u8]) {
+pub(crate) fn head(input: &[u8]) {
     let (wire, cuts) = cut(input);
     let wire = &with_end(wire);
     if has_many_empty_lines(wire) {
@@ -23,7 +23,7 @@ pub fn head(input: &[u8]) {
 }
 
 /// A chunked body decodes alike however it is cut, and to what its chunks say.
-pub fn chunked(input: &[u8]) {
+pub(crate) fn chunked(input: &[u8]) {
     let (wire, cuts) = cut(input);
     let whole = fuzzing::chunked(wire, &[]);
     assert_eq!(fuzzing::chunked(wire, &cuts).map_err(drop), whole.clone().map_err(drop), "cut at {cuts:?}");
@@ -35,7 +35,7 @@ pub fn chunked(input: &[u8]) {
 
 /// A connection's requests do not depend on cuts, follow each other without gap or overlap, and end for good with the
 /// first that is refused.
-pub fn connection(input: &[u8]) {
+pub(crate) fn connection(input: &[u8]) {
     let (wire, cuts) = cut(input);
     let wire = &with_end(wire);
     if has_many_empty_lines(wire) {

@@ -15,22 +15,22 @@ const FREEZE: Duration = Duration::from_secs(1);
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    pub fn plus(self, duration: Duration) -> Moment {
+    pub(crate) fn plus(self, duration: Duration) -> Moment {
         Moment(self.0.saturating_add(nanoseconds(duration)))
     }
 
     /// The time from `earlier` until this, zero when it is later.
-    pub fn since(self, earlier: Moment) -> Duration {
+    pub(crate) fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// For an atomic that is 0 when there is no moment.
-    pub fn to_nonzero_bits(self) -> u64 {
+    pub(crate) fn to_nonzero_bits(self) -> u64 {
         self.0.max(1)
     }
 
     /// What [`to_nonzero_bits`](Self::to_nonzero_bits) made.
-    pub fn from_bits(bits: u64) -> Moment {
+    pub(crate) fn from_bits(bits: u64) -> Moment {
         Moment(bits)
     }
 }
@@ -53,18 +53,18 @@ enum Source {
 }
 
 impl Clock {
-    pub fn new() -> Clock {
+    pub(crate) fn new() -> Clock {
         Clock { source: Source::System(Instant::now()), frozen: AtomicU64::new(0) }
     }
 
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.at(self.frozen.load(Ordering::Relaxed))
     }
 
     /// Reports a wait that began at `began` and was to end `timeout` later. When it overshot as only a frozen
     /// process does, every deadline gets back what it had left when the wait began. Of several threads that
     /// saw the same freeze, the first one counts it.
-    pub fn waited(&self, began: Moment, timeout: Duration) {
+    pub(crate) fn waited(&self, began: Moment, timeout: Duration) {
         let frozen = self.frozen.load(Ordering::Relaxed);
         let now = self.at(frozen);
         if now > began.plus(timeout).plus(FREEZE) {
@@ -75,7 +75,7 @@ impl Clock {
     }
 
     /// Time that is not corrected for freezes and never goes back, for what is measured.
-    pub fn elapsed(&self) -> Moment {
+    pub(crate) fn elapsed(&self) -> Moment {
         self.at(0)
     }
 
@@ -95,18 +95,18 @@ impl Clock {
 /// A clock that stands until a test moves it.
 #[cfg(test)]
 impl Clock {
-    pub fn for_test() -> Clock {
+    pub(crate) fn for_test() -> Clock {
         let source = Source::Test { elapsed: AtomicU64::new(0), panics_in: AtomicU64::new(u64::MAX) };
         Clock { source, frozen: AtomicU64::new(0) }
     }
 
-    pub fn advance(&self, duration: Duration) {
+    pub(crate) fn advance(&self, duration: Duration) {
         let Source::Test { elapsed, .. } = &self.source else { panic!("the system's clock cannot be moved") };
         elapsed.fetch_add(nanoseconds(duration), Ordering::SeqCst);
     }
 
     /// Has one reading panic, after so many that do not: a fault of this crate wherever it looks at the time.
-    pub fn panic_after(&self, readings: u64) {
+    pub(crate) fn panic_after(&self, readings: u64) {
         let Source::Test { panics_in, .. } = &self.source else { panic!("the system's clock never panics") };
         panics_in.store(readings, Ordering::SeqCst);
     }

@@ -10,11 +10,11 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    pub fn new() -> Date {
+    pub(crate) fn new() -> Date {
         Date { second: u64::MAX, text: [b' '; 29] }
     }
 
-    pub fn now(&mut self) -> &[u8] {
+    pub(crate) fn now(&mut self) -> &[u8] {
         let second = since_epoch().as_secs();
         if second != self.second {
             self.second = second;

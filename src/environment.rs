@@ -34,28 +34,28 @@ pub(crate) struct Invalid {
 pub(crate) struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
 impl Variables<'static> {
-    pub fn of_process() -> Variables<'static> {
+    pub(crate) fn of_process() -> Variables<'static> {
         Variables(&|name| env::var_os(name))
     }
 }
 
 impl<'a> Variables<'a> {
     #[cfg(test)]
-    pub fn of_test(look_up: &'a dyn Fn(&str) -> Option<OsString>) -> Variables<'a> {
+    pub(crate) fn of_test(look_up: &'a dyn Fn(&str) -> Option<OsString>) -> Variables<'a> {
         Variables(look_up)
     }
 
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         let value = (self.0)(name)?;
         (!value.is_empty()).then(|| value.to_string_lossy().into_owned())
     }
 
-    pub fn port(&self, name: &'static str) -> Result<Option<u16>, Invalid> {
+    pub(crate) fn port(&self, name: &'static str) -> Result<Option<u16>, Invalid> {
         let port = self.number_to(name, "a port from 1 to 65535", u16::MAX.into())?;
         Ok(port.map(|port| port as u16))
     }
 
-    pub fn number(&self, name: &'static str) -> Result<Option<usize>, Invalid> {
+    pub(crate) fn number(&self, name: &'static str) -> Result<Option<usize>, Invalid> {
         self.number_to(name, "a whole number from 1", usize::MAX)
     }
 
@@ -69,7 +69,7 @@ impl<'a> Variables<'a> {
     }
 
     /// Without floating point, whose parser and tables are a tenth of the binary.
-    pub fn seconds(&self, name: &'static str) -> Result<Option<Duration>, Invalid> {
+    pub(crate) fn seconds(&self, name: &'static str) -> Result<Option<Duration>, Invalid> {
         self.parsed(name, "seconds above 0, such as 25 or 0.5", |value| {
             let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
             let milliseconds =
@@ -79,7 +79,7 @@ impl<'a> Variables<'a> {
         })
     }
 
-    pub fn switch(&self, name: &'static str) -> Result<Option<bool>, Invalid> {
+    pub(crate) fn switch(&self, name: &'static str) -> Result<Option<bool>, Invalid> {
         self.parsed(name, "on or off", |value| match value {
             "on" | "true" | "1" | "yes" => Some(true),
             "off" | "false" | "0" | "no" => Some(false),
@@ -87,7 +87,7 @@ impl<'a> Variables<'a> {
         })
     }
 
-    pub fn path(&self, name: &'static str) -> Result<Option<String>, Invalid> {
+    pub(crate) fn path(&self, name: &'static str) -> Result<Option<String>, Invalid> {
         self.parsed(name, "a path that starts with /", |value| {
             (value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
         })
@@ -126,7 +126,7 @@ pub(crate) struct PlatformVariables {
 }
 
 impl PlatformVariables {
-    pub fn read() -> PlatformVariables {
+    pub(crate) fn read() -> PlatformVariables {
         PlatformVariables::of(&Variables::of_process())
     }
 

@@ -19,11 +19,11 @@ pub(crate) use std::thread::{Thread, panicking, park, park_timeout};
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
-    pub fn new(value: T) -> Mutex<T> {
+    pub(crate) fn new(value: T) -> Mutex<T> {
         Mutex(std::sync::Mutex::new(value))
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -33,12 +33,12 @@ impl<T> Mutex<T> {
 pub(crate) struct Condvar(std::sync::Condvar);
 
 impl Condvar {
-    pub fn notify_all(&self) {
+    pub(crate) fn notify_all(&self) {
         self.0.notify_all();
     }
 
     /// Waits for as long as `is_waiting` says so of what the lock guards.
-    pub fn wait_while<'a, T>(
+    pub(crate) fn wait_while<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         is_waiting: impl FnMut(&mut T) -> bool,
@@ -47,7 +47,7 @@ impl Condvar {
     }
 
     /// As [`wait_while`](Self::wait_while), for `timeout` at the most.
-    pub fn wait_timeout_while<'a, T>(
+    pub(crate) fn wait_timeout_while<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
         timeout: Duration,
@@ -67,21 +67,21 @@ pub(crate) struct OnceEvent {
 
 impl OnceEvent {
     /// Lets everybody go on who waits for it, now or later.
-    pub fn set(&self) {
+    pub(crate) fn set(&self) {
         *self.has_happened.lock() = true;
         self.happened.notify_all();
     }
 
-    pub fn has_happened(&self) -> bool {
+    pub(crate) fn has_happened(&self) -> bool {
         *self.has_happened.lock()
     }
 
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         drop(self.happened.wait_while(self.has_happened.lock(), |has_happened| !*has_happened));
     }
 
     /// Whether it has happened within `timeout`.
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+    pub(crate) fn wait_timeout(&self, timeout: Duration) -> bool {
         *self.happened.wait_timeout_while(self.has_happened.lock(), timeout, |has_happened| !*has_happened)
     }
 }
@@ -105,12 +105,12 @@ pub(crate) fn spawn(
 pub(crate) struct OnUnwind<F: FnMut()>(Option<F>);
 
 impl<F: FnMut()> OnUnwind<F> {
-    pub fn new(code: F) -> OnUnwind<F> {
+    pub(crate) fn new(code: F) -> OnUnwind<F> {
         OnUnwind(Some(code))
     }
 
     /// What was owed is going to be done.
-    pub fn disarm(mut self) {
+    pub(crate) fn disarm(mut self) {
         self.0 = None;
     }
 }

@@ -19,13 +19,13 @@ pub(super) struct RequestIds {
 impl RequestIds {
     /// Seeded by the time and by where the system happened to place this worker: the ids are to
     /// be distinct, not secret, and what std has for randomness is a system call for each worker.
-    pub fn new() -> RequestIds {
+    pub(super) fn new() -> RequestIds {
         let place = Box::new(0u8);
         let address = &raw const *place as u64;
         RequestIds { state: since_epoch().as_nanos() as u64 ^ address.rotate_left(32) }
     }
 
-    pub fn make(&mut self, id: &mut String) {
+    pub(super) fn make(&mut self, id: &mut String) {
         let mut text = *b"1-00000000-00000000-000000000000";
         hexadecimal(&mut text[2..10], since_epoch().as_secs());
         hexadecimal(&mut text[11..19], self.next());

@@ -31,7 +31,7 @@ pub(crate) enum Taken {
 
 impl BodyDecoder {
     /// Refuses a body that is announced to be longer than `limit`.
-    pub fn new(length: BodyLength, limit: u64) -> Result<BodyDecoder, Reject> {
+    pub(crate) fn new(length: BodyLength, limit: u64) -> Result<BodyDecoder, Reject> {
         let framing = match length {
             BodyLength::Known(length) if length > limit => return Err(Reject::BodyTooLarge),
             BodyLength::None => Framing::Known(0),
@@ -42,13 +42,17 @@ impl BodyDecoder {
     }
 
     /// Of a request without a body.
-    pub fn none() -> BodyDecoder {
+    pub(crate) fn none() -> BodyDecoder {
         BodyDecoder { framing: Framing::Known(0), allowed: 0 }
     }
 
     /// Takes what lies at the front of `input`: framing, and then data, of which `take` says how many bytes
     /// it has taken.
-    pub fn take(&mut self, input: &mut Buffer, take: impl FnOnce(&[u8]) -> usize) -> Result<Taken, Reject> {
+    pub(crate) fn take(
+        &mut self,
+        input: &mut Buffer,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Result<Taken, Reject> {
         loop {
             match self.look(input.unread())? {
                 Piece::Skip(count) => input.consume(count),
@@ -68,7 +72,7 @@ impl BodyDecoder {
     }
 
     /// Takes all that has arrived of it; whether that was the end.
-    pub fn discard(&mut self, input: &mut Buffer) -> Result<bool, Reject> {
+    pub(crate) fn discard(&mut self, input: &mut Buffer) -> Result<bool, Reject> {
         loop {
             match self.take(input, <[u8]>::len)? {
                 Taken::Data(_) => {}
@@ -80,7 +84,7 @@ impl BodyDecoder {
 
     /// How many bytes of data are sure to come next once the input is used up, so that they may be received
     /// right where they are wanted: 0 when framing may come first.
-    pub fn sure_data(&self) -> u64 {
+    pub(crate) fn sure_data(&self) -> u64 {
         let left = match &self.framing {
             Framing::Known(left) => *left,
             Framing::Chunked(decoder) => decoder.data_left(),
@@ -89,19 +93,19 @@ impl BodyDecoder {
     }
 
     /// So many bytes of the [`sure_data`](Self::sure_data) were received elsewhere.
-    pub fn bypassed(&mut self, count: usize) {
+    pub(crate) fn bypassed(&mut self, count: usize) {
         self.took(count);
     }
 
     /// What is left when the length is known.
-    pub fn known_left(&self) -> Option<u64> {
+    pub(crate) fn known_left(&self) -> Option<u64> {
         match &self.framing {
             Framing::Known(left) => Some(*left),
             Framing::Chunked(_) => None,
         }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         match &self.framing {
             Framing::Known(left) => *left == 0,
             Framing::Chunked(decoder) => decoder.is_done(),

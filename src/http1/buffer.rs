@@ -17,16 +17,16 @@ pub(crate) struct Buffer {
 
 impl Buffer {
     /// What has arrived and is not consumed.
-    pub fn unread(&self) -> &[u8] {
+    pub(crate) fn unread(&self) -> &[u8] {
         self.bytes.get(self.start..self.end).unwrap_or_default()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Takes `count` bytes off the front, at most all of them.
-    pub fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
         if self.is_empty() {
             self.start = 0;
@@ -35,21 +35,21 @@ impl Buffer {
     }
 
     /// The free space behind what has arrived; there always is some: a full buffer doubles.
-    pub fn space(&mut self) -> &mut [u8] {
+    pub(crate) fn space(&mut self) -> &mut [u8] {
         self.make_room();
         self.bytes.get_mut(self.end..).unwrap_or_default()
     }
 
     /// So many bytes, at most all of it, were written to the front of the [`space`](Self::space). Whether
     /// that filled it, so that more may be waiting.
-    pub fn fill(&mut self, count: usize) -> bool {
+    pub(crate) fn fill(&mut self, count: usize) -> bool {
         self.end = self.end.saturating_add(count).min(self.bytes.len());
         self.end == self.bytes.len()
     }
 
     /// Doubles the room of an empty buffer, up to `MAX_PASSING`: for when the last bytes that passed through
     /// filled it.
-    pub fn widen(&mut self) {
+    pub(crate) fn widen(&mut self) {
         if self.is_empty() && self.bytes.len() < MAX_PASSING {
             let room = (self.bytes.len() * 2).clamp(FIRST_CAPACITY, MAX_PASSING);
             self.bytes.resize(room, 0);
@@ -58,7 +58,7 @@ impl Buffer {
 
     /// For a connection that is going to wait: gives the allocation up and keeps no more than it needs for
     /// what is in it.
-    pub fn give_up(&mut self) -> Option<Buffer> {
+    pub(crate) fn give_up(&mut self) -> Option<Buffer> {
         if self.bytes.is_empty() || self.unread().len() * 2 > self.bytes.len() {
             return None;
         }
@@ -69,12 +69,12 @@ impl Buffer {
     }
 
     /// How much memory it occupies.
-    pub fn allocated(&self) -> usize {
+    pub(crate) fn allocated(&self) -> usize {
         self.bytes.len()
     }
 
     /// Whether there is an allocation to work with.
-    pub fn is_allocated(&self) -> bool {
+    pub(crate) fn is_allocated(&self) -> bool {
         !self.bytes.is_empty()
     }
 

@@ -29,7 +29,7 @@ pub(super) enum Piece<'a> {
 
 impl Piece<'_> {
     /// What `input` has of the next `left` bytes.
-    pub fn data(input: &[u8], left: u64) -> Piece<'_> {
+    pub(super) fn data(input: &[u8], left: u64) -> Piece<'_> {
         let data = usize::try_from(left).ok().and_then(|left| input.get(..left));
         Piece::Data(data.unwrap_or(input))
     }
@@ -55,7 +55,7 @@ pub(super) struct ChunkedDecoder {
 impl ChunkedDecoder {
     /// What lies at the front of `input`. `Skip` and `End` are to be consumed whole; of `Data`, as
     /// many bytes as `took` is then told.
-    pub fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
+    pub(super) fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
         match self.state {
             State::Size => self.size(input),
             State::Data(left) if input.is_empty() => {
@@ -77,7 +77,7 @@ impl ChunkedDecoder {
     }
 
     /// So many bytes of the data just announced were consumed.
-    pub fn took(&mut self, count: usize) {
+    pub(super) fn took(&mut self, count: usize) {
         if let State::Data(left) = self.state {
             let left = left.saturating_sub(count as u64);
             self.state = if left == 0 { State::DataEnd } else { State::Data(left) };
@@ -85,11 +85,11 @@ impl ChunkedDecoder {
     }
 
     /// How much of the present chunk's data is to come.
-    pub fn data_left(&self) -> u64 {
+    pub(super) fn data_left(&self) -> u64 {
         if let State::Data(left) = self.state { left } else { 0 }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 

@@ -129,7 +129,7 @@ pub(crate) enum Overdue {
 }
 
 impl Conversation {
-    pub fn new(now: Moment) -> Conversation {
+    pub(crate) fn new(now: Moment) -> Conversation {
         Conversation {
             inbox: Buffer::default(),
             state: State::Head,
@@ -143,7 +143,7 @@ impl Conversation {
 
     /// Goes on with what has arrived. `head` is memory for a request's head, and is used again when it comes
     /// back there.
-    pub fn step(&mut self, limits: &Limits, head: &mut Head) -> Step {
+    pub(crate) fn step(&mut self, limits: &Limits, head: &mut Head) -> Step {
         match &mut self.state {
             State::Head => self.look_for_head(limits, head),
             State::Collect { length, .. } if self.inbox.unread().len() < *length => Step::Receive,
@@ -224,13 +224,13 @@ impl Conversation {
     }
 
     /// Where the next bytes are received; there is always room.
-    pub fn space(&mut self) -> &mut [u8] {
+    pub(crate) fn space(&mut self) -> &mut [u8] {
         self.inbox.space()
     }
 
     /// So many bytes were received into the [`space`](Self::space), at least one. Whether they filled it, so
     /// that more may be waiting.
-    pub fn received(&mut self, count: usize, now: Moment) -> bool {
+    pub(crate) fn received(&mut self, count: usize, now: Moment) -> bool {
         if self.is_idle() {
             self.since = now;
         }
@@ -239,7 +239,7 @@ impl Conversation {
     }
 
     /// How long the bytes that are needed next are waited for; the same until something happens.
-    pub fn patience(&self, limits: &Limits) -> Patience {
+    pub(crate) fn patience(&self, limits: &Limits) -> Patience {
         let (since, last) = (self.since, self.last_progress);
         match &self.state {
             State::Head if self.is_idle() => Patience {
@@ -266,13 +266,13 @@ impl Conversation {
     }
 
     /// The peer was told why its request is refused.
-    pub fn refuse(&mut self, now: Moment) {
+    pub(crate) fn refuse(&mut self, now: Moment) {
         let facts = Facts { request_refused: true, ..self.facts() };
         self.conclude(facts.conclude(facts.announce()), now);
     }
 
     /// The request was answered.
-    pub fn conclude(&mut self, next: Next, now: Moment) {
+    pub(crate) fn conclude(&mut self, next: Next, now: Moment) {
         self.has_served = true;
         self.since = now;
         self.last_progress = now;
@@ -289,7 +289,7 @@ impl Conversation {
     }
 
     /// Why the connection ends when the peer ends it.
-    pub fn end_reason(&self) -> CloseReason {
+    pub(crate) fn end_reason(&self) -> CloseReason {
         match &self.state {
             State::Linger { reason, .. } | State::Over(reason) => *reason,
             State::Head | State::Collect { .. } | State::Exchange | State::Discard => CloseReason::PeerCloses,
@@ -297,12 +297,12 @@ impl Conversation {
     }
 
     /// The body of the request that is being served.
-    pub fn incoming(&mut self) -> Incoming<'_> {
+    pub(crate) fn incoming(&mut self) -> Incoming<'_> {
         Incoming { inbox: &mut self.inbox, state: &mut self.body }
     }
 
     /// Where more of that body is received.
-    pub fn body_space(&mut self) -> &mut [u8] {
+    pub(crate) fn body_space(&mut self) -> &mut [u8] {
         if mem::take(&mut self.body.fills_its_room) {
             self.inbox.widen();
         }
@@ -310,17 +310,17 @@ impl Conversation {
     }
 
     /// How much of that body is left, when that is known.
-    pub fn known_body_left(&self) -> Option<u64> {
+    pub(crate) fn known_body_left(&self) -> Option<u64> {
         self.body.decoder.known_left()
     }
 
     /// Whether nothing of that body is left to come.
-    pub fn is_body_done(&self) -> bool {
+    pub(crate) fn is_body_done(&self) -> bool {
         self.body.decoder.is_done()
     }
 
     /// What it knows itself of whether it may go on after the request that is being served.
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         Facts {
             request_refused: self.body.reject.is_some(),
             request_body: self.request_body_left(),
@@ -338,39 +338,39 @@ impl Conversation {
     }
 
     /// Whether it is between requests, so that closing it loses nothing.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         matches!(self.state, State::Head) && self.inbox.is_empty()
     }
 
     /// Whether nothing, or only the beginning of a head, has ever come.
-    pub fn has_asked_nothing(&self) -> bool {
+    pub(crate) fn has_asked_nothing(&self) -> bool {
         !self.has_served && matches!(self.state, State::Head)
     }
 
     /// Whether a request was ever answered on it.
-    pub fn has_served(&self) -> bool {
+    pub(crate) fn has_served(&self) -> bool {
         self.has_served
     }
 
     /// When it became idle, or began to ask.
-    pub fn since(&self) -> Moment {
+    pub(crate) fn since(&self) -> Moment {
         self.since
     }
 
     /// How many bytes have arrived and are not used yet.
     #[cfg(any(test, fuzzing, feature = "internals"))]
-    pub fn unread(&self) -> usize {
+    pub(crate) fn unread(&self) -> usize {
         self.inbox.unread().len()
     }
 
     /// Memory that an unfinished request occupies.
-    pub fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         let head = if let State::Collect { head, .. } = &self.state { head.allocated() } else { 0 };
         self.inbox.allocated() + head
     }
 
     /// Takes a buffer of somebody else's to work with, unless it has one.
-    pub fn take_buffer(&mut self, spare: &mut Option<Buffer>) {
+    pub(crate) fn take_buffer(&mut self, spare: &mut Option<Buffer>) {
         if !self.inbox.is_allocated()
             && let Some(buffer) = spare.take()
         {
@@ -379,7 +379,7 @@ impl Conversation {
     }
 
     /// Gives a buffer up that it does not need while it waits.
-    pub fn return_buffer(&mut self, spare: &mut Option<Buffer>) {
+    pub(crate) fn return_buffer(&mut self, spare: &mut Option<Buffer>) {
         if let Some(buffer) = self.inbox.give_up() {
             spare.get_or_insert(buffer);
         }

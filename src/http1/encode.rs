@@ -35,7 +35,7 @@ pub(crate) enum Announcement {
 impl ResponseFraming {
     /// How a body framed as this is framed in a response with this status to that request (RFC 9112 section
     /// 6.3).
-    pub fn for_response(self, status: u16, request: &Head) -> ResponseFraming {
+    pub(crate) fn for_response(self, status: u16, request: &Head) -> ResponseFraming {
         match self {
             _ if matches!(status, 204 | 304) => ResponseFraming::Bodiless,
             _ if status == 205 => ResponseFraming::Length(0),
@@ -53,7 +53,7 @@ pub(crate) fn has_body(status: u16, request: &Head) -> bool {
 
 impl Announcement {
     /// What tells a client of the request's version whether the connection persists.
-    pub fn new(persists: bool, http10: bool) -> Announcement {
+    pub(crate) fn new(persists: bool, http10: bool) -> Announcement {
         match (persists, http10) {
             (false, _) => Announcement::Close,
             (true, true) => Announcement::KeepAlive,

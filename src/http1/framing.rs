@@ -34,7 +34,7 @@ pub(super) struct FramingReader {
 }
 
 impl FramingReader {
-    pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reject> {
+    pub(super) fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Reject> {
         // Few names have one of these lengths, so most fields cost one comparison.
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(value),
@@ -46,7 +46,7 @@ impl FramingReader {
         }
     }
 
-    pub fn finish(self, http10: bool) -> Result<MessageFacts, Reject> {
+    pub(super) fn finish(self, http10: bool) -> Result<MessageFacts, Reject> {
         // HTTP/1.0 knows no Host; HTTP/1.1 requires exactly one (RFC 9112 section 3.2).
         if self.hosts > 1 || (self.hosts == 0 && !http10) {
             return Err(Reject::Host);

@@ -56,7 +56,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// Parses the head at the front of `input`. `progress` belongs to this head and starts at its default.
-    pub fn parse(&mut self, input: &[u8], progress: &mut Progress) -> Result<Parsed, Reject> {
+    pub(crate) fn parse(&mut self, input: &[u8], progress: &mut Progress) -> Result<Parsed, Reject> {
         let start = empty_lines(input)?;
         let lines = input.get(start..).unwrap_or_default();
         if lines.is_empty() {
@@ -120,28 +120,28 @@ impl Head {
         Ok(())
     }
 
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         self.text(self.method)
     }
 
     #[cfg(any(test, fuzzing, feature = "internals"))]
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.text(self.target)
     }
 
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         match self.part(self.parts.path) {
             "" => "/",
             path => path,
         }
     }
 
-    pub fn query(&self) -> Option<&str> {
+    pub(crate) fn query(&self) -> Option<&str> {
         self.parts.query.map(|query| self.part(query))
     }
 
     /// The host and port asked for: of the target when it names one, else of Host.
-    pub fn authority(&self) -> Option<&str> {
+    pub(crate) fn authority(&self) -> Option<&str> {
         match self.parts.authority {
             Some(authority) => Some(self.part(authority)),
             None => self.field("host").and_then(|host| std::str::from_utf8(host).ok()),
@@ -149,12 +149,12 @@ impl Head {
     }
 
     /// Names and values in the order they came.
-    pub fn fields(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> + ExactSizeIterator {
+    pub(crate) fn fields(&self) -> impl DoubleEndedIterator<Item = (&str, &[u8])> + ExactSizeIterator {
         self.fields.iter().map(|field| (self.text(field.name), self.slice(field.value)))
     }
 
     /// The first value of the field called `name`, in whatever case.
-    pub fn field(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn field(&self, name: &str) -> Option<&[u8]> {
         self.fields
             .iter()
             .find(|field| self.slice(field.name).eq_ignore_ascii_case(name.as_bytes()))
@@ -162,7 +162,7 @@ impl Head {
     }
 
     /// How much memory it occupies.
-    pub fn allocated(&self) -> usize {
+    pub(crate) fn allocated(&self) -> usize {
         self.bytes.capacity() + self.fields.capacity() * size_of::<Field>()
     }
 

@@ -17,7 +17,7 @@ pub(super) struct BodyState {
 }
 
 impl BodyState {
-    pub fn new(decoder: BodyDecoder, awaits_continue: bool) -> BodyState {
+    pub(super) fn new(decoder: BodyDecoder, awaits_continue: bool) -> BodyState {
         BodyState { decoder, awaits_continue, reject: None, fills_its_room: false }
     }
 }
@@ -30,7 +30,7 @@ pub(crate) struct Incoming<'a> {
 
 impl Incoming<'_> {
     /// Data that has arrived, into `buf`.
-    pub fn read(&mut self, buf: &mut [u8]) -> Result<Taken, Reject> {
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Result<Taken, Reject> {
         self.take(|data| {
             let count = data.len().min(buf.len());
             if let (Some(buf), Some(data)) = (buf.get_mut(..count), data.get(..count)) {
@@ -42,7 +42,7 @@ impl Incoming<'_> {
 
     /// Whether a read would give something, or the end, without more having to arrive.
     #[cfg(feature = "internals")]
-    pub fn has_arrived(&mut self) -> Result<bool, Reject> {
+    pub(crate) fn has_arrived(&mut self) -> Result<bool, Reject> {
         self.take(|_| 0).map(|taken| taken != Taken::NeedsMore)
     }
 
@@ -55,7 +55,7 @@ impl Incoming<'_> {
 
     /// Takes in all that has arrived; whether nothing is left to come. A body that was refused is not looked
     /// at again.
-    pub fn discard(&mut self) -> bool {
+    pub(crate) fn discard(&mut self) -> bool {
         self.state.reject.is_some()
             || self.state.decoder.discard(self.inbox).unwrap_or_else(|reject| {
                 self.refuse(reject);
@@ -66,39 +66,39 @@ impl Incoming<'_> {
     /// How many bytes may be received right into a buffer of `wanted` bytes: 0 when framing, or what has
     /// arrived already, comes first. A small read takes its bytes from what many of them are received into at
     /// once.
-    pub fn direct_room(&self, wanted: usize) -> usize {
+    pub(crate) fn direct_room(&self, wanted: usize) -> usize {
         let sure = self.state.decoder.sure_data();
         let is_wide = wanted as u64 >= sure.min(MAX_PASSING as u64);
         if is_wide && self.inbox.is_empty() { sure.min(wanted as u64) as usize } else { 0 }
     }
 
     /// So many bytes were received into the [`direct_room`](Self::direct_room).
-    pub fn received_directly(&mut self, count: usize) {
+    pub(crate) fn received_directly(&mut self, count: usize) {
         self.state.decoder.bypassed(count);
     }
 
     /// So many bytes were received into [`Conversation::body_space`](super::Conversation::body_space).
-    pub fn received(&mut self, count: usize) {
+    pub(crate) fn received(&mut self, count: usize) {
         self.state.fills_its_room = self.inbox.fill(count);
     }
 
     /// Nothing more is read of it.
-    pub fn refuse(&mut self, reject: Reject) -> Reject {
+    pub(crate) fn refuse(&mut self, reject: Reject) -> Reject {
         self.state.reject = Some(reject);
         reject
     }
 
-    pub fn reject(&self) -> Option<Reject> {
+    pub(crate) fn reject(&self) -> Option<Reject> {
         self.state.reject
     }
 
     /// Whether the client waits to be asked for it; from now on it does not.
-    pub fn take_awaits_continue(&mut self) -> bool {
+    pub(crate) fn take_awaits_continue(&mut self) -> bool {
         std::mem::take(&mut self.state.awaits_continue)
     }
 
     #[cfg(feature = "internals")]
-    pub fn awaits_continue(&self) -> bool {
+    pub(crate) fn awaits_continue(&self) -> bool {
         self.state.awaits_continue
     }
 }

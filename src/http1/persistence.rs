@@ -89,7 +89,7 @@ pub(crate) enum CloseReason {
 
 impl Facts {
     /// Whether the response's head says that the connection lives on.
-    pub fn announce(&self) -> Result<(), CloseReason> {
+    pub(crate) fn announce(&self) -> Result<(), CloseReason> {
         if self.request_refused {
             return Err(CloseReason::RequestRefused);
         }
@@ -112,7 +112,7 @@ impl Facts {
     }
 
     /// What follows once the response is out, of which the head has `announced` that.
-    pub fn conclude(&self, announced: Result<(), CloseReason>) -> Next {
+    pub(crate) fn conclude(&self, announced: Result<(), CloseReason>) -> Next {
         if self.sending_failed {
             return Next::Close(CloseReason::SendingFailed);
         }

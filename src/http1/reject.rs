@@ -33,7 +33,7 @@ pub(crate) enum Reject {
 
 impl Reject {
     /// The status of the answer.
-    pub fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Reject::HeadTimeout | Reject::BodyTimeout => 408,
             Reject::BodyTooLarge => 413,
@@ -47,7 +47,7 @@ impl Reject {
     }
 
     /// The one line the peer is shown.
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Reject::BareLineFeed => "line feed without carriage return (RFC 9112 section 2.2)",
             Reject::RequestLine => "malformed request line (RFC 9112 section 3)",

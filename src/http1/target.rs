@@ -12,11 +12,11 @@ pub(super) struct Span(pub u16, pub u16);
 
 impl Span {
     /// Of a head or a target within its limit.
-    pub fn new(start: usize, end: usize) -> Span {
+    pub(super) fn new(start: usize, end: usize) -> Span {
         Span(start as u16, end as u16)
     }
 
-    pub fn of(self, bytes: &[u8]) -> &[u8] {
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.0 as usize..self.1 as usize).unwrap_or_default()
     }
 }

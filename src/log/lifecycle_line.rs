@@ -12,13 +12,13 @@ pub(crate) struct LifecycleLine<'a> {
 
 impl<'a> LifecycleLine<'a> {
     /// Writes the Start line of a `call` such as `Invoke`.
-    pub fn start(call: &'static str, request_id: &'a str) -> LifecycleLine<'a> {
+    pub(crate) fn start(call: &'static str, request_id: &'a str) -> LifecycleLine<'a> {
         write_line(&line(&["FC ", call, " Start RequestId: ", request_id]));
         LifecycleLine { call, request_id }
     }
 
     /// Writes the End line of a call that failed with `error`, if it did.
-    pub fn end(self, error: Option<&str>) {
+    pub(crate) fn end(self, error: Option<&str>) {
         self.write_end(error);
         std::mem::forget(self); // its Drop would write a second one
     }

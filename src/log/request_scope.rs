@@ -11,7 +11,7 @@ thread_local! {
 pub(crate) struct RequestScope(());
 
 impl RequestScope {
-    pub fn enter(request_id: &str) -> RequestScope {
+    pub(crate) fn enter(request_id: &str) -> RequestScope {
         set(request_id);
         RequestScope(())
     }

@@ -63,7 +63,7 @@ pub(crate) struct ReadySet<C, S = SystemSelector> {
 }
 
 impl<C: Parked, S: Selector> ReadySet<C, S> {
-    pub fn new(clock: Arc<Clock>, max_held_bytes: usize) -> io::Result<ReadySet<C, S>> {
+    pub(crate) fn new(clock: Arc<Clock>, max_held_bytes: usize) -> io::Result<ReadySet<C, S>> {
         Ok(ReadySet {
             clock,
             max_held_bytes,
@@ -74,7 +74,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Takes a new connection in; it is reported as soon as something has arrived. Returns how many are open.
-    pub fn insert(&self, socket: Arc<Socket>, connection: impl FnOnce(Key) -> C) -> io::Result<usize> {
+    pub(crate) fn insert(&self, socket: Arc<Socket>, connection: impl FnOnce(Key) -> C) -> io::Result<usize> {
         let mut table = self.table.lock();
         let key = table.add(socket.clone());
         let open = table.open;
@@ -93,7 +93,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Blocks until there is something to do.
-    pub fn wait(&self) -> io::Result<Ready<C>> {
+    pub(crate) fn wait(&self) -> io::Result<Ready<C>> {
         loop {
             match self.selector.wait()? {
                 Signal::Connection { key, hang_up } => {
@@ -114,7 +114,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Parks a connection that waits for its peer, until its deadline if it has one.
-    pub fn park(&self, mut connection: Box<C>) -> Parking<C> {
+    pub(crate) fn park(&self, mut connection: Box<C>) -> Parking<C> {
         let key = connection.key();
         let mut table = self.table.lock();
         if let Some(hang_up) = table.take_arrival(key) {
@@ -140,7 +140,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Parks a connection that has more to do, behind all that are ready.
-    pub fn requeue(&self, connection: Box<C>) {
+    pub(crate) fn requeue(&self, connection: Box<C>) {
         let (key, socket) = (connection.key(), connection.socket().clone());
         self.table.lock().park(connection);
         if let Err(error) = self.selector.requeue(&socket, key) {
@@ -150,12 +150,12 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// What a worker keeps while it holds a connection: should its thread unwind, the connection is forgotten.
-    pub fn holding(&self, key: Key) -> Holding<'_, C, S> {
+    pub(crate) fn holding(&self, key: Key) -> Holding<'_, C, S> {
         Holding { set: self, key }
     }
 
     /// Forgets a connection that its holder closes. Returns how many are still open.
-    pub fn close(&self, connection: &C) -> usize {
+    pub(crate) fn close(&self, connection: &C) -> usize {
         self.forget(connection.key())
     }
 
@@ -180,7 +180,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
 
     /// What the timer is set for: one connection whose deadline has passed, or the next try of accept. Sets it for
     /// the next.
-    pub fn expire(&self) -> Option<Ready<C>> {
+    pub(crate) fn expire(&self) -> Option<Ready<C>> {
         let mut table = self.table.lock();
         if let Some((set_to, set_at)) = table.timer.take() {
             self.clock.waited(set_at, set_to.since(set_at));
@@ -218,40 +218,40 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         }
     }
 
-    pub fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         self.selector.add_listener(listener)
     }
 
     /// Reports the next connection on the listener, once.
-    pub fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         self.selector.arm_listener(listener)
     }
 
     /// The listener is about to be closed.
-    pub fn forget_listener(&self) {
+    pub(crate) fn forget_listener(&self) {
         self.selector.forget_listener();
     }
 
     /// Reports `Accept` after a pause.
-    pub fn accept_later(&self, pause: Duration) {
+    pub(crate) fn accept_later(&self, pause: Duration) {
         let mut table = self.table.lock();
         table.accept_again = Some(self.clock.now().plus(pause));
         self.set_timer(table);
     }
 
-    pub fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
+    pub(crate) fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
         self.selector.add_stop(pipe)
     }
 
     /// How many connections are open.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.table.lock().open
     }
 
     /// Closes parked connections for their descriptors, in the order of their rank, but none for which
     /// something has arrived. One, or of thousands a few, so that looking for them stays cheap. Returns how
     /// many it closed.
-    pub fn evict(&self) -> usize {
+    pub(crate) fn evict(&self) -> usize {
         let now = self.clock.now();
         let mut table = self.table.lock();
         let count = 1 + (table.open / 64).min(15);
@@ -276,7 +276,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// From now on no connection stays parked while it is idle; hands over those that are.
-    pub fn begin_emptying(&self, mut take_over: impl FnMut(Box<C>)) {
+    pub(crate) fn begin_emptying(&self, mut take_over: impl FnMut(Box<C>)) {
         let mut table = self.table.lock();
         table.is_emptying = true;
         let idle: Vec<Key> = table.parked().filter(|it| it.is_idle()).map(Parked::key).collect();
@@ -288,17 +288,17 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Waits until no connection is open, at most `timeout`. Returns how many are.
-    pub fn wait_until_empty(&self, timeout: Duration) -> usize {
+    pub(crate) fn wait_until_empty(&self, timeout: Duration) -> usize {
         self.emptied.wait_timeout_while(self.table.lock(), timeout, |table| table.open > 0).open
     }
 
     /// Ends all connections, also those that are held: whoever waits for their peers gets an error.
-    pub fn cut_all(&self) {
+    pub(crate) fn cut_all(&self) {
         self.table.lock().sockets().for_each(|socket| socket.cut());
     }
 
     /// Ends all waits.
-    pub fn close_set(&self) {
+    pub(crate) fn close_set(&self) {
         if let Err(error) = self.selector.close() {
             log::error!("cannot wake the workers: {error}");
         }

@@ -42,12 +42,12 @@ pub(crate) struct WaitedFor<'a> {
 }
 
 impl SlowPeer {
-    pub fn new(socket: Arc<Socket>, now: Moment) -> Arc<SlowPeer> {
+    pub(crate) fn new(socket: Arc<Socket>, now: Moment) -> Arc<SlowPeer> {
         Arc::new(SlowPeer { socket, since: now, moved: AtomicU64::new(0) })
     }
 
     /// So many bytes went in either direction.
-    pub fn moved(&self, count: usize) {
+    pub(crate) fn moved(&self, count: usize) {
         self.moved.fetch_add(count as u64, Ordering::Relaxed);
     }
 
@@ -60,7 +60,7 @@ impl SlowPeer {
 
 impl SlowPeers {
     /// A worker is about to wait for this peer.
-    pub fn wait_for<'a>(&'a self, peer: &'a Arc<SlowPeer>, now: Moment) -> WaitedFor<'a> {
+    pub(crate) fn wait_for<'a>(&'a self, peer: &'a Arc<SlowPeer>, now: Moment) -> WaitedFor<'a> {
         let mut inside = self.inside.lock();
         inside.waited_for.push(peer.clone());
         let cut = if inside.waited_for.len() > MAX_SLOW_PEERS { inside.cut_slowest(now) } else { None };
@@ -73,7 +73,7 @@ impl SlowPeers {
     }
 
     #[cfg(test)]
-    pub fn waited_for(&self) -> usize {
+    pub(crate) fn waited_for(&self) -> usize {
         self.inside.lock().waited_for.len()
     }
 }

@@ -34,12 +34,12 @@ pub(crate) enum Readiness {
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream) -> Socket {
+    pub(crate) fn new(stream: TcpStream) -> Socket {
         Socket(stream)
     }
 
     /// What has arrived: `None` for nothing yet, `Some(0)` when the peer has ended its sending.
-    pub fn receive(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             match recv(&self.0, &mut *buf, RecvFlags::DONTWAIT) {
                 Ok((_, count)) => return Ok(Some(count)),
@@ -51,7 +51,7 @@ impl Socket {
     }
 
     /// Sends as much as the system takes now: `None` when it takes nothing.
-    pub fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
+    pub(crate) fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let flags = SendFlags::DONTWAIT | NO_SIGNAL;
         loop {
             let sent = match pieces {
@@ -68,7 +68,7 @@ impl Socket {
     }
 
     /// Blocks until the peer is ready, at most `timeout`; an interruption counts as ready.
-    pub fn wait(&self, readiness: Readiness, timeout: Duration) -> io::Result<bool> {
+    pub(crate) fn wait(&self, readiness: Readiness, timeout: Duration) -> io::Result<bool> {
         let flags = match readiness {
             Readiness::Readable => PollFlags::IN | HALF_CLOSED,
             Readiness::Writable => PollFlags::OUT,
@@ -82,12 +82,12 @@ impl Socket {
     }
 
     /// Whether something, or the end, can be received.
-    pub fn has_arrived(&self) -> bool {
+    pub(crate) fn has_arrived(&self) -> bool {
         !matches!(recv(&self.0, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK), Err(Errno::AGAIN))
     }
 
     /// Whether the peer has closed its side: looks at the socket without taking anything from it.
-    pub fn peer_closed(&self) -> bool {
+    pub(crate) fn peer_closed(&self) -> bool {
         let mut polled = [PollFd::new(&self.0, HALF_CLOSED)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         match poll(&mut polled, Some(&now)) {
@@ -97,17 +97,17 @@ impl Socket {
     }
 
     /// Ends the sending, so that the peer reads what was sent before it learns of the close.
-    pub fn end_sending(&self) {
+    pub(crate) fn end_sending(&self) {
         let _ = self.0.shutdown(Shutdown::Write); // the peer may be gone already
     }
 
     /// Has the close reset the connection, for a response whose end would otherwise look like its end.
-    pub fn reset_at_close(&self) {
+    pub(crate) fn reset_at_close(&self) {
         let _ = set_socket_linger(&self.0, Some(Duration::ZERO)); // the peer may be gone already
     }
 
     /// Ends both directions: whoever waits for this peer is woken with an error.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let _ = self.0.shutdown(Shutdown::Both); // the peer may be gone already
     }
 }
@@ -121,7 +121,7 @@ impl AsFd for Socket {
 #[cfg(test)]
 impl Socket {
     /// A socket and its peer.
-    pub fn pair() -> (Socket, TcpStream) {
+    pub(crate) fn pair() -> (Socket, TcpStream) {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         (Socket::new(listener.accept().unwrap().0), peer)

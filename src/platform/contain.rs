@@ -31,12 +31,12 @@ impl Failure {
         Failure { cause: Cause::Error, status, message: format!("{error:#}") }
     }
 
-    pub fn invalid_response(message: String) -> Failure {
+    pub(crate) fn invalid_response(message: String) -> Failure {
         Failure { cause: Cause::InvalidResponse, status: None, message }
     }
 
     /// Of a hook whose thread unwinds by a fault of this crate.
-    pub fn broken_off() -> Failure {
+    pub(crate) fn broken_off() -> Failure {
         Failure { cause: Cause::Panic, status: None, message: "broken off".into() }
     }
 
@@ -52,7 +52,7 @@ impl Failure {
 
     /// The same as a failure of `initialize`. What a caller may be told of a panic does not depend on where
     /// it happened.
-    pub fn in_initialize(self) -> Failure {
+    pub(crate) fn in_initialize(self) -> Failure {
         let cause = if self.cause == Cause::Panic { Cause::Panic } else { Cause::Initialize };
         Failure { cause, ..self }
     }

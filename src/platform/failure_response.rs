@@ -25,7 +25,7 @@ pub(crate) enum Caller {
 impl Failure {
     /// The status of the response. The platform retries an Initializer by it: 400 and 404 on this instance,
     /// 500 on a new one. An event's caller is given the body alone.
-    pub fn status_for(&self, caller: Caller) -> u16 {
+    pub(crate) fn status_for(&self, caller: Caller) -> u16 {
         match caller {
             Caller::Platform(Hook::Initialize) | Caller::HttpClient => self.status.unwrap_or(500),
             Caller::Platform(Hook::PreStop | Hook::PreFreeze) | Caller::Event => 404,
@@ -34,19 +34,19 @@ impl Failure {
 
     /// Whether it is an answer that the author gave an HTTP client by a status below 500: "not found" is no
     /// failure of the function.
-    pub fn is_answer(&self, caller: Caller) -> bool {
+    pub(crate) fn is_answer(&self, caller: Caller) -> bool {
         let is_clients = self.status.is_some_and(|status| status < 500);
         caller == Caller::HttpClient && self.cause == Cause::Error && is_clients
     }
 
     /// What the platform reads of it.
-    pub fn fc_status_for(&self, caller: Caller) -> &'static [u8] {
+    pub(crate) fn fc_status_for(&self, caller: Caller) -> &'static [u8] {
         if self.is_answer(caller) { FC_STATUS_OK } else { FC_STATUS_FAILED }
     }
 
     /// The body of the response. An event's caller and the platform see the author's message, an HTTP client
     /// only one that was made for it. A panic's is for the log.
-    pub fn body_for(&self, caller: Caller, request_id: &str) -> String {
+    pub(crate) fn body_for(&self, caller: Caller, request_id: &str) -> String {
         let is_told = self.cause != Cause::Panic && (caller != Caller::HttpClient || self.status.is_some());
         let mut json = String::from("{\"errorMessage\":\"");
         if is_told {

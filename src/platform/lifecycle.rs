@@ -167,7 +167,7 @@ pub(crate) struct Invocation<'a> {
 
 impl Lifecycle {
     /// That of a function which `initialize` makes.
-    pub fn of<F, I>(initialize: I) -> Lifecycle
+    pub(crate) fn of<F, I>(initialize: I) -> Lifecycle
     where
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
@@ -176,7 +176,7 @@ impl Lifecycle {
     }
 
     /// That of a function which is there, and has no hooks of its own.
-    pub fn of_fn(function: impl Function) -> Lifecycle {
+    pub(crate) fn of_fn(function: impl Function) -> Lifecycle {
         let instance: Arc<dyn DynFunction> = Arc::new(function);
         Lifecycle::new(Box::new(move |_| Ok(instance.clone())))
     }
@@ -194,7 +194,7 @@ impl Lifecycle {
     }
 
     /// The Initializer hook: at most one success per life; those that come meanwhile share the outcome.
-    pub fn initialize(&self, context: &Context) -> Result<(), Failure> {
+    pub(crate) fn initialize(&self, context: &Context) -> Result<(), Failure> {
         let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::Initialize);
@@ -210,7 +210,7 @@ impl Lifecycle {
     }
 
     /// Begins an invocation, after `initialize` where that has not run.
-    pub fn begin(&self, context: &Context) -> Result<Invocation<'_>, Failure> {
+    pub(crate) fn begin(&self, context: &Context) -> Result<Invocation<'_>, Failure> {
         let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::Invoke);
@@ -236,7 +236,7 @@ impl Lifecycle {
     }
 
     /// The PreStop hook, and the end by signal. Runs at most once for what was collected so far.
-    pub fn pre_stop(&self, context: &Context) -> Result<(), Failure> {
+    pub(crate) fn pre_stop(&self, context: &Context) -> Result<(), Failure> {
         let mut life = self.life.lock();
         loop {
             let (action, state) = step(life.state, Event::PreStop);
@@ -344,7 +344,7 @@ impl Drop for Lifecycle {
 }
 
 impl Invocation<'_> {
-    pub fn invoke(&self, context: &Context, request: Request<'_>) -> Result<Response, Failure> {
+    pub(crate) fn invoke(&self, context: &Context, request: Request<'_>) -> Result<Response, Failure> {
         contain(|| match &self.instance {
             Some(instance) => instance.invoke(context, request),
             None => Err(anyhow::anyhow!("not initialized")),

@@ -15,7 +15,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    pub fn status(self) -> u16 {
+    pub(crate) fn status(self) -> u16 {
         match self {
             Refusal::Malformed(reject) => reject.status(),
             Refusal::ControlPath => 400,
@@ -23,7 +23,7 @@ impl Refusal {
         }
     }
 
-    pub fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Refusal::Malformed(reject) => reject.reason(),
             Refusal::ControlPath => "repeated x-fc-control-path",
@@ -32,7 +32,7 @@ impl Refusal {
     }
 
     /// The reason as the text that the peer is shown.
-    pub fn body(self) -> String {
+    pub(crate) fn body(self) -> String {
         format!("{}\n", self.reason())
     }
 }

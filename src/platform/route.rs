@@ -27,7 +27,7 @@ pub(crate) enum Hook {
 
 impl Hook {
     /// As the platform's log lines have it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Hook::Initialize => "Initialize",
             Hook::PreStop => "PreStop",
@@ -45,7 +45,7 @@ pub(crate) struct Routing {
 
 impl Routing {
     /// The route of a request.
-    pub fn route(&self, head: &Head) -> Result<Route, Refusal> {
+    pub(crate) fn route(&self, head: &Head) -> Result<Route, Refusal> {
         let is_health_path = self.health_path.as_deref().is_some_and(|path| path == head.path());
         if is_health_path && matches!(head.method(), "GET" | "HEAD") {
             return Ok(Route::Health);

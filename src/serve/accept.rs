@@ -41,7 +41,7 @@ struct Listening {
 }
 
 impl Acceptor {
-    pub fn new(clock: Arc<Clock>, listener: TcpListener, max_connections: usize) -> Acceptor {
+    pub(super) fn new(clock: Arc<Clock>, listener: TcpListener, max_connections: usize) -> Acceptor {
         let listening = Listening {
             listener: Some(listener),
             last_accepted: Moment::default(),
@@ -53,7 +53,7 @@ impl Acceptor {
     }
 
     /// Has the set report connections on the listener.
-    pub fn watch(&self, ready: &ReadySet<Connection>) -> io::Result<()> {
+    pub(super) fn watch(&self, ready: &ReadySet<Connection>) -> io::Result<()> {
         match &self.listening.lock().listener {
             Some(listener) => ready.add_listener(listener.as_fd()),
             None => Ok(()),
@@ -61,7 +61,7 @@ impl Acceptor {
     }
 
     /// Accepts what has queued up.
-    pub fn accept(&self, ready: &ReadySet<Connection>) {
+    pub(super) fn accept(&self, ready: &ReadySet<Connection>) {
         let mut listening = self.listening.lock();
         let mut open = ready.open();
         for accepted in 0..ACCEPTS_PER_WAKE {
@@ -94,7 +94,7 @@ impl Acceptor {
 
     /// Takes everything off the queue and closes the listener, so that nobody is left in it. When descriptors
     /// run out before that, it returns false and wants to be called again.
-    pub fn accept_all(&self, ready: &ReadySet<Connection>) -> bool {
+    pub(super) fn accept_all(&self, ready: &ReadySet<Connection>) -> bool {
         let mut listening = self.listening.lock();
         loop {
             let Some(listener) = &listening.listener else { return true };
@@ -117,13 +117,13 @@ impl Acceptor {
     }
 
     /// A descriptor is free again, and so many connections are left: accept may be waiting for that.
-    pub fn connection_closed(&self, open: usize, ready: &ReadySet<Connection>) {
+    pub(super) fn connection_closed(&self, open: usize, ready: &ReadySet<Connection>) {
         if open < self.max_connections && self.is_paused.swap(false, Ordering::SeqCst) {
             self.accept(ready);
         }
     }
 
-    pub fn last_accepted(&self) -> Moment {
+    pub(super) fn last_accepted(&self) -> Moment {
         self.listening.lock().last_accepted
     }
 

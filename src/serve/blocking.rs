@@ -21,7 +21,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    pub fn new(
+    pub(super) fn new(
         clock: Arc<Clock>,
         pool: Arc<Pool<Box<Connection>>>,
         body_timeout: Duration,
@@ -32,7 +32,7 @@ impl Waits {
 
     /// How many peers are waited for now.
     #[cfg(test)]
-    pub fn waited_for(&self) -> usize {
+    pub(super) fn waited_for(&self) -> usize {
         self.slow_peers.waited_for()
     }
 }
@@ -49,7 +49,7 @@ pub(super) struct BlockingIo<'a> {
 }
 
 impl<'a> BlockingIo<'a> {
-    pub fn new(
+    pub(super) fn new(
         waits: &'a Waits,
         socket: &'a Arc<Socket>,
         slot: &'a WorkerSlot,
@@ -58,12 +58,12 @@ impl<'a> BlockingIo<'a> {
         BlockingIo { waits, socket, slot, permit, slow: OnceCell::new() }
     }
 
-    pub fn socket(&self) -> &Arc<Socket> {
+    pub(super) fn socket(&self) -> &Arc<Socket> {
         self.socket
     }
 
     /// Receives at least one byte, or 0 at the end; `before_waiting` runs once if nothing is there.
-    pub fn receive(
+    pub(super) fn receive(
         &self,
         buf: &mut [u8],
         before_waiting: impl FnOnce() -> io::Result<()>,
@@ -77,7 +77,7 @@ impl<'a> BlockingIo<'a> {
     }
 
     /// Sends everything.
-    pub fn send_all(&self, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    pub(super) fn send_all(&self, mut pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
         IoSlice::advance_slices(&mut pieces, 0); // drops empty ones
         while !pieces.is_empty() {
             let count = match self.socket.send(pieces)? {

@@ -53,13 +53,13 @@ pub(super) struct Turn {
 
 impl PendingCall {
     /// Memory that it occupies while it is queued.
-    pub fn held_bytes(&self) -> usize {
+    pub(super) fn held_bytes(&self) -> usize {
         self.connection.conversation.held_bytes() + self.head.allocated()
     }
 }
 
 impl Connection {
-    pub fn new(key: Key, socket: Arc<Socket>, now: Moment) -> Connection {
+    pub(super) fn new(key: Key, socket: Arc<Socket>, now: Moment) -> Connection {
         Connection {
             key,
             socket,
@@ -71,12 +71,12 @@ impl Connection {
         }
     }
 
-    pub fn socket(&self) -> &Arc<Socket> {
+    pub(super) fn socket(&self) -> &Arc<Socket> {
         &self.socket
     }
 
     /// Takes in what has arrived; without a system call when nothing can have.
-    pub fn receive(&mut self, clock: &Clock) -> Received {
+    pub(super) fn receive(&mut self, clock: &Clock) -> Received {
         if !self.may_have_more {
             return Received::Nothing;
         }
@@ -97,7 +97,7 @@ impl Connection {
 
     /// Takes in what has arrived of the request's body, as [`Socket::receive`]. Nobody reads it now, so that
     /// the buffer does not grow for it.
-    pub fn receive_body(&mut self) -> io::Result<Option<usize>> {
+    pub(super) fn receive_body(&mut self) -> io::Result<Option<usize>> {
         let received = self.socket.receive(self.conversation.space())?;
         if let Some(count) = received {
             self.body_received(count);
@@ -107,42 +107,42 @@ impl Connection {
 
     /// So many bytes of the body were received into its space. Whether more is there is not worth a system
     /// call now: the next look finds out.
-    pub fn body_received(&mut self, count: usize) {
+    pub(super) fn body_received(&mut self, count: usize) {
         self.conversation.incoming().received(count);
         self.may_have_more = true;
     }
 
     /// As [`body_received`](Self::body_received), for bytes that went elsewhere.
-    pub fn body_received_directly(&mut self, count: usize) {
+    pub(super) fn body_received_directly(&mut self, count: usize) {
         self.conversation.incoming().received_directly(count);
         self.may_have_more = true;
     }
 
     /// Ends the sending. What the peer still sends is looked for, so that the system does not reset the
     /// connection under the last response.
-    pub fn end_sending(&mut self) {
+    pub(super) fn end_sending(&mut self) {
         self.socket.end_sending();
         self.may_have_more = true;
     }
 
     /// Something may have arrived of which nobody was told: the last look before its time is up, or before a
     /// stop.
-    pub fn look_again(&mut self) {
+    pub(super) fn look_again(&mut self) {
         self.may_have_more = true;
     }
 
     /// It waits for a worker, and for nothing of its peer's. What it is to run first is `turn`, if it has one.
-    pub fn wait_for_worker(&mut self, turn: Option<Turn>) {
+    pub(super) fn wait_for_worker(&mut self, turn: Option<Turn>) {
         self.deadline = None;
         self.turn = turn.map(Box::new);
     }
 
-    pub fn take_turn(&mut self) -> Option<Turn> {
+    pub(super) fn take_turn(&mut self) -> Option<Turn> {
         self.turn.take().map(|turn| *turn)
     }
 
     /// Sets the deadline of what is waited for; what follows at once when that has passed.
-    pub fn begin_waiting(&mut self, limits: &Limits, clock: &Clock) -> Option<Overdue> {
+    pub(super) fn begin_waiting(&mut self, limits: &Limits, clock: &Clock) -> Option<Overdue> {
         let patience = self.conversation.patience(limits);
         self.deadline = patience.until;
         patience.until.is_some_and(|until| until <= clock.now()).then_some(patience.then)

@@ -81,7 +81,7 @@ impl Engine {
     /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. Inlined, it
     /// would leave its frame on the stack of the first worker's thread for life.
     #[inline(never)]
-    pub fn new(
+    pub(super) fn new(
         clock: Arc<Clock>,
         config: ServerConfig,
         lifecycle: Lifecycle,
@@ -125,78 +125,82 @@ impl Engine {
     }
 
     /// Has a worker serve this: a spare, a new one, or when there is neither, the next one that waits.
-    pub fn dispatch(&self, connection: Box<Connection>) {
+    pub(super) fn dispatch(&self, connection: Box<Connection>) {
         if let Err(connection) = self.pool.dispatch(connection) {
             self.ready.requeue(connection);
         }
     }
 
     /// Closes a connection, and accepts again where that waited for it.
-    pub fn close(&self, connection: Box<Connection>, reason: CloseReason) {
+    pub(super) fn close(&self, connection: Box<Connection>, reason: CloseReason) {
         let open = self.ready.close(&connection);
         drop(connection); // its descriptor is free before the next one is accepted
         self.acceptor.connection_closed(open, &self.ready);
         log::debug!("connection closed: {reason}");
     }
 
-    pub fn clock(&self) -> &Clock {
+    pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    pub fn ready(&self) -> &ReadySet<Connection> {
+    pub(super) fn ready(&self) -> &ReadySet<Connection> {
         &self.ready
     }
 
-    pub fn acceptor(&self) -> &Acceptor {
+    pub(super) fn acceptor(&self) -> &Acceptor {
         &self.acceptor
     }
 
-    pub fn pool(&self) -> &Arc<Pool<Box<Connection>>> {
+    pub(super) fn pool(&self) -> &Arc<Pool<Box<Connection>>> {
         &self.pool
     }
 
-    pub fn waits(&self) -> &Waits {
+    pub(super) fn waits(&self) -> &Waits {
         &self.waits
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    pub fn lifecycle(&self) -> &Lifecycle {
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
     }
 
-    pub fn drain_timeout(&self) -> Duration {
+    pub(super) fn drain_timeout(&self) -> Duration {
         self.drain_timeout
     }
 
     /// Of every thread that runs the author's code.
-    pub fn stack_size(&self) -> usize {
+    pub(super) fn stack_size(&self) -> usize {
         self.stack_size
     }
 
     /// Memory for the contexts of one worker's requests.
-    pub fn context(&self) -> Context {
+    pub(super) fn context(&self) -> Context {
         Context::new(self.environment.clone(), self.routing.hooks)
     }
 
-    pub fn route(&self, head: &Head) -> Result<Route, Refusal> {
+    pub(super) fn route(&self, head: &Head) -> Result<Route, Refusal> {
         self.routing.route(head)
     }
 
     /// Whether there is a platform that reads `x-fc-status`.
-    pub fn has_platform(&self) -> bool {
+    pub(super) fn has_platform(&self) -> bool {
         self.routing.hooks
     }
 
     /// Writes the Start line of a call, where those lines are wanted.
-    pub fn lifecycle_line<'a>(&self, call: &'static str, request_id: &'a str) -> Option<LifecycleLine<'a>> {
+    pub(super) fn lifecycle_line<'a>(
+        &self,
+        call: &'static str,
+        request_id: &'a str,
+    ) -> Option<LifecycleLine<'a>> {
         self.lifecycle_lines.then(|| LifecycleLine::start(call, request_id))
     }
 
     /// The limit at which calls of this route wait for their turn; `None` for what runs no code of the author's.
-    pub fn limit_of(&self, route: Route) -> Option<&Arc<ConcurrencyLimit<PendingCall>>> {
+    pub(super) fn limit_of(&self, route: Route) -> Option<&Arc<ConcurrencyLimit<PendingCall>>> {
         match route {
             Route::Invoke(_) => Some(&self.invocations),
             Route::Hook(_) => Some(&self.hooks),
@@ -205,29 +209,29 @@ impl Engine {
     }
 
     /// How many invocations have begun and not ended.
-    pub fn begun(&self) -> usize {
+    pub(super) fn begun(&self) -> usize {
         self.invocations.begun()
     }
 
     /// Whether an invocation or a hook runs, or waits for its turn.
-    pub fn is_in_flight(&self) -> bool {
+    pub(super) fn is_in_flight(&self) -> bool {
         !self.invocations.is_idle() || !self.hooks.is_idle()
     }
 
-    pub fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    pub fn begin_stopping(&self) {
+    pub(super) fn begin_stopping(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
     }
 
     /// Has the signal to stop, which the readiness set reports, lead to a drain and to this.
-    pub fn set_on_signal(&self, on_signal: OnSignal) {
+    pub(super) fn set_on_signal(&self, on_signal: OnSignal) {
         *self.on_signal.lock() = Some(on_signal);
     }
 
-    pub fn take_on_signal(&self) -> Option<OnSignal> {
+    pub(super) fn take_on_signal(&self) -> Option<OnSignal> {
         self.on_signal.lock().take()
     }
 }

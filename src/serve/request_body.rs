@@ -75,7 +75,7 @@ impl BodySource for WireBody<'_> {
 impl WireBody<'_> {
     /// Takes in what has arrived of a body that nobody has read, so that a malformed one is refused and a
     /// complete one does not cost the connection. Does not block.
-    pub fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.connection.conversation.is_body_done() {
             return; // most requests have none
         }
@@ -89,12 +89,12 @@ impl WireBody<'_> {
     }
 
     /// What the client did wrong.
-    pub fn reject(&mut self) -> Option<Reject> {
+    pub(super) fn reject(&mut self) -> Option<Reject> {
         self.connection.conversation.incoming().reject()
     }
 
     /// What the connection knows of whether it may live on.
-    pub fn facts(&self) -> Facts {
+    pub(super) fn facts(&self) -> Facts {
         self.connection.conversation.facts()
     }
 

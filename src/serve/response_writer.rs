@@ -28,7 +28,7 @@ pub(super) struct ResponseWriter<'a> {
 
 impl<'a> ResponseWriter<'a> {
     /// For a response whose head is not known yet.
-    pub fn new(
+    pub(super) fn new(
         io: &'a BlockingIo<'a>,
         head: &'a mut Vec<u8>,
         piece: &'a mut Vec<u8>,
@@ -41,16 +41,16 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Whether anything of the response is out, so that it cannot become another one.
-    pub fn is_begun(&self) -> bool {
+    pub(super) fn is_begun(&self) -> bool {
         self.begun
     }
 
-    pub fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.failed
     }
 
     /// Sets the head, which goes out with the first piece of the body.
-    pub fn set_head(
+    pub(super) fn set_head(
         &mut self,
         status: u16,
         framing: ResponseFraming,
@@ -65,7 +65,7 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Sends the head and the whole body.
-    pub fn send_whole(&mut self, body: &[u8]) -> io::Result<()> {
+    pub(super) fn send_whole(&mut self, body: &[u8]) -> io::Result<()> {
         if body.len() <= COPY_LIMIT {
             self.head.extend_from_slice(body);
             return self.send(&[]);
@@ -74,7 +74,7 @@ impl<'a> ResponseWriter<'a> {
     }
 
     /// Sends what is collected and what ends the body.
-    pub fn finish(&mut self) -> io::Result<()> {
+    pub(super) fn finish(&mut self) -> io::Result<()> {
         self.take_piece(&[]);
         if self.framing == ResponseFraming::Chunked {
             self.piece.extend_from_slice(FINAL_CHUNK);
@@ -84,20 +84,20 @@ impl<'a> ResponseWriter<'a> {
 
     /// What was written is not to be held back while the request's body is waited for. The head alone is: a
     /// client that sees it may stop sending.
-    pub fn send_before_waiting(&mut self) -> io::Result<()> {
+    pub(super) fn send_before_waiting(&mut self) -> io::Result<()> {
         if self.piece.is_empty() { Ok(()) } else { self.send_piece(&[]) }
     }
 
     /// Makes sure that what is out does not look whole: where the connection's end is the body's, it ends by
     /// a reset.
-    pub fn break_off(&mut self) {
+    pub(super) fn break_off(&mut self) {
         if self.framing == ResponseFraming::UntilClose {
             self.io.socket().reset_at_close();
             self.failed = true;
         }
     }
 
-    pub fn framing(&self) -> ResponseFraming {
+    pub(super) fn framing(&self) -> ResponseFraming {
         self.framing
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub fn new(context: Context) -> Scratch {
+    pub(super) fn new(context: Context) -> Scratch {
         Scratch {
             context,
             head: Head::default(),

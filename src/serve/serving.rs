@@ -18,7 +18,11 @@ pub(crate) struct Serving(Arc<Engine>);
 impl Serving {
     /// # Errors
     /// When the system refuses a descriptor.
-    pub fn new(config: ServerConfig, lifecycle: Lifecycle, listener: TcpListener) -> io::Result<Serving> {
+    pub(crate) fn new(
+        config: ServerConfig,
+        lifecycle: Lifecycle,
+        listener: TcpListener,
+    ) -> io::Result<Serving> {
         Ok(Serving(Engine::new(Arc::new(Clock::new()), config, lifecycle, listener, work)?))
     }
 
@@ -26,7 +30,7 @@ impl Serving {
     ///
     /// # Errors
     /// When the listener cannot be watched, or the system gives no thread.
-    pub fn start(&self) -> Result<(), Error> {
+    pub(crate) fn start(&self) -> Result<(), Error> {
         self.watch_listener()?;
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
@@ -36,7 +40,12 @@ impl Serving {
     ///
     /// # Errors
     /// When the listener or the signals cannot be watched, or the system gives no thread.
-    pub fn run(&self, signals: &PipeReader, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
+    pub(crate) fn run(
+        &self,
+        signals: &PipeReader,
+        on_signal: OnSignal,
+        with_caller: bool,
+    ) -> Result<(), Error> {
         let added = self.0.ready().add_stop(signals.as_fd());
         added.map_err(|source| Error::Start { what: "signal handlers", source })?;
         self.0.set_on_signal(on_signal);
@@ -55,12 +64,12 @@ impl Serving {
     ///
     /// # Errors
     /// [`Error::DrainTimeout`] when that took too long.
-    pub fn drain(&self) -> Result<(), Error> {
+    pub(crate) fn drain(&self) -> Result<(), Error> {
         drain::drain(&self.0)
     }
 
     /// Ends all threads but those that the author's code holds up.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         drain::end(&self.0);
     }
 

@@ -40,12 +40,12 @@ pub(super) fn work(engine: &Arc<Engine>, slot: &WorkerSlot, first: Task<Box<Conn
 }
 
 impl<'a> Worker<'a> {
-    pub fn new(engine: &'a Arc<Engine>, slot: &'a WorkerSlot) -> Worker<'a> {
+    pub(super) fn new(engine: &'a Arc<Engine>, slot: &'a WorkerSlot) -> Worker<'a> {
         Worker { engine, slot, scratch: Scratch::new(engine.context()) }
     }
 
     /// Does what there is to do.
-    pub fn attend(&mut self, ready: Ready<Connection>) {
+    pub(super) fn attend(&mut self, ready: Ready<Connection>) {
         match ready {
             Ready::Connection(connection) => self.serve(connection),
             Ready::Expired(mut connection) => {

@@ -47,7 +47,7 @@ pub(crate) struct Suspended<'a, T> {
 
 impl<T> ConcurrencyLimit<T> {
     /// A limit of so many calls. `hand_on` has a call run that was queued.
-    pub fn new(
+    pub(crate) fn new(
         limit: usize,
         hand_on: impl Fn(T, Permit<T>) + Send + Sync + 'static,
     ) -> Arc<ConcurrencyLimit<T>> {
@@ -56,7 +56,7 @@ impl<T> ConcurrencyLimit<T> {
     }
 
     /// Takes a place, or queues the call as long as what is queued does not hold too many bytes.
-    pub fn enter(self: &Arc<Self>, call: T, bytes_of: impl FnOnce(&T) -> usize) -> Admission<T> {
+    pub(crate) fn enter(self: &Arc<Self>, call: T, bytes_of: impl FnOnce(&T) -> usize) -> Admission<T> {
         let mut calls = self.calls.lock();
         if calls.running < self.limit {
             calls.running += 1;
@@ -72,13 +72,13 @@ impl<T> ConcurrencyLimit<T> {
     }
 
     /// How many calls have begun and not ended.
-    pub fn begun(&self) -> usize {
+    pub(crate) fn begun(&self) -> usize {
         let calls = self.calls.lock();
         calls.running + calls.suspended
     }
 
     /// Whether no call runs, waits or is queued.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         let calls = self.calls.lock();
         calls.running + calls.suspended == 0 && calls.queue.is_empty()
     }
@@ -101,7 +101,7 @@ impl<T> ConcurrencyLimit<T> {
 
 impl<T> Permit<T> {
     /// Nobody is left who would run a call: those that are queued go with this one.
-    pub fn clear_queue(self) {
+    pub(crate) fn clear_queue(self) {
         let mut calls = self.0.calls.lock();
         calls.queued_bytes = 0;
         let queue = mem::take(&mut calls.queue);
@@ -110,7 +110,7 @@ impl<T> Permit<T> {
     }
 
     /// Gives the place up for as long as the call waits.
-    pub fn suspend(&self) -> Suspended<'_, T> {
+    pub(crate) fn suspend(&self) -> Suspended<'_, T> {
         let suspended = Suspended { limit: &self.0 };
         self.0.leave(1);
         suspended

@@ -39,7 +39,7 @@ pub(crate) struct Pool<T> {
 
 impl<T: Send + 'static> Pool<T> {
     /// A pool of at most `limit` workers, of which each runs `main` until that returns.
-    pub fn new(
+    pub(crate) fn new(
         clock: Arc<Clock>,
         limit: usize,
         stack_size: usize,
@@ -58,24 +58,24 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     /// Makes the first worker, which begins by waiting.
-    pub fn start(self: &Arc<Self>) -> io::Result<()> {
+    pub(crate) fn start(self: &Arc<Self>) -> io::Result<()> {
         self.make_worker(Task::Wait(self.waiting.add())).map_err(|(_, error)| error)
     }
 
     /// Makes the calling thread the first worker. It may leave like any other spare.
-    pub fn run_first_worker(self: &Arc<Self>) {
+    pub(crate) fn run_first_worker(self: &Arc<Self>) {
         if let Some(slot) = self.slots.take() {
             self.work(Task::Wait(self.waiting.add()), &slot);
         }
     }
 
     /// A process ends with its first thread, which therefore waits here.
-    pub fn wait_for_close(&self) {
+    pub(crate) fn wait_for_close(&self) {
         self.closed.wait();
     }
 
     /// What a worker that is done does next: works, waits when too few do, or becomes a spare.
-    pub fn next_task(&self) -> Task<T> {
+    pub(crate) fn next_task(&self) -> Task<T> {
         match self.waiting.add_unless(|waiting| waiting >= self.wanted(waiting)) {
             Some(waiting) => Task::Wait(waiting),
             None => self.spares.wait(SPARE_LIFETIME).unwrap_or(Task::Leave),
@@ -83,7 +83,7 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     /// Has a spare do this, or a new worker. Gives it back when there is neither.
-    pub fn dispatch(self: &Arc<Self>, work: T) -> Result<(), T> {
+    pub(crate) fn dispatch(self: &Arc<Self>, work: T) -> Result<(), T> {
         match self.hand(Task::Work(work)) {
             Err(Task::Work(work)) => Err(work),
             _ => Ok(()),
@@ -92,7 +92,7 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Begins a run of code of unknown duration on the calling worker: somebody waits meanwhile, or is going
     /// to when the code turns out not to be quick.
-    pub fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {
+    pub(crate) fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {
         let run = self.watchdog.begin_run(slot);
         if self.waiting.get() == 0 {
             if run.is_watched() { self.wake_watchdog() } else { self.ensure_waiting() }
@@ -102,7 +102,7 @@ impl<T: Send + 'static> Pool<T> {
 
     /// The calling worker is about to block on something that is not the author's: nobody may be stuck behind
     /// it, and its code is not late by that.
-    pub fn will_block(self: &Arc<Self>, slot: &WorkerSlot) {
+    pub(crate) fn will_block(self: &Arc<Self>, slot: &WorkerSlot) {
         slot.stopwatch().stop();
         self.ensure_waiting();
     }
@@ -115,7 +115,7 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     /// Ends all spares and the watchdog; those that wait end with what they wait for.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.set();
         self.spares.close();
         self.watchdog.unpark();
@@ -123,13 +123,13 @@ impl<T: Send + 'static> Pool<T> {
 
     /// Waits until at most `count` workers are left, for `timeout` at the most. Whether it came true or took
     /// too long, there is nothing more to be done about it.
-    pub fn wait_for_end(&self, count: usize, timeout: Duration) {
+    pub(crate) fn wait_for_end(&self, count: usize, timeout: Duration) {
         self.slots.wait_for_vacancy(count, timeout);
     }
 
     /// A place for a worker of a test's own.
     #[cfg(test)]
-    pub fn take_slot(&self) -> Option<WorkerSlot> {
+    pub(crate) fn take_slot(&self) -> Option<WorkerSlot> {
         self.slots.take()
     }
 

@@ -21,15 +21,15 @@ pub(crate) struct WorkerSlot {
 pub(super) struct Stopwatch(AtomicU64);
 
 impl Stopwatch {
-    pub fn start(&self, now: Moment) {
+    pub(super) fn start(&self, now: Moment) {
         self.0.store(now.to_nonzero_bits(), Ordering::SeqCst);
     }
 
-    pub fn stop(&self) {
+    pub(super) fn stop(&self) {
         self.0.store(0, Ordering::SeqCst);
     }
 
-    pub fn started(&self) -> Option<Moment> {
+    pub(super) fn started(&self) -> Option<Moment> {
         match self.0.load(Ordering::SeqCst) {
             0 => None,
             bits => Some(Moment::from_bits(bits)),
@@ -37,19 +37,19 @@ impl Stopwatch {
     }
 
     /// Stops the run that began then; false when that one is over.
-    pub fn stop_run_of(&self, started: Moment) -> bool {
+    pub(super) fn stop_run_of(&self, started: Moment) -> bool {
         let bits = started.to_nonzero_bits();
         self.0.compare_exchange(bits, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }
 
 impl WorkerSlots {
-    pub fn new(limit: usize) -> WorkerSlots {
+    pub(super) fn new(limit: usize) -> WorkerSlots {
         WorkerSlots { limit, stopwatches: Mutex::default(), vacated: Condvar::default() }
     }
 
     /// A place for one more worker, unless there are as many as there may be.
-    pub fn take(self: &Arc<Self>) -> Option<WorkerSlot> {
+    pub(super) fn take(self: &Arc<Self>) -> Option<WorkerSlot> {
         let mut stopwatches = self.stopwatches.lock();
         if stopwatches.len() >= self.limit {
             return None;
@@ -59,18 +59,18 @@ impl WorkerSlots {
         Some(WorkerSlot { slots: self.clone(), stopwatch })
     }
 
-    pub fn for_each(&self, look: impl FnMut(&Stopwatch)) {
+    pub(super) fn for_each(&self, look: impl FnMut(&Stopwatch)) {
         self.stopwatches.lock().iter().map(Arc::as_ref).for_each(look);
     }
 
     /// Waits until at most `count` workers are left, for `timeout` at the most.
-    pub fn wait_for_vacancy(&self, count: usize, timeout: Duration) {
+    pub(super) fn wait_for_vacancy(&self, count: usize, timeout: Duration) {
         let stopwatches = self.stopwatches.lock();
         drop(self.vacated.wait_timeout_while(stopwatches, timeout, |taken| taken.len() > count));
     }
 
     #[cfg(test)]
-    pub fn taken(&self) -> usize {
+    pub(super) fn taken(&self) -> usize {
         self.stopwatches.lock().len()
     }
 }

@@ -24,12 +24,12 @@ struct Inside<T> {
 }
 
 impl<T> Spares<T> {
-    pub fn new() -> Spares<T> {
+    pub(super) fn new() -> Spares<T> {
         Spares { inside: Mutex::new(Inside { channel: None, idle: 0, closed: false }) }
     }
 
     /// Has one of them do this; gives it back when there is none.
-    pub fn give(&self, task: T) -> Result<(), T> {
+    pub(super) fn give(&self, task: T) -> Result<(), T> {
         let mut inside = self.inside.lock();
         match &inside.channel {
             Some((tasks, _)) if inside.idle > 0 => {
@@ -42,7 +42,7 @@ impl<T> Spares<T> {
     }
 
     /// Makes the calling worker one of them until there is something for it to do, or for `lifetime`.
-    pub fn wait(&self, lifetime: Duration) -> Option<T> {
+    pub(super) fn wait(&self, lifetime: Duration) -> Option<T> {
         let tasks = self.join()?;
         tasks.recv_timeout(lifetime).ok().or_else(|| self.leave(&tasks))
     }
@@ -68,7 +68,7 @@ impl<T> Spares<T> {
     }
 
     /// Ends all of them, also those that come later.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         let mut inside = self.inside.lock();
         inside.closed = true;
         // With the last sender gone, those that wait are told.
@@ -76,7 +76,7 @@ impl<T> Spares<T> {
     }
 
     #[cfg(test)]
-    pub fn idle(&self) -> usize {
+    pub(super) fn idle(&self) -> usize {
         self.inside.lock().idle
     }
 }

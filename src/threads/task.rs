@@ -21,18 +21,18 @@ pub(crate) struct Waiting(Arc<AtomicUsize>);
 pub(super) struct WaitingCount(Arc<AtomicUsize>);
 
 impl WaitingCount {
-    pub fn get(&self) -> usize {
+    pub(super) fn get(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 
     /// One more, however many there are.
-    pub fn add(&self) -> Waiting {
+    pub(super) fn add(&self) -> Waiting {
         self.0.fetch_add(1, Ordering::SeqCst);
         Waiting(self.0.clone())
     }
 
     /// One more, unless `is_enough` says of how many there are that they are enough.
-    pub fn add_unless(&self, is_enough: impl Fn(usize) -> bool) -> Option<Waiting> {
+    pub(super) fn add_unless(&self, is_enough: impl Fn(usize) -> bool) -> Option<Waiting> {
         let add = |count| (!is_enough(count)).then_some(count + 1);
         self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, add).ok()?;
         Some(Waiting(self.0.clone()))

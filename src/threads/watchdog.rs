@@ -50,7 +50,7 @@ pub(super) struct Look {
 }
 
 impl Watchdog {
-    pub fn new(clock: Arc<Clock>) -> Watchdog {
+    pub(super) fn new(clock: Arc<Clock>) -> Watchdog {
         Watchdog {
             clock,
             quick_calls: AtomicU32::new(0),
@@ -60,7 +60,7 @@ impl Watchdog {
     }
 
     /// Begins a timed run. One that counts as quick is watched.
-    pub fn begin_run<'a>(&'a self, slot: &'a WorkerSlot) -> TimedRun<'a> {
+    pub(super) fn begin_run<'a>(&'a self, slot: &'a WorkerSlot) -> TimedRun<'a> {
         let began = self.clock.elapsed();
         let is_watched = self.quick_calls.load(Ordering::Relaxed) >= QUICK_CALLS;
         if is_watched {
@@ -70,7 +70,7 @@ impl Watchdog {
     }
 
     /// Has the watchdog look from now on; true when it has no thread yet.
-    pub fn wake(&self) -> bool {
+    pub(super) fn wake(&self) -> bool {
         if !self.sleeps.swap(false, Ordering::SeqCst) {
             return false;
         }
@@ -84,24 +84,24 @@ impl Watchdog {
     }
 
     /// Its thread is made.
-    pub fn set_thread(&self, thread: Thread) {
+    pub(super) fn set_thread(&self, thread: Thread) {
         let _ = self.thread.set(thread); // only who was told that there is none makes one
     }
 
     /// There is no thread to be had for it.
-    pub fn could_not_wake(&self) {
+    pub(super) fn could_not_wake(&self) {
         self.sleeps.store(true, Ordering::SeqCst);
     }
 
     /// Ends the wait of its thread, so that it sees that it is over.
-    pub fn unpark(&self) {
+    pub(super) fn unpark(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
 
     /// The watchdog's thread: looks while quick code runs, and hands on what it found.
-    pub fn watch(&self, slots: &WorkerSlots, is_over: impl Fn() -> bool, found: impl Fn(Look)) {
+    pub(super) fn watch(&self, slots: &WorkerSlots, is_over: impl Fn() -> bool, found: impl Fn(Look)) {
         let mut idle_ticks = 0;
         while !is_over() {
             park_timeout(TICK);
@@ -131,7 +131,7 @@ impl Watchdog {
         }
     }
 
-    pub fn look(&self, slots: &WorkerSlots) -> Look {
+    pub(super) fn look(&self, slots: &WorkerSlots) -> Look {
         let now = self.clock.elapsed();
         let mut look = Look { quick: 0, late: 0 };
         slots.for_each(|stopwatch| {
@@ -146,13 +146,13 @@ impl Watchdog {
     }
 
     #[cfg(test)]
-    pub fn quick_calls(&self) -> u32 {
+    pub(super) fn quick_calls(&self) -> u32 {
         self.quick_calls.load(Ordering::SeqCst)
     }
 }
 
 impl TimedRun<'_> {
-    pub fn is_watched(&self) -> bool {
+    pub(crate) fn is_watched(&self) -> bool {
         self.is_watched
     }
 }

@@ -6,7 +6,7 @@ use support::reserved_port;
 use support::{Process, example_command, until};
 
 /// Has the process stand still while `meanwhile` runs.
-pub fn while_it_stands_still(process: &Process, meanwhile: impl FnOnce()) {
+pub(crate) fn while_it_stands_still(process: &Process, meanwhile: impl FnOnce()) {
     process.signal("STOP");
     until("the process stands still", || stat(process, 2) == "T");
     meanwhile();
@@ -14,7 +14,7 @@ pub fn while_it_stands_still(process: &Process, meanwhile: impl FnOnce()) {
 }
 
 /// Starts an example that may have so many descriptors.
-pub fn start_with_descriptors(example: &str, limit: u32) -> Process {
+pub(crate) fn start_with_descriptors(example: &str, limit: u32) -> Process {
     let port = reserved_port();
     let example = example_command(example);
     let child = Command::new("sh")
@@ -32,11 +32,11 @@ pub fn start_with_descriptors(example: &str, limit: u32) -> Process {
     process
 }
 
-pub fn descriptors(process: &Process) -> usize {
+pub(crate) fn descriptors(process: &Process) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives").count()
 }
 
-pub fn threads(process: &Process) -> usize {
+pub(crate) fn threads(process: &Process) -> usize {
     std::fs::read_dir(format!("/proc/{}/task", process.child.id())).expect("not waited for yet").count()
 }
 

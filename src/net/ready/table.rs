@@ -57,7 +57,7 @@ pub(super) struct Arrival {
 }
 
 impl<C: Parked> Table<C> {
-    pub fn new() -> Table<C> {
+    pub(super) fn new() -> Table<C> {
         Table {
             slots: Vec::new(),
             free: Vec::new(),
@@ -71,7 +71,7 @@ impl<C: Parked> Table<C> {
     }
 
     /// A place for a new connection, which the caller holds.
-    pub fn add(&mut self, socket: Arc<Socket>) -> Key {
+    pub(super) fn add(&mut self, socket: Arc<Socket>) -> Key {
         self.open += 1;
         let taken = Some((socket, Place::Held(None)));
         if let Some(index) = self.free.pop()
@@ -85,7 +85,7 @@ impl<C: Parked> Table<C> {
     }
 
     /// Empties a place for good: its key names nothing any more.
-    pub fn remove(&mut self, key: Key) -> Option<(Place<C>, Arc<Socket>)> {
+    pub(super) fn remove(&mut self, key: Key) -> Option<(Place<C>, Arc<Socket>)> {
         let slot = self.slot(key)?;
         slot.generation = slot.generation.wrapping_add(1);
         let (socket, place) = slot.taken.take()?;
@@ -94,7 +94,7 @@ impl<C: Parked> Table<C> {
         Some((place, socket))
     }
 
-    pub fn park(&mut self, connection: Box<C>) {
+    pub(super) fn park(&mut self, connection: Box<C>) {
         let (key, bytes, deadline) = (connection.key(), connection.held_bytes(), connection.deadline());
         let Some(place) = self.place(key) else { return };
         *place = Place::Parked(connection);
@@ -105,7 +105,7 @@ impl<C: Parked> Table<C> {
     }
 
     /// Takes a parked connection out of its place, for a worker to hold.
-    pub fn take(&mut self, key: Key) -> Option<Box<C>> {
+    pub(super) fn take(&mut self, key: Key) -> Option<Box<C>> {
         let place = self.place(key)?;
         let connection = match mem::replace(place, Place::Held(None)) {
             Place::Parked(connection) => connection,
@@ -123,7 +123,7 @@ impl<C: Parked> Table<C> {
 
     /// Something has arrived: for whoever reports it when the connection is parked, else for the worker that
     /// holds it.
-    pub fn claim(&mut self, key: Key, hang_up: bool) -> Option<Box<C>> {
+    pub(super) fn claim(&mut self, key: Key, hang_up: bool) -> Option<Box<C>> {
         if let Place::Held(arrival) = self.place(key)? {
             let hung_up = arrival.is_some_and(|arrival| arrival.hang_up);
             *arrival = Some(Arrival { hang_up: hang_up || hung_up });
@@ -135,7 +135,7 @@ impl<C: Parked> Table<C> {
     }
 
     /// What has arrived since a worker holds the connection: whether its peer has hung up.
-    pub fn take_arrival(&mut self, key: Key) -> Option<bool> {
+    pub(super) fn take_arrival(&mut self, key: Key) -> Option<bool> {
         match self.place(key)? {
             Place::Held(arrival) => Some(arrival.take()?.hang_up),
             Place::Parked(_) => None,
@@ -143,20 +143,20 @@ impl<C: Parked> Table<C> {
     }
 
     /// The peer's end is reported like any other event.
-    pub fn cut(&mut self, key: Key) {
+    pub(super) fn cut(&mut self, key: Key) {
         if let Some((socket, _)) = self.slot(key).and_then(|slot| slot.taken.as_ref()) {
             socket.cut();
         }
     }
 
-    pub fn parked(&self) -> impl Iterator<Item = &C> {
+    pub(super) fn parked(&self) -> impl Iterator<Item = &C> {
         self.slots.iter().filter_map(|slot| match &slot.taken {
             Some((_, Place::Parked(connection))) => Some(&**connection),
             _ => None,
         })
     }
 
-    pub fn sockets(&self) -> impl Iterator<Item = &Arc<Socket>> {
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &Arc<Socket>> {
         self.slots.iter().filter_map(|slot| slot.taken.as_ref()).map(|(socket, _)| socket)
     }
 
