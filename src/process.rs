@@ -101,7 +101,7 @@ fn serve_until_stopped(config: ServerConfig, lifecycle: Lifecycle) -> Result<(),
     let stack_size = config.stack_size;
     let signals = handle_signals()?;
     let server = Server::listen(config, lifecycle)?;
-    terminal_line(|| format!("listening on http://{} (Ctrl-C stops)\n", server.address()));
+    terminal_line(|| format!("listening on http://{}\n", server.address()));
     let on_signal = OnSignal { received: end_at_next_signal, drain_failed: |error| exit(error) };
     server.run(&signals, on_signal, is_main_stack_of(stack_size))
 }
