@@ -134,7 +134,7 @@ fn end_at_next_signal() {
         let registered =
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
         if let Err(error) = registered {
-            log::error!("a second signal will not end the process at once: {error}");
+            log::error!("a second signal does nothing: {error}");
         }
     }
 }

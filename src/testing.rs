@@ -151,9 +151,9 @@ fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Res
                 Ok(())
             }
             Body::Reader { mut reader, length } => copy(&mut reader, length, &mut sink),
-            Body::Stream(produce) => {
+            Body::Stream(produce) => produce.map_or(Ok(()), |produce| {
                 produce(&mut RequestBody { source }, &mut BodyWriter { sink: &mut sink })
-            }
+            }),
         });
         match written {
             Err(failure) if sink.is_begun => {

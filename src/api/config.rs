@@ -250,7 +250,7 @@ const OPTIONS: [&str; 12] = [
 
 fn warn_of_unknown(name: &str) {
     if !OPTIONS.contains(&name) {
-        log::warn!("{name} is no option; the nearest is {}", nearest(name));
+        log::warn!("{name} is unknown; nearest: {}", nearest(name));
     }
 }
 

@@ -47,8 +47,12 @@ type Producer = dyn FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow:
 
 pub(crate) enum Body {
     Bytes(Cow<'static, [u8]>),
-    Reader { reader: Box<dyn Read + Send>, length: Option<u64> },
-    Stream(Box<Producer>),
+    Reader {
+        reader: Box<dyn Read + Send>,
+        length: Option<u64>,
+    },
+    /// Until it is run.
+    Stream(Option<Box<Producer>>),
 }
 
 impl Response {
@@ -101,7 +105,7 @@ impl Response {
     where
         F: FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()> + Send + 'static,
     {
-        Response { body: Body::Stream(Box::new(produce)), ..Response::new(200) }
+        Response { body: Body::Stream(Some(Box::new(produce))), ..Response::new(200) }
     }
 
     /// The same with another status, from 200 to 599; any other makes the response a 500 and a log line.

@@ -20,7 +20,7 @@
 use crate::api::{Context, Function, Request, Response};
 use crate::platform::contain::{Failure, contain, drop_contained};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnUnwind};
-use std::mem;
+use anyhow::anyhow;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -120,12 +120,16 @@ impl<F: Function> DynFunction for F {
     }
 }
 
+/// Nobody is told: what is asked has an instance, and a lifecycle has its initializer, until they are dropped.
+const OVER: &str = "over";
+
 /// Builds the function.
 pub(crate) type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn DynFunction>> + Send + Sync;
 
 /// A function's life.
 pub(crate) struct Lifecycle {
-    initializer: Box<Initializer>,
+    /// Until the end.
+    initializer: Option<Box<Initializer>>,
     life: Mutex<Life>,
     hook_ended: Condvar,
 }
@@ -190,7 +194,7 @@ impl Lifecycle {
             pre_stop: HookOutcome::none(),
             waiting: 0,
         };
-        Lifecycle { initializer, life: Mutex::new(life), hook_ended: Condvar::default() }
+        Lifecycle { initializer: Some(initializer), life: Mutex::new(life), hook_ended: Condvar::default() }
     }
 
     /// The Initializer hook: at most one success per life; those that come meanwhile share the outcome.
@@ -252,7 +256,11 @@ impl Lifecycle {
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn DynFunction>, Failure> {
-        contain(|| (self.initializer)(context)).map_err(Failure::in_initialize)
+        let initialize = || match &self.initializer {
+            Some(initialize) => initialize(context),
+            None => Err(anyhow!(OVER)),
+        };
+        contain(initialize).map_err(Failure::in_initialize)
     }
 
     fn run_initialize(
@@ -339,7 +347,7 @@ impl Drop for Lifecycle {
         let instance = self.life.lock().instance.take();
         drop_contained(instance);
         // What the initializer took along is the author's too.
-        drop_contained(mem::replace(&mut self.initializer, Box::new(|_| Err(anyhow::anyhow!("over")))));
+        drop_contained(self.initializer.take());
     }
 }
 
@@ -347,7 +355,7 @@ impl Invocation<'_> {
     pub(crate) fn invoke(&self, context: &Context, request: Request<'_>) -> Result<Response, Failure> {
         contain(|| match &self.instance {
             Some(instance) => instance.invoke(context, request),
-            None => Err(anyhow::anyhow!("not initialized")),
+            None => Err(anyhow!(OVER)),
         })
     }
 }

@@ -82,7 +82,7 @@ impl Acceptor {
                     _ => break, // the system says so before it looks whether another one is waiting
                 },
                 // The connection failed before it was accepted: the next one is another matter.
-                Err(error) => log::debug!("accept: {error}"),
+                Err(_) => {}
             }
         }
         if let Some(listener) = &listening.listener

@@ -109,7 +109,6 @@ fn wait_until_drained(
         if open == 0 || now >= deadline || is_over {
             return open;
         }
-        log::debug!("{open} connections left");
     }
 }
 

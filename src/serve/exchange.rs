@@ -144,39 +144,34 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn respond(&mut self, response: Response, call: RunningCall<'a>) {
-        let (status, fields) = (response.status, response.lines);
-        match response.body {
-            Body::Bytes(body) => {
-                self.body.settle();
-                if let Some(reject) = self.body.reject() {
-                    return self.refuse(reject, call);
-                }
-                call.end(None);
-                self.send(&Whole { status, fields: [&fields, self.fc_status(FC_STATUS_OK)], body: &body });
+    fn respond(&mut self, mut response: Response, call: RunningCall<'a>) {
+        self.send_response(&mut response, call);
+        drop_contained(response);
+    }
+
+    fn send_response(&mut self, response: &mut Response, call: RunningCall<'a>) {
+        let (status, fields) = (response.status, &*response.lines);
+        if !matches!(response.body, Body::Stream(_)) {
+            self.body.settle();
+            if let Some(reject) = self.body.reject() {
+                return self.refuse(reject, call);
             }
-            Body::Reader { mut reader, length } => {
+        }
+        match &mut response.body {
+            Body::Bytes(body) => {
+                call.end(None);
+                self.send(&Whole { status, fields: [fields, self.fc_status(FC_STATUS_OK)], body });
+            }
+            Body::Reader { reader, length } => {
+                let (reader, length) = (reader.as_mut(), *length);
                 let framing = length.map_or(ResponseFraming::Chunked, ResponseFraming::Length);
-                self.body.settle();
-                match self.body.reject() {
-                    Some(reject) => self.refuse(reject, call),
-                    None => {
-                        let produce = &mut |_: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
-                            copy(&mut reader, length, out)
-                        };
-                        self.stream(status, &fields, framing, call, produce);
-                    }
-                }
-                drop_contained(reader);
+                self.stream(status, fields, framing, call, &mut |_, out| copy(reader, length, out));
             }
             Body::Stream(produce) => {
                 self.response_reads_body = true;
-                let mut once = Some(produce);
-                let produce = &mut |body: &mut RequestBody<'_>, out: &mut BodyWriter<'_>| {
-                    once.take().map_or(Ok(()), |produce| produce(body, out))
-                };
-                self.stream(status, &fields, ResponseFraming::Chunked, call, produce);
-                drop_contained(once);
+                self.stream(status, fields, ResponseFraming::Chunked, call, &mut |body, out| {
+                    produce.take().map_or(Ok(()), |produce| produce(body, out))
+                });
             }
         }
     }
@@ -256,10 +251,9 @@ impl<'a> Exchange<'a> {
         self.sent(|output| output.send_whole(if has_body { response.body } else { b"" }));
     }
 
+    /// Should it fail, the client has gone, and that is the reason why its connection is closed.
     fn sent(&mut self, send: impl FnOnce(&mut ResponseWriter<'_>) -> io::Result<()>) {
-        if send(&mut self.output()).is_err() {
-            log::debug!("the client has gone before its response was out");
-        }
+        let _ = send(&mut self.output());
     }
 
     fn set_head(&mut self, status: u16, framing: ResponseFraming, fields: [&[u8]; 2]) {
