@@ -22,6 +22,7 @@ fn sigint_ends_like_sigterm() {
     assert_eq!(process.end().0, Some(0));
 }
 
+/// An HTTP call that is answered with 400 has not failed; an event has.
 #[test]
 fn start_and_end_lines_are_as_the_platform_has_them() {
     let process = Process::start("stateful", &[]);
@@ -30,17 +31,20 @@ fn start_and_end_lines_are_as_the_platform_has_them() {
     };
     process.request(with_id("POST", "/initialize", "id-1"));
     process.request(with_id("POST", "/invoke", "id-2"));
+    assert_eq!(process.request(with_id("POST", "/", "id-4")).status, 400);
     process.request(with_id("GET", "/pre-stop", "id-3"));
     process.signal("TERM");
     let (code, out, _) = process.end();
     let marks: Vec<_> = out.lines().filter(|line| line.starts_with("FC ")).collect();
     assert_eq!(
-        marks[..6],
+        marks[..8],
         [
             "FC Initialize Start RequestId: id-1",
             "FC Initialize End RequestId: id-1",
             "FC Invoke Start RequestId: id-2",
             "FC Invoke End RequestId: id-2, Error: expected a name in the body",
+            "FC Invoke Start RequestId: id-4",
+            "FC Invoke End RequestId: id-4",
             "FC PreStop Start RequestId: id-3",
             "FC PreStop End RequestId: id-3",
         ],

@@ -13,15 +13,20 @@ pub(crate) fn while_it_stands_still(process: &Process, meanwhile: impl FnOnce())
     process.signal("CONT");
 }
 
-/// Starts an example that may have so many descriptors.
+/// Starts an example that may have so many descriptors, and takes a head for late after a second.
 pub(crate) fn start_with_descriptors(example: &str, limit: u32) -> Process {
+    start_limited(example, &format!("-n {limit}"), &[("FCRT_HEAD_TIMEOUT", "1")])
+}
+
+/// Starts an example below one of the shell's `ulimit`s.
+pub(crate) fn start_limited(example: &str, limit: &str, variables: &[(&str, &str)]) -> Process {
     let port = reserved_port();
     let example = example_command(example);
     let child = Command::new("sh")
-        .args(["-c", &format!("ulimit -n {limit}; exec \"$0\"")])
+        .args(["-c", &format!("ulimit {limit}; exec \"$0\"")])
         .arg(example.get_program())
         .env("PORT", port.to_string())
-        .env("FCRT_HEAD_TIMEOUT", "1")
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,4 +1,4 @@
-use fc_runtime::Response;
+use fc_runtime::{Context, Function, Request, Response};
 use std::io::Write;
 use std::time::Duration;
 use support::{TestServer, config, gate, get, post};
@@ -204,4 +204,44 @@ fn queued_requests_hold_a_limited_amount_of_memory_and_the_rest_is_told_503() {
     let served = statuses.iter().filter(|status| **status == 200).count();
     assert!(statuses.iter().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
     assert!(served > 300, "only {served} of 800 were queued");
+}
+
+/// Takes at least so much of the stack; of an unoptimized build several times as much.
+fn deep(kilobytes: usize) -> usize {
+    let frame = std::hint::black_box([1u8; 1024]);
+    match kilobytes {
+        0 => 0,
+        _ => deep(kilobytes - 1) + usize::from(frame[kilobytes % 1024]),
+    }
+}
+
+struct Deep {
+    kilobytes: usize,
+    stopped: std::sync::mpsc::Sender<usize>,
+}
+
+impl Function for Deep {
+    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+        Ok(deep(self.kilobytes).to_string().into())
+    }
+
+    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+        Ok(self.stopped.send(deep(self.kilobytes))?)
+    }
+}
+
+#[test]
+fn every_thread_that_runs_the_functions_code_has_the_stack_that_is_asked_for() {
+    for (config, kilobytes) in [(config(), 2_100), (config().stack_size(64 << 20), 17_000)] {
+        let (stopped, is_stopped) = std::sync::mpsc::channel();
+        let server =
+            TestServer::start_function(config, move |_| Ok(Deep { kilobytes, stopped: stopped.clone() }));
+        let mut clients: Vec<_> = (0..8).map(|_| server.client()).collect();
+        clients.iter_mut().for_each(|client| client.send(get("/")));
+        for client in &mut clients {
+            assert_eq!(client.reply().text(), kilobytes.to_string());
+        }
+        server.stop().unwrap();
+        assert_eq!(is_stopped.recv(), Ok(kilobytes));
+    }
 }

@@ -1,0 +1,81 @@
+//! Options: set in code, by the environment, and what a process says of them.
+
+use crate::subject::{start_limited, threads};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use support::{Process, example_command, get, post, reserved_port, until};
+
+#[test]
+fn options_set_in_code_keep_signals_and_exit_codes() {
+    let process = Process::start("options", &[]);
+    assert_eq!(process.request(post("/", "you")).text(), "Hello, you!");
+    assert_eq!(process.request(post("/", &"x".repeat(65))).status, 413);
+    process.signal("TERM");
+    assert_eq!(process.end().0, Some(0));
+    let output = example_command("options").env("FCRT_MAX_WORKERS", "auto").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert_eq!(error, "error: FCRT_MAX_WORKERS=\"auto\": expected a whole number from 1\n");
+}
+
+#[test]
+fn a_functions_own_variables_do_not_stop_its_start() {
+    let own = [("MAX_WORKERS", "auto"), ("HOOKS", "https://h/"), ("IDLE_TIMEOUT", "never")];
+    let process = Process::start("hello", &own);
+    assert_eq!(process.request(get("/")).status, 200);
+    process.signal("TERM");
+    let (code, out, err) = process.end();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(!out.contains("WARN"), "{out}");
+}
+
+#[test]
+fn an_option_that_there_is_none_of_is_a_warning_that_names_the_nearest() {
+    let process = Process::start("hello", &[("FCRT_LIFECYCLE_MARKS", "off"), ("FCRT_HOOK", "off")]);
+    process.signal("TERM");
+    let (code, out, _) = process.end();
+    for text in [
+        "[WARN] FCRT_LIFECYCLE_MARKS is unknown; nearest: FCRT_LIFECYCLE_LINES\n",
+        "[WARN] FCRT_HOOK is unknown; nearest: FCRT_HOOKS\n",
+    ] {
+        assert!(out.contains(text), "{out}");
+    }
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_terminal_is_told_the_address_and_a_pipe_is_not() {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let side = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let port = reserved_port();
+    let mut command = example_command("hello");
+    command.env("PORT", port.to_string()).stdout(Stdio::from(side));
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(File::from(terminal)).read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), format!("listening on http://0.0.0.0:{port}"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let process = Process::start("hello", &[("FCRT_LIFECYCLE_LINES", "off")]);
+    assert_eq!(process.request(get("/")).status, 200);
+    process.signal("TERM");
+    assert_eq!(process.end().1, "");
+}
+
+#[test]
+fn a_main_thread_with_too_little_stack_runs_no_code_of_the_function() {
+    let process = Process::start("hello", &[]);
+    assert_eq!(threads(&process), 1, "as much as is asked for: it is the first worker");
+    process.signal("KILL");
+    process.end();
+    let process = start_limited("hello", "-s 1024", &[]);
+    until("another thread waits", || threads(&process) > 1);
+    assert_eq!(process.request(get("/")).status, 200);
+    process.signal("TERM");
+    assert_eq!(process.end().0, Some(0));
+}
