@@ -149,9 +149,12 @@ fn ours(example: &str) -> Vec<Server> {
         let program = release(&target(), build).join("examples").join(example);
         Server::new("fc-runtime", build, program).with_environment("FCRT_LIFECYCLE_LINES", "off")
     });
-    // Not next to the same binary without marks, which would leave it in the processor's caches.
-    let loud =
-        |quiet: &Server| Server { name: "fc-runtime, marks", environment: Vec::new(), ..quiet.clone() };
+    // Not next to the same binary without lifecycle lines, which would leave it in the processor's caches.
+    let loud = |quiet: &Server| Server {
+        name: "fc-runtime, lifecycle lines",
+        environment: Vec::new(),
+        ..quiet.clone()
+    };
     quiet.iter().cloned().chain(quiet[..2].iter().map(loud)).collect()
 }
 

@@ -37,7 +37,7 @@ fn compare(
 
 fn ours() -> TestServer {
     TestServer::start(config(), |_, mut request| {
-        request.read_to_vec()?;
+        request.bytes()?;
         Ok("fine".into())
     })
 }

@@ -35,9 +35,9 @@ fn start_and_end_lines_are_as_the_platform_has_them() {
     process.request(with_id("GET", "/pre-stop", "id-3"));
     process.signal("TERM");
     let (code, out, _) = process.end();
-    let marks: Vec<_> = out.lines().filter(|line| line.starts_with("FC ")).collect();
+    let lines: Vec<_> = out.lines().filter(|line| line.starts_with("FC ")).collect();
     assert_eq!(
-        marks[..8],
+        lines[..8],
         [
             "FC Initialize Start RequestId: id-1",
             "FC Initialize End RequestId: id-1",
@@ -73,7 +73,7 @@ fn rustix_nonblocking(out: &std::process::ChildStdout) {
 }
 
 #[test]
-fn marks_are_off_when_asked() {
+fn lifecycle_lines_are_off_when_asked() {
     let process = Process::start("hello", &[("FCRT_LIFECYCLE_LINES", "off")]);
     process.request(get("/"));
     process.signal("TERM");
