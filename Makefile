@@ -53,9 +53,9 @@ surface: ## write tests/surface.txt, the public surface, anew
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check
 	cargo fmt $(DIFFERENTIAL) --check
-	cargo clippy --quiet --workspace --all-targets --features internals -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features internals,json -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json
 	$(MAKE) test
 
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
@@ -83,4 +83,4 @@ sizes: package ## bytes of binary, package and, where it can be built, image
 	  image "$(if $(BUILDER),$$($(BUILDER) images --format '{{.Size}}' $(IMAGE)),not built: no docker or podman or buildah here)"
 
 doc: ## build the documentation of the library
-	cargo doc --no-deps
+	cargo doc --no-deps --features json

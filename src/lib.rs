@@ -28,7 +28,7 @@
 //!     fn initialize(_: &Context) -> anyhow::Result<Self> {
 //!         Ok(Orders { handled: AtomicU64::new(0) })
 //!     }
-//!     fn invoke(&self, ctx: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
+//!     fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
 //!         let Some(customer) = request.query_value("customer") else {
 //!             return Err(StatusError::new(400, "which customer?").into());
 //!         };
@@ -47,7 +47,7 @@
 //! }
 //! ```
 //!
-//! # Which of them
+//! # What is for what
 //!
 //! | for | there is |
 //! |---|---|

@@ -3,10 +3,11 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use support::WATCHDOG;
-
 use super::*;
 use crate::instance::client::request::BodySource;
+
+/// No test waits for longer.
+const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// A server that handles one connection after the other as told: each script is the responses to one
 /// connection's requests; after the last one it closes. Returns what it received.
