@@ -21,10 +21,10 @@ pub(crate) fn for_each_with_prefix(prefix: &str, look: fn(&str)) {
     }
 }
 
-/// A variable whose value means nothing.
+/// A variable, or an option, whose value means nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Invalid {
-    pub variable: &'static str,
+    pub name: &'static str,
     pub value: String,
     pub expected: &'static str,
 }
@@ -88,23 +88,29 @@ impl<'a> Variables<'a> {
     }
 
     pub(crate) fn path(&self, name: &'static str) -> Result<Option<String>, Invalid> {
-        self.parsed(name, "a path that starts with /", |value| {
-            (value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic())).then(|| value.to_owned())
-        })
+        self.text(name).map(|value| path(name, value)).transpose()
     }
 
     fn parsed<T>(
         &self,
-        variable: &'static str,
+        name: &'static str,
         expected: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Invalid> {
-        let Some(value) = self.text(variable) else { return Ok(None) };
+        let Some(value) = self.text(name) else { return Ok(None) };
         match parse(&value) {
             Some(parsed) => Ok(Some(parsed)),
-            None => Err(Invalid { variable, value, expected }),
+            None => Err(Invalid { name, value, expected }),
         }
     }
+}
+
+/// A path that a request can ask for.
+pub(crate) fn path(name: &'static str, value: String) -> Result<String, Invalid> {
+    if value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(value);
+    }
+    Err(Invalid { name, value, expected: "a path that starts with /" })
 }
 
 /// `parse` alone would take a leading `+`.
@@ -173,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_error_names_variable_value_and_what_would_be_valid() {
-        let invalid = Invalid { variable: "X", value: "0".into(), expected: "a whole number from 1" };
+        let invalid = Invalid { name: "X", value: "0".into(), expected: "a whole number from 1" };
         assert_eq!(read("0", |it, name| it.number(name)), Err(invalid));
     }
 

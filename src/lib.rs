@@ -11,9 +11,13 @@
 //!
 //! ```no_run
 //! fn main() {
+//!     fc_runtime::logger::init(); // or a logger of your own
 //!     fc_runtime::serve_fn(|_, _| Ok("Hello, World!".into()))
 //! }
 //! ```
+//!
+//! An event (a timer, an object that was stored, an `InvokeFunction` call) arrives as `POST /invoke` with the event as
+//! its body; an HTTP call is the client's own request. [`Context::kind`] says which of them it is.
 //!
 //! One with state implements [`Function`]: [`initialize`](Function::initialize) makes it, once, and
 //! [`pre_stop`](Function::pre_stop) runs before it goes.
@@ -46,6 +50,8 @@
 //!     fc_runtime::serve::<Orders>()
 //! }
 //! ```
+//!
+//! Beside this crate that takes `anyhow = "1"`, and `log = "0.4"` for what is logged.
 //!
 //! # What is for what
 //!

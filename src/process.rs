@@ -24,11 +24,13 @@ const EXIT_FAILURE: i32 = 1;
 /// | exit code | when |
 /// |---|---|
 /// | 0 | stopped, everything in flight was answered |
-/// | 1 | the address is taken, or the system refuses what the server needs; requests outlasted [`drain_timeout`](ServerConfig::drain_timeout) |
-/// | 2 | an environment variable means nothing |
+/// | 1 | the address is taken, or the system refuses what the server needs; requests outlasted [`drain_timeout`](ServerConfig::drain_timeout); [`pre_stop`](Function::pre_stop) failed or was not done in time |
+/// | 2 | an environment variable, or an option set in code, means nothing |
 /// | 128 + n | a second signal, n, ended it at once |
 ///
-/// A start that fails says why in one line on standard error. Where standard output is a terminal, one line
+/// An exit code that is not 0 is explained by one line on standard error. Everything else that is worth knowing
+/// goes through the `log` macros: without a logger ([`logger::init`](crate::logger::init), or one of your own)
+/// nothing is said of a request that failed. Where standard output is a terminal, one line
 /// there says the address. What has to happen at the end belongs in [`pre_stop`](Function::pre_stop): `main`
 /// does not go on.
 ///
@@ -113,7 +115,7 @@ fn is_main_stack_of(size: usize) -> bool {
 
 fn exit(error: &Error) -> ! {
     let _ = writeln!(io::stderr(), "error: {error}"); // it may be closed; eprintln would panic
-    process::exit(if matches!(error, Error::Environment { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
+    process::exit(if matches!(error, Error::Option { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
 }
 
 /// SIGTERM and SIGINT make the returned pipe readable.

@@ -8,7 +8,6 @@ use crate::serve::{OnSignal, Serving};
 use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, panicking, spawn};
 use std::io::PipeReader;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// A server for one function, inside a program of your own. It owns its sockets and threads and
 /// nothing else: no signal handlers, no exit, no environment unless asked, no process-wide state.
@@ -43,7 +42,7 @@ impl Server {
     /// From here on connections queue up; [`start`](Server::start) serves them.
     ///
     /// # Errors
-    /// [`Error::Environment`] for a configuration [from an environment](ServerConfig::from_env) that means
+    /// [`Error::Option`] for an option, or a variable of the [environment](ServerConfig::from_env), that means
     /// nothing, [`Error::Bind`] when the address cannot be listened on, [`Error::Start`] when the system
     /// refuses a descriptor.
     pub fn bind<F, I>(config: ServerConfig, initialize: I) -> Result<Server, Error>
@@ -101,7 +100,9 @@ impl Server {
     }
 }
 
-/// A server that serves. It stops, and is waited for, when this is dropped; a thread that panics does not wait.
+/// A server that serves. It stops when this is dropped, which waits for it (for
+/// [`drain_timeout`](ServerConfig::drain_timeout) at the most, and 3 s for `pre_stop`); a thread that panics does not
+/// wait.
 ///
 /// Shared by reference or in an `Arc`, it can be stopped by one thread while another one waits in
 /// [`join`](Running::join).
@@ -116,8 +117,8 @@ pub struct Running {
 /// How it ended, once it has.
 #[derive(Default)]
 struct End {
-    /// Of a drain that failed: how many invocations were left after how long.
-    cut: Mutex<Option<(usize, Duration)>>,
+    /// Until somebody is told.
+    error: Mutex<Option<Error>>,
     has_come: OnceEvent,
 }
 
@@ -141,15 +142,12 @@ impl Running {
     /// Waits until the server has [stopped](Running::stop); without anybody who stops it, for ever.
     ///
     /// # Errors
-    /// [`Error::DrainTimeout`] when invocations outlasted
-    /// [`drain_timeout`](ServerConfig::drain_timeout): their connections are cut, and their
-    /// threads go on until the function returns.
+    /// [`Error::DrainTimeout`] when invocations outlasted [`drain_timeout`](ServerConfig::drain_timeout): their
+    /// connections are cut, and their threads go on until the function returns. [`Error::PreStop`] when that
+    /// failed or was not done in time. The first one who waits is told; both are in the log too.
     pub fn join(&self) -> Result<(), Error> {
         self.end.has_come.wait();
-        match *self.end.cut.lock() {
-            Some((running, limit)) => Err(Error::DrainTimeout { running, limit }),
-            None => Ok(()),
-        }
+        self.end.error.lock().take().map_or(Ok(()), Err)
     }
 }
 
@@ -168,9 +166,7 @@ impl End {
         let outcome = serving.drain();
         serving.end();
         drop(serving); // and with it the function
-        if let Err(Error::DrainTimeout { running, limit }) = outcome {
-            *self.cut.lock() = Some((running, limit));
-        }
+        *self.error.lock() = outcome.err();
         unwinding.disarm();
         self.has_come.set();
     }

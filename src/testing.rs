@@ -35,6 +35,7 @@ use crate::api::{
 };
 use crate::date::Date;
 use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, encode_head, has_body};
+use crate::log::RequestScope;
 use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -87,14 +88,19 @@ impl Call {
     /// # Panics
     /// When the value cannot be written as JSON.
     #[cfg(feature = "json")]
+    #[track_caller]
     pub fn with_json<T: serde::Serialize + ?Sized>(self, value: &T) -> Call {
-        self.with_body(serde_json::to_vec(value).unwrap_or_else(|error| panic!("no JSON: {error}")))
+        match serde_json::to_vec(value) {
+            Ok(json) => self.with_body(json),
+            Err(error) => panic!("cannot write JSON: {error}"),
+        }
     }
 
     /// The context that the function is given.
     ///
     /// # Panics
     /// When the call could not come over the wire: an invalid method, target or header.
+    #[track_caller]
     pub fn context(&self) -> Context {
         let host = if self.has_host { "" } else { "host: localhost\r\n" };
         let wire = format!("{}{host}\r\n", self.head);
@@ -109,12 +115,22 @@ impl Call {
         context
     }
 
-    /// Sends the call to `function`, which may be a closure too, and collects what a client of the server would
-    /// see: an error, a panic or an invalid response is the response that the runtime makes of it.
+    /// Sends the call to `function` and collects what a client of the server would see: an error, a panic or an
+    /// invalid response is the response that the runtime makes of it. Only what needs a connection is not there: the
+    /// limits of a [`ServerConfig`](crate::ServerConfig), and what a client does wrong on the wire.
+    ///
+    /// A closure has to name the types of its parameters:
+    ///
+    /// ```
+    /// # use fc_runtime::{Context, Request, testing::Call};
+    /// let response = Call::http("GET", "/").send(&|_: &Context, _: Request<'_>| Ok("fine".into()));
+    /// assert_eq!(response.text(), "fine");
+    /// ```
     ///
     /// # Panics
     /// As [`context`](Call::context); for a call of a hook, which has no response; and for a body that fails when
     /// some of it is sent already, which a client sees as a broken connection.
+    #[track_caller]
     pub fn send<F: Function>(&self, function: &F) -> Collected {
         let caller = match self.kind {
             CallKind::Event => Caller::Event,
@@ -124,6 +140,7 @@ impl Call {
             }
         };
         let context = self.context();
+        let _scope = RequestScope::enter(context.request_id());
         let mut source = Bytes(&self.body);
         let request = Request { head: context.head(), body: RequestBody { source: &mut source } };
         let outcome = contain(|| function.invoke(&context, request));
@@ -166,10 +183,12 @@ fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Res
 }
 
 fn failed(failure: &Failure, caller: Caller, context: &Context) -> Collected {
+    log::error!("invocation failed: {}", failure.message);
     let body = failure.body_for(caller, context.request_id()).into_bytes();
     let (status, framing) = (failure.status_for(caller), ResponseFraming::Length(body.len() as u64));
     let body = if has_body(status, context.head()) { body } else { Vec::new() };
-    Collected::new(status, framing, [JSON, failure.fc_status_for(caller)], body, context)
+    let response = Collected::new(status, framing, [JSON, failure.fc_status_for(caller)], body, context);
+    Collected { failure: Some(failure.message.clone()), ..response }
 }
 
 /// What a client would have received of a body that is written piece by piece.
@@ -191,13 +210,15 @@ impl Write for Sink {
     }
 }
 
-/// A response with its whole body, as a client sees it.
+/// A response with its whole body, as a client sees it. `Debug` also shows what the log has of a failure.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Collected {
     status: u16,
     /// The lines of its fields, as they go on the wire.
     lines: Vec<u8>,
     body: Vec<u8>,
+    /// Why the function failed, which a client is not always told.
+    failure: Option<String>,
 }
 
 impl Collected {
@@ -211,7 +232,7 @@ impl Collected {
         let (framing, mut head) = (framing.for_response(status, context.head()), Vec::new());
         encode_head(&mut head, status, framing, Announcement::Implied, Date::new().now(), lines);
         let status_line = head.iter().position(|&b| b == b'\n').map_or(0, |end| end + 1);
-        Collected { status, lines: head.split_off(status_line), body }
+        Collected { status, lines: head.split_off(status_line), body, failure: None }
     }
 
     /// The status.
@@ -235,8 +256,12 @@ impl Collected {
     ///
     /// # Panics
     /// When it is not UTF-8.
+    #[track_caller]
     pub fn text(&self) -> &str {
-        str::from_utf8(&self.body).unwrap_or_else(|error| panic!("the body is no text: {error}"))
+        match str::from_utf8(&self.body) {
+            Ok(text) => text,
+            Err(error) => panic!("the body is no text: {error}"),
+        }
     }
 
     /// The body as JSON.
@@ -244,8 +269,12 @@ impl Collected {
     /// # Panics
     /// When it is no JSON or not a `T`: the message names the path, and what was expected there.
     #[cfg(feature = "json")]
+    #[track_caller]
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> T {
-        crate::api::parse(&self.body).unwrap_or_else(|error| panic!("{error}"))
+        match crate::api::parse(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}, in the response {self:?}"),
+        }
     }
 }
 
@@ -256,8 +285,12 @@ impl fmt::Debug for Collected {
             writeln!(f, "{name}: {}", value.escape_ascii())?;
         }
         match str::from_utf8(&self.body) {
-            Ok(text) => write!(f, "\n{text}"),
-            Err(_) => write!(f, "\n{}", self.body.escape_ascii()),
+            Ok(text) => write!(f, "\n{text}")?,
+            Err(_) => write!(f, "\n{}", self.body.escape_ascii())?,
+        }
+        match &self.failure {
+            Some(failure) => write!(f, "\n(the function failed: {failure})"),
+            None => Ok(()),
         }
     }
 }
@@ -331,6 +364,10 @@ mod tests {
             );
             assert_eq!((response.status(), response.text()), (500, body.as_str()));
             assert_eq!(response.header("x-fc-status"), Some("404"));
+            assert!(
+                !format!("{response:?}").ends_with('}'),
+                "the reason is for whoever debugs: {response:?}"
+            );
         }
     }
 

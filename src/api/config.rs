@@ -1,7 +1,7 @@
 //! What can be set, each option with its default once, and by which variable of the environment.
 
 use crate::api::Error;
-use crate::environment::{Invalid, Variables, for_each_with_prefix};
+use crate::environment::{Invalid, Variables, for_each_with_prefix, path};
 use crate::http1::Limits;
 use crate::sync::STACK_SIZE;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,8 +73,8 @@ impl ServerConfig {
     /// | variable | option | default |
     /// |---|---|---|
     /// | `FC_CUSTOM_LISTEN_PORT`, else `FC_SERVER_PORT`, else `PORT` | port, on 0.0.0.0 | 9000 |
-    /// | `FCRT_HOOKS` | [`hooks`](Self::hooks) | `on` |
-    /// | `FCRT_LIFECYCLE_LINES` | [`lifecycle_lines`](Self::lifecycle_lines) | `on` |
+    /// | `FCRT_HOOKS` | [`hooks`](Self::hooks): `on`, `true`, `1`, `yes`, or `off`, `false`, `0`, `no` | `on` |
+    /// | `FCRT_LIFECYCLE_LINES` | [`lifecycle_lines`](Self::lifecycle_lines), likewise | `on` |
     /// | `FCRT_HEALTH_PATH` | [`health_path`](Self::health_path) | none |
     /// | `FCRT_HEAD_TIMEOUT`, `FCRT_BODY_TIMEOUT`, `FCRT_WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
     /// | `FCRT_IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
@@ -87,7 +87,7 @@ impl ServerConfig {
     /// and so on) where a request has no header. What is set in code afterwards wins.
     ///
     /// The first variable whose value means nothing is reported when the configuration is used:
-    /// [`Server::bind`](crate::Server::bind) returns [`Error::Environment`], [`serve`](crate::serve) ends the
+    /// [`Server::bind`](crate::Server::bind) returns [`Error::Option`], [`serve`](crate::serve) ends the
     /// process with code 2.
     pub fn from_env() -> ServerConfig {
         for_each_with_prefix(PREFIX, warn_of_unknown);
@@ -123,9 +123,7 @@ impl ServerConfig {
     /// What is wrong with the variables that it was read from.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match self.invalid.take() {
-            Some(Invalid { variable, value, expected }) => {
-                Err(Error::Environment { variable, value, expected })
-            }
+            Some(Invalid { name, value, expected }) => Err(Error::Option { name, value, expected }),
             None => Ok(()),
         }
     }
@@ -136,13 +134,13 @@ impl ServerConfig {
         ServerConfig { address: address.into(), ..self }
     }
 
-    /// How many invocations run at once; more wait their turn. Default 256: the platform sends at
+    /// How many invocations run at once, at least one; more wait their turn. Default 256: the platform sends at
     /// most 200 to an instance.
     pub fn max_workers(self, max_workers: usize) -> ServerConfig {
         ServerConfig { max_workers: max_workers.max(1), ..self }
     }
 
-    /// How many connections are open at once; beyond it the longest-idle one makes room, and without one new
+    /// How many connections are open at once, at least one; beyond it the longest-idle one makes room, and without one new
     /// connections wait in the system's queue. Default 50,000: half of the descriptors the platform allows.
     pub fn max_connections(self, max_connections: usize) -> ServerConfig {
         ServerConfig { max_connections: max_connections.max(1), ..self }
@@ -175,8 +173,8 @@ impl ServerConfig {
         ServerConfig { limits: Limits { idle_timeout, ..self.limits }, ..self }
     }
 
-    /// How long requests in flight may take to finish once the server is stopped. Default 25 s:
-    /// Kubernetes kills after 30.
+    /// How long a stop takes at the most: requests in flight may finish, and `pre_stop` has what is left of it, 3 s
+    /// in any case. Default 25 s: Kubernetes kills after 30.
     pub fn drain_timeout(self, drain_timeout: Duration) -> ServerConfig {
         ServerConfig { drain_timeout, ..self }
     }
@@ -200,9 +198,14 @@ impl ServerConfig {
         ServerConfig { stack_size: at_least_min(stack_size), ..self }
     }
 
-    /// A path whose GET is answered without the function: 200, or 503 while stopping. Default none.
-    pub fn health_path(self, health_path: impl Into<String>) -> ServerConfig {
-        ServerConfig { health_path: Some(health_path.into()), ..self }
+    /// A path whose GET is answered without the function: 200, or 503 while stopping. Default none. One that no
+    /// request can ask for, without a `/` at its start, is reported as a variable that means nothing is.
+    pub fn health_path(mut self, health_path: impl Into<String>) -> ServerConfig {
+        match path("health_path", health_path.into()) {
+            Ok(path) => self.health_path = Some(path),
+            Err(invalid) => self.invalid = self.invalid.or(Some(invalid)),
+        }
+        self
     }
 }
 

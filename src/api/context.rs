@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallKind {
-    /// An event: the body is the event, and the caller is given the response's body alone.
+    /// An event: the body is the event, and the caller is given the response's body alone. It arrives as
+    /// `POST /invoke`, whatever it is about.
     Event,
     /// An HTTP call: method, path, query, headers and body are the client's own, and so is the whole
     /// response.

@@ -12,10 +12,10 @@ use std::time::Duration;
 /// `Debug` prints the same line as `Display`, so that a `main` which returns it prints one line.
 #[non_exhaustive]
 pub enum Error {
-    /// An environment variable has a value that means nothing.
-    Environment {
-        /// The variable's name.
-        variable: &'static str,
+    /// An option, or the variable of the environment that sets it, has a value that means nothing.
+    Option {
+        /// The name of the variable, or of the option where it was set in code.
+        name: &'static str,
         /// What it is set to.
         value: String,
         /// What would be valid.
@@ -43,19 +43,24 @@ pub enum Error {
         /// How long they had, see [`ServerConfig::drain_timeout`](crate::ServerConfig::drain_timeout).
         limit: Duration,
     },
+    /// The server was stopped, and [`pre_stop`](crate::Function::pre_stop) failed or did not end in time: what it
+    /// was to flush may be lost.
+    PreStop {
+        /// How it failed.
+        message: String,
+    },
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Environment { variable, value, expected } => {
-                write!(f, "{variable}={value:?}: expected {expected}")
-            }
+            Error::Option { name, value, expected } => write!(f, "{name}={value:?}: expected {expected}"),
             Error::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::DrainTimeout { running, limit } => {
                 write!(f, "stopped with {running} invocations still running after {}", Seconds(*limit))
             }
+            Error::PreStop { message } => write!(f, "pre_stop: {message}"),
         }
     }
 }
@@ -70,7 +75,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Bind { source, .. } | Error::Start { source, .. } => Some(source),
-            Error::Environment { .. } | Error::DrainTimeout { .. } => None,
+            Error::Option { .. } | Error::DrainTimeout { .. } | Error::PreStop { .. } => None,
         }
     }
 }
@@ -81,7 +86,8 @@ impl std::error::Error for Error {
 /// tell an HTTP client nothing but the request id. Below 500 it is an answer like any other ("there is no such
 /// order"), and the platform does not count the invocation as failed. An event fails by any error.
 /// Returned from `initialize`, 400 and 404 ask the platform to try again on this instance, 500 to restart it
-/// (Function Compute's page on instance lifecycle hooks). It keeps its effect under `anyhow::Context`.
+/// (Function Compute's page on instance lifecycle hooks). It keeps its effect under
+/// `anyhow::Context`, whose text the client is then shown before the message.
 ///
 /// ```
 /// # use fc_runtime::{Context, Request, Response, StatusError};
@@ -132,12 +138,13 @@ mod tests {
         let source = || io::Error::from(io::ErrorKind::AddrInUse);
         for (error, parts) in [
             (
-                Error::Environment { variable: "PORT", value: "x\n".into(), expected: "a port" },
+                Error::Option { name: "PORT", value: "x\n".into(), expected: "a port" },
                 ["PORT", "\"x\\n\": expected a port"],
             ),
             (Error::Bind { address, source: source() }, ["0.0.0.0:9000", "in use"]),
             (Error::Start { what: "epoll", source: source() }, ["epoll", "in use"]),
             (Error::DrainTimeout { running: 3, limit: Duration::from_secs(25) }, ["3 invocations", "25 s"]),
+            (Error::PreStop { message: "row 7".into() }, ["pre_stop", "row 7"]),
         ] {
             let line = error.to_string();
             assert_eq!(line, format!("{error:?}"));

@@ -42,18 +42,33 @@ pub trait Function: Sized + Send + Sync + 'static {
 
     /// One invocation. Many run at once, as many as the function's instance concurrency.
     ///
+    /// What becomes of its outcome; `x-fc-status` is what the platform reads: 200, or 404 for an invocation that
+    /// failed.
+    ///
+    /// | outcome | an HTTP client gets | `x-fc-status` | an event's caller gets | `x-fc-status` |
+    /// |---|---|---|---|---|
+    /// | a response | the response | 200 | its body | 200 |
+    /// | a [`StatusError`](crate::StatusError) below 500 | that status and message | 200 | 404 with the message | 404 |
+    /// | one from 500 on | that status and message | 404 | 404 with the message | 404 |
+    /// | any other error | 500 with the request id | 404 | 404 with the message and its causes | 404 |
+    /// | a panic, an invalid response | 500 with the request id | 404 | 404 with the request id | 404 |
+    ///
+    /// The body of a failure is `{"errorMessage":"…","errorType":"…"}`, the type one of `FunctionError`,
+    /// `FunctionPanic`, `InvalidResponse` and, of `initialize`, `InitializationError`. The log has all of it. What the
+    /// client did wrong on the wire is answered before or without the function, in plain text.
+    ///
     /// # Errors
-    /// Any. An event's caller is told its message with all causes, and that the invocation failed. An HTTP
-    /// client gets a 500 with the request id, or the status and the message of a
-    /// [`StatusError`](crate::StatusError). A panic counts as an error whose message goes to the log alone.
+    /// Any, see above.
     fn invoke(&self, ctx: &Context, request: Request<'_>) -> anyhow::Result<Response>;
 
     /// The PreStop hook: before the instance is destroyed (some pages of the vendor say: before it is
-    /// frozen) and at SIGTERM. It may run beside invocations, and again after further ones. Flush
-    /// what was collected.
+    /// frozen) and at SIGTERM. It runs only after `initialize`, may run beside invocations, and again after further
+    /// ones. Flush what was collected. At a stop of this server it has what is left of
+    /// [`drain_timeout`](crate::ServerConfig::drain_timeout), 3 s in any case.
     ///
     /// # Errors
-    /// Any: logged; the platform stops the instance all the same.
+    /// Any: logged; the platform stops the instance all the same. At a stop of this server it is
+    /// [`Error::PreStop`](crate::Error::PreStop), and a process ends with code 1.
     fn pre_stop(&self, ctx: &Context) -> anyhow::Result<()> {
         let _ = ctx;
         Ok(())

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 
 impl Request<'_> {
-    /// The whole body as JSON. What a content type says of it does not matter: an event has none.
+    /// The whole body as JSON (feature `json`). What a content type says of it does not matter: an event has none.
     ///
     /// ```
     /// # use fc_runtime::{Context, Request, Response};
@@ -54,9 +54,9 @@ fn message(path: &str, error: &serde_json::Error) -> StatusError {
 }
 
 impl Response {
-    /// 200 with `value` as JSON, as `application/json`. A value that cannot be written (a map whose keys are no
-    /// strings) makes the response a 500 and a log line. JSON that is written already goes through
-    /// [`bytes`](Response::bytes).
+    /// 200 with `value` as JSON, as `application/json` (feature `json`). A value that cannot be written (a map whose keys are no
+    /// strings) makes the response a 500 and a log line. JSON that is written already is
+    /// `Response::bytes(json).with_header("content-type", "application/json")`.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> Response {
         match serde_json::to_vec(value) {
             Ok(json) => Response::typed(b"content-type: application/json\r\n", Cow::Owned(json)),

@@ -12,15 +12,15 @@ const MAX_RESERVE: u64 = 64 * 1024;
 
 /// A request: method, target, headers, and the body.
 ///
-/// The body is read once: as a whole by [`bytes`](Request::bytes), [`text`](Request::text) or `json`, piece by
-/// piece through [`body`](Request::body), or by a [`Response::stream`](crate::Response::stream), which is handed
+/// The body is read once: as a whole by [`bytes`](Request::bytes), [`text`](Request::text) or, with the feature
+/// `json`, `json`; piece by piece through [`body`](Request::body), or by a [`Response::stream`](crate::Response::stream), which is handed
 /// what is left of it.
 ///
 /// ```
-/// # use fc_runtime::{Context, Request, Response};
+/// # use fc_runtime::{Context, Request, Response, StatusError};
 /// fn invoke(_: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
 ///     let count = match request.query_value("count") {
-///         Some(count) => count.parse()?,
+///         Some(count) => count.parse().map_err(|_| StatusError::new(400, "count: expected a number"))?,
 ///         None => 1,
 ///     };
 ///     Ok(Response::text(request.text()?.repeat(count)))
@@ -129,7 +129,9 @@ pub(crate) trait BodySource {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>>;
 }
 
-/// The body of a request, read as it arrives. Its errors are those of [`Request::bytes`].
+/// The body of a request, read as it arrives: by [`Request::body`], or by a
+/// [`Response::stream`](crate::Response::stream) that answers while it reads. A read waits for the client, for
+/// [`body_timeout`](crate::ServerConfig::body_timeout) at the most; its errors are those of [`Request::bytes`].
 pub struct RequestBody<'a> {
     pub(crate) source: &'a mut dyn BodySource,
 }

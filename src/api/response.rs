@@ -75,8 +75,9 @@ impl Response {
         Response::typed(b"", bytes.into())
     }
 
-    /// 200 with what `reader` gives: exactly `length` bytes, or as many as there are, chunked.
-    /// When it fails or ends early the connection is closed, so that the client notices.
+    /// 200 with what `reader` gives: exactly `length` bytes, or as many as there are, chunked. When it fails or ends
+    /// early before 32 KiB, that is the failure of the invocation; afterwards the connection is closed, so that the
+    /// client notices.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Response {
         Response { body: Body::Reader { reader: Box::new(reader), length }, ..Response::new(200) }
     }
@@ -209,7 +210,9 @@ pub(crate) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Wri
     Ok(())
 }
 
-/// Takes a response's body piece by piece.
+/// Takes a response's body piece by piece, see [`Response::stream`]. What is written is sent at a `flush`, and when
+/// there are 32 KiB of it; an error is that of a client which has gone away, or takes nothing for
+/// [`write_timeout`](crate::ServerConfig::write_timeout).
 pub struct BodyWriter<'a> {
     pub(crate) sink: &'a mut dyn Write,
 }

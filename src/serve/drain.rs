@@ -9,7 +9,7 @@ use crate::platform::Hook;
 use crate::serve::connection::{Connection, NEWCOMER, Received};
 use crate::serve::engine::Engine;
 use crate::serve::exchange::run_hook;
-use crate::sync::{Arc, spawn};
+use crate::sync::{Arc, Mutex, spawn};
 use crate::threads::run_aside;
 use std::time::Duration;
 
@@ -48,7 +48,8 @@ pub(super) fn by_signal(engine: &Arc<Engine>) {
     }
 }
 
-/// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`].
+/// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`]. What was cut short is told before a
+/// `pre_stop` that failed.
 pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let (clock, ready, limit) = (engine.clock(), engine.ready(), engine.drain_timeout());
     let deadline = clock.now().plus(limit);
@@ -72,8 +73,8 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
         log::error!("{open} connections with {running} invocations cut after {}", Seconds(waited));
         ready.cut_all();
     }
-    pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
-    if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { Ok(()) }
+    let stopped = pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
+    if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { stopped }
 }
 
 /// What came just before the stop is still served, by a worker: it may take long. There may be thousands of
@@ -113,16 +114,24 @@ fn wait_until_drained(
 }
 
 /// Runs the hook on a thread of its own: it may hang.
-fn pre_stop(engine: &Arc<Engine>, timeout: Duration) {
-    let stopping = engine.clone();
+fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Error> {
+    let outcome = Arc::new(Mutex::new(None));
+    let (stopping, ended) = (engine.clone(), outcome.clone());
     let run = move || {
         let mut context = stopping.context();
         context.begin(Head::default(), CallKind::Hook);
         let _scope = RequestScope::enter(context.request_id());
-        let _ = run_hook(&stopping, &context, Hook::PreStop); // its failure is logged
+        *ended.lock() = Some(run_hook(&stopping, &context, Hook::PreStop));
     };
-    if !run_aside("fc-pre-stop", engine.stack_size(), timeout, run) {
-        log::error!("pre_stop not done after {}", Seconds(timeout));
+    run_aside("fc-pre-stop", engine.stack_size(), timeout, run);
+    match outcome.lock().take() {
+        Some(Ok(())) => Ok(()),
+        Some(Err(failure)) => Err(Error::PreStop { message: failure.message }), // which is in the log
+        None => {
+            let error = Error::PreStop { message: format!("not done after {}", Seconds(timeout)) };
+            log::error!("{error}");
+            Err(error)
+        }
     }
 }
 

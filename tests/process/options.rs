@@ -79,3 +79,13 @@ fn a_main_thread_with_too_little_stack_runs_no_code_of_the_function() {
     process.signal("TERM");
     assert_eq!(process.end().0, Some(0));
 }
+
+#[test]
+fn a_pre_stop_that_failed_ends_with_code_1_and_one_line() {
+    let process = Process::start("stateful", &[("FLUSH_PATH", "/no/such/folder/flushed")]);
+    assert_eq!(process.request(post("/", "you")).status, 200);
+    process.signal("TERM");
+    let (code, _, err) = process.end();
+    assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+    assert!(err.starts_with("error: pre_stop: /no/such/folder/flushed: "), "{err}");
+}

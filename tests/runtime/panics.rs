@@ -1,4 +1,4 @@
-use fc_runtime::{Context, Function, Request, Response};
+use fc_runtime::{Context, Error, Function, Request, Response};
 use std::fmt;
 use std::io::{self, Read, Write};
 use support::{TestServer, config, get, post};
@@ -142,7 +142,8 @@ fn a_panic_in_pre_stop_or_while_the_old_value_goes_is_contained() {
     assert_eq!(server.request(post("/initialize", "")).status, 200);
     assert_eq!(server.request(get("/")).text(), "fine");
     // The stop runs pre_stop once more, and drops the last value.
-    server.stop().unwrap();
+    let error = server.stop().unwrap_err();
+    assert!(matches!(&error, Error::PreStop { message } if message == "panic: in pre_stop"), "{error}");
 }
 
 #[test]

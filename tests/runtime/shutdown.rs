@@ -1,4 +1,4 @@
-use fc_runtime::{Error, Server};
+use fc_runtime::{Context, Error, Function, Request, Response, Server};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
@@ -179,4 +179,34 @@ fn the_health_path_says_503_while_the_server_stops() {
     assert_eq!(held.reply().text(), "done");
     drop((held, probe));
     server.join().unwrap();
+}
+
+struct NeverFlushes;
+
+impl Function for NeverFlushes {
+    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+        Ok("fine".into())
+    }
+
+    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+        anyhow::bail!("the disk is full")
+    }
+}
+
+#[test]
+fn whoever_waits_first_is_told_that_pre_stop_failed() {
+    let running = Server::bind(config(), |_| Ok(NeverFlushes)).unwrap().start().unwrap();
+    let mut client = Client::connect(running.local_addr());
+    client.send(get("/"));
+    assert_eq!(client.reply().status, 200);
+    running.stop();
+    let error = running.join().unwrap_err();
+    assert!(matches!(&error, Error::PreStop { message } if message == "the disk is full"), "{error}");
+    running.join().unwrap();
+}
+
+#[test]
+fn an_option_that_means_nothing_is_an_error_of_the_bind() {
+    let error = Server::bind_fn(config().health_path("healthz"), |_, _| Ok("".into())).err().unwrap();
+    assert_eq!(error.to_string(), "health_path=\"healthz\": expected a path that starts with /");
 }
