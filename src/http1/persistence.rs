@@ -9,9 +9,9 @@
 //! | request refused | close | linger | the request was refused |
 //! | client closes | close | linger | the client asked for it |
 //! | server stops | close | linger | the server stops |
-//! | body ends with connection | close | linger | the end of the connection ends the response |
-//! | request body not asked for | close | linger | the client waits to be asked for its body, and may send it or not |
-//! | request body too long to discard | close | linger | more of the request's body is left than a new connection costs |
+//! | body ends with connection | close | linger | its end is that of the response |
+//! | request body not asked for | close | linger | the body was not asked for |
+//! | request body too long to discard | close | linger | too much of the body is left |
 //! | request body is read by the response | persist | discard | |
 //! | request body left | persist | discard | |
 //! | request body of unknown length left | persist | discard | |
@@ -141,15 +141,11 @@ impl fmt::Display for CloseReason {
             CloseReason::RequestRefused => "the request was refused",
             CloseReason::ClientCloses => "the client asked for it",
             CloseReason::ServerStops => "the server stops",
-            CloseReason::BodyEndsWithConnection => "the end of the connection ends the response",
-            CloseReason::RequestBodyNotAskedFor => {
-                "the client waits to be asked for its body, and may send it or not"
-            }
-            CloseReason::RequestBodyTooLong => {
-                "more of the request's body is left than a new connection costs"
-            }
-            CloseReason::UnreadBodyMalformed => "the rest of the request's body is malformed",
-            CloseReason::UnreadBodyTimeout => "the rest of the request's body does not come",
+            CloseReason::BodyEndsWithConnection => "its end is that of the response",
+            CloseReason::RequestBodyNotAskedFor => "the body was not asked for",
+            CloseReason::RequestBodyTooLong => "too much of the body is left",
+            CloseReason::UnreadBodyMalformed => "the rest of the body is malformed",
+            CloseReason::UnreadBodyTimeout => "the rest of the body does not come",
             CloseReason::IdleTimeout => "it was idle for too long",
             CloseReason::PeerCloses => "the client has closed it",
             CloseReason::NotConcluded => "its request was not concluded",

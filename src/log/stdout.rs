@@ -7,6 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::stdout;
 use rustix::time::Timespec;
+use std::io::IsTerminal;
 
 /// A collector that is behind for longer than this has stopped: a writer waits for it so long, once.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -35,7 +36,7 @@ pub(crate) fn write_line(mut line: &[u8]) {
 /// One line for who has started the program by hand; nothing where standard output is no terminal, as on the
 /// platform.
 pub(crate) fn terminal_line(line: impl FnOnce() -> String) {
-    if rustix::termios::isatty(stdout()) {
+    if stdout().is_terminal() {
         write_line(line().as_bytes());
     }
 }

@@ -134,7 +134,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         }
         self.set_timer(table);
         if one_too_many.is_some() {
-            log::warn!("over {} bytes of unfinished requests: the oldest is cut", self.max_held_bytes);
+            log::warn!("unfinished requests over {} bytes: oldest cut", self.max_held_bytes);
         }
         Parking::Parked
     }

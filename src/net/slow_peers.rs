@@ -67,7 +67,7 @@ impl SlowPeers {
         drop(inside);
         let waited_for = WaitedFor { peers: self, peer };
         if let Some(count) = cut {
-            log::warn!("over {MAX_SLOW_PEERS} slow peers: {count} of them cut so far");
+            log::warn!("over {MAX_SLOW_PEERS} slow peers: {count} cut so far");
         }
         waited_for
     }

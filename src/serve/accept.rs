@@ -133,7 +133,7 @@ impl Acceptor {
         listening.last_accepted = now;
         let inserted = ready.insert(socket.clone(), |key| Connection::new(key, socket, now));
         inserted.unwrap_or_else(|error| {
-            log::error!("cannot take a connection in: {error}");
+            log::error!("connection lost: {error}");
             ready.open()
         })
     }

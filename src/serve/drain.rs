@@ -69,12 +69,11 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let open = wait_until_drained(clock, deadline, wait, || engine.is_in_flight());
     let (running, is_cut_short) = (engine.begun(), engine.is_in_flight());
     if open > 0 {
-        let waited = clock.now().since(began);
-        log::error!("{open} connections with {running} invocations cut after {}", Seconds(waited));
         ready.cut_all();
     }
     let stopped = pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
-    if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { stopped }
+    let drained = if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { stopped };
+    drained.inspect_err(|error| log::error!("{error}"))
 }
 
 /// What came just before the stop is still served, by a worker: it may take long. There may be thousands of
@@ -126,12 +125,8 @@ fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Error> {
     run_aside("fc-pre-stop", engine.stack_size(), timeout, run);
     match outcome.lock().take() {
         Some(Ok(())) => Ok(()),
-        Some(Err(failure)) => Err(Error::PreStop { message: failure.message }), // which is in the log
-        None => {
-            let error = Error::PreStop { message: format!("not done after {}", Seconds(timeout)) };
-            log::error!("{error}");
-            Err(error)
-        }
+        Some(Err(failure)) => Err(Error::PreStop { message: failure.message }),
+        None => Err(Error::PreStop { message: format!("not done after {}", Seconds(timeout)) }),
     }
 }
 
