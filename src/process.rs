@@ -46,7 +46,7 @@ const EXIT_FAILURE: i32 = 1;
 /// }
 /// ```
 pub fn serve<F: Function>() -> ! {
-    serve_with(ServerConfig::from_env(), F::initialize)
+    run(ServerConfig::from_env, Lifecycle::of(F::initialize))
 }
 
 /// As [`serve`], for a function without state or hooks of its own.
@@ -58,7 +58,7 @@ pub fn serve_fn<I>(invoke: I) -> !
 where
     I: Fn(&Context, Request<'_>) -> anyhow::Result<Response> + Send + Sync + 'static,
 {
-    run(ServerConfig::from_env(), Lifecycle::of_fn(invoke))
+    run(ServerConfig::from_env, Lifecycle::of_fn(invoke))
 }
 
 /// As [`serve`], with options set in code, and an initializer that takes things of `main` along. It takes the
@@ -85,27 +85,33 @@ where
     F: Function,
     I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
 {
-    run(config, Lifecycle::of(initialize))
+    run(|| config, Lifecycle::of(initialize))
 }
 
 /// Inlined: a call that never returns counts as cold, and would keep its setting-up out of line, with unwind tables of
 /// its own.
 #[inline(always)]
-fn run(config: ServerConfig, lifecycle: Lifecycle) -> ! {
-    match serve_until_stopped(config, lifecycle) {
-        Ok(()) => process::exit(0),
+fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
+    let on_signal = OnSignal { received: end_at_next_signal, drain_failed: |error| exit(error) };
+    let served = begin(config, lifecycle).and_then(|(server, signals)| {
+        let is_main_large_enough = is_main_stack_of(server.stack_size());
+        server.run(&signals, on_signal, is_main_large_enough)
+    });
+    match served {
+        Ok(()) => process::exit(0), // the drain came to its end; one that failed has ended the process
         Err(error) => exit(&error),
     }
 }
 
-/// Only a drain that came to its end lets it return; one that failed has ended the process.
-fn serve_until_stopped(config: ServerConfig, lifecycle: Lifecycle) -> Result<(), Error> {
-    let stack_size = config.stack_size;
+/// Not inlined: what it takes of the stack would be below the first worker for life, a page of it. The signals come
+/// first: what they allocate stays, and musl gives back a page with the last small thing on it, of which the
+/// environment has many.
+#[inline(never)]
+fn begin(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> Result<(Server, PipeReader), Error> {
     let signals = handle_signals()?;
-    let server = Server::listen(config, lifecycle)?;
+    let server = Server::listen(config(), lifecycle)?;
     terminal_line(|| format!("listening on http://{}\n", server.address()));
-    let on_signal = OnSignal { received: end_at_next_signal, drain_failed: |error| exit(error) };
-    server.run(&signals, on_signal, is_main_stack_of(stack_size))
+    Ok((server, signals))
 }
 
 /// Whether the author's code has room for so much on this thread, whose stack is the system's (`ulimit -s`).

@@ -89,6 +89,10 @@ impl Server {
         self.address
     }
 
+    pub(crate) fn stack_size(&self) -> usize {
+        self.stack_size
+    }
+
     /// Serves until a signal, see [`Serving::run`].
     pub(crate) fn run(
         self,

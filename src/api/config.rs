@@ -83,15 +83,19 @@ impl ServerConfig {
     /// | `FCRT_MAX_BODY`, `FCRT_STACK_SIZE` | the option of that name, in bytes | 33554432, 8388608 |
     ///
     /// An empty variable counts as absent. One with the prefix `FCRT_` that is not listed is a warning in the
-    /// log. [`Context`](crate::Context) then also falls back on the platform's variables (`FC_FUNCTION_NAME`
+    /// log, as soon as the server has nothing to do. [`Context`](crate::Context) then also falls back on the platform's variables (`FC_FUNCTION_NAME`
     /// and so on) where a request has no header. What is set in code afterwards wins.
     ///
     /// The first variable whose value means nothing is reported when the configuration is used:
     /// [`Server::bind`](crate::Server::bind) returns [`Error::Option`], [`serve`](crate::serve) ends the
     /// process with code 2.
     pub fn from_env() -> ServerConfig {
-        for_each_with_prefix(PREFIX, warn_of_unknown);
         ServerConfig::from_variables(&Variables::of_process())
+    }
+
+    /// Logs the variables that look like options and are none.
+    pub(crate) fn warn_of_unknown_variables() {
+        for_each_with_prefix(PREFIX, warn_of_unknown);
     }
 
     fn from_variables(variables: &Variables<'_>) -> ServerConfig {

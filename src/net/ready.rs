@@ -36,6 +36,8 @@ pub(crate) enum Ready<C> {
     Connection(Box<C>),
     /// The deadline of this connection has passed.
     Expired(Box<C>),
+    /// There was nothing to do for a while.
+    Idle,
     /// The listener has connections, or may have descriptors again.
     Accept,
     /// The signal to stop has come.
@@ -92,10 +94,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         Ok(open)
     }
 
-    /// Blocks until there is something to do.
-    pub(crate) fn wait(&self) -> io::Result<Ready<C>> {
+    /// Blocks until there is something to do, and be it that nothing was for `idle_after`.
+    pub(crate) fn wait(&self, idle_after: Option<Duration>) -> io::Result<Ready<C>> {
         loop {
-            match self.selector.wait()? {
+            let Some(signal) = self.selector.wait(idle_after)? else { return Ok(Ready::Idle) };
+            match signal {
                 Signal::Connection { key, hang_up } => {
                     if let Some(connection) = self.table.lock().claim(key, hang_up) {
                         return Ok(Ready::Connection(connection));

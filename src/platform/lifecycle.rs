@@ -21,6 +21,7 @@ use crate::api::{Context, Function, Request, Response};
 use crate::platform::contain::{Failure, contain, drop_contained};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnUnwind};
 use anyhow::anyhow;
+use std::mem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -120,16 +121,23 @@ impl<F: Function> DynFunction for F {
     }
 }
 
-/// Nobody is told: what is asked has an instance, and a lifecycle has its initializer, until they are dropped.
+/// Nobody is told: what is asked has an instance, and a lifecycle its origin, until they are dropped.
 const OVER: &str = "over";
 
+/// Where the function comes from.
+enum Origin {
+    Initializer(Box<Initializer>),
+    /// It has no state: every life has the same.
+    Instance(Arc<dyn DynFunction>),
+    Over,
+}
+
 /// Builds the function.
-pub(crate) type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn DynFunction>> + Send + Sync;
+type Initializer = dyn Fn(&Context) -> anyhow::Result<Arc<dyn DynFunction>> + Send + Sync;
 
 /// A function's life.
 pub(crate) struct Lifecycle {
-    /// Until the end.
-    initializer: Option<Box<Initializer>>,
+    origin: Origin,
     life: Mutex<Life>,
     hook_ended: Condvar,
 }
@@ -176,17 +184,16 @@ impl Lifecycle {
         F: Function,
         I: Fn(&Context) -> anyhow::Result<F> + Send + Sync + 'static,
     {
-        Lifecycle::new(Box::new(move |context| Ok(Arc::new(initialize(context)?))))
+        Lifecycle::new(Origin::Initializer(Box::new(move |context| Ok(Arc::new(initialize(context)?)))))
     }
 
     /// That of a function which is there, and has no hooks of its own.
     pub(crate) fn of_fn(function: impl Function) -> Lifecycle {
-        let instance: Arc<dyn DynFunction> = Arc::new(function);
-        Lifecycle::new(Box::new(move |_| Ok(instance.clone())))
+        Lifecycle::new(Origin::Instance(Arc::new(function)))
     }
 
     #[inline]
-    fn new(initializer: Box<Initializer>) -> Lifecycle {
+    fn new(origin: Origin) -> Lifecycle {
         let life = Life {
             state: State::Created,
             instance: None,
@@ -194,7 +201,7 @@ impl Lifecycle {
             pre_stop: HookOutcome::none(),
             waiting: 0,
         };
-        Lifecycle { initializer: Some(initializer), life: Mutex::new(life), hook_ended: Condvar::default() }
+        Lifecycle { origin, life: Mutex::new(life), hook_ended: Condvar::default() }
     }
 
     /// The Initializer hook: at most one success per life; those that come meanwhile share the outcome.
@@ -256,9 +263,10 @@ impl Lifecycle {
     }
 
     fn build(&self, context: &Context) -> Result<Arc<dyn DynFunction>, Failure> {
-        let initialize = || match &self.initializer {
-            Some(initialize) => initialize(context),
-            None => Err(anyhow!(OVER)),
+        let initialize = || match &self.origin {
+            Origin::Initializer(initialize) => initialize(context),
+            Origin::Instance(instance) => Ok(instance.clone()),
+            Origin::Over => Err(anyhow!(OVER)),
         };
         contain(initialize).map_err(Failure::in_initialize)
     }
@@ -347,7 +355,7 @@ impl Drop for Lifecycle {
         let instance = self.life.lock().instance.take();
         drop_contained(instance);
         // What the initializer took along is the author's too.
-        drop_contained(self.initializer.take());
+        drop_contained(mem::replace(&mut self.origin, Origin::Over));
     }
 }
 

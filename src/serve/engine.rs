@@ -46,6 +46,8 @@ pub(super) struct Engine {
     lifecycle: Lifecycle,
     lifecycle_lines: bool,
     environment: Option<Arc<LazyVariables>>,
+    /// What a start leaves for later has not been done.
+    is_idle_awaited: AtomicBool,
     invocations: Arc<ConcurrencyLimit<PendingCall>>,
     hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
@@ -112,6 +114,7 @@ impl Engine {
                 routing: Routing { hooks: config.hooks, health_path: config.health_path },
                 lifecycle,
                 lifecycle_lines: config.lifecycle_lines,
+                is_idle_awaited: AtomicBool::new(config.environment),
                 environment: config.environment.then(Arc::default),
                 invocations: limit(engine, config.max_workers),
                 hooks: limit(engine, MAX_HOOKS),
@@ -224,6 +227,18 @@ impl Engine {
 
     pub(super) fn begin_stopping(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody is to notice when there is nothing to do.
+    pub(crate) fn is_idle_awaited(&self) -> bool {
+        self.is_idle_awaited.load(Ordering::Relaxed)
+    }
+
+    /// Does, once, what a start leaves for later: to look at the whole environment takes ten system calls with musl.
+    pub(crate) fn idle(&self) {
+        if self.is_idle_awaited.swap(false, Ordering::Relaxed) {
+            ServerConfig::warn_of_unknown_variables();
+        }
     }
 
     /// Has the signal to stop, which the readiness set reports, lead to a drain and to this.

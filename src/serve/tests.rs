@@ -93,7 +93,7 @@ impl Scene {
 
     /// Does the one thing that there is to do.
     fn attend(&self) {
-        self.worker().attend(self.engine.ready().wait().unwrap());
+        self.worker().attend(self.engine.ready().wait(None).unwrap());
     }
 
     /// Time passes, and the timer fires when it should.

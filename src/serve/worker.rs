@@ -11,10 +11,14 @@ use crate::serve::scratch::Scratch;
 use crate::sync::Arc;
 use crate::threads::{Task, Waiting, WorkerSlot};
 use std::io::IoSlice;
+use std::time::Duration;
 
 /// So many requests or receives of one connection in a row, then others have their turn: a peer that pipelines or
 /// uploads without an end has no worker for itself, and the system call of a turn is a thirtieth of a request's.
 const STEPS_PER_WAKE: usize = 32;
+
+/// A client whose first request comes with its connection sends it within so long.
+const IDLE: Duration = Duration::from_millis(10);
 
 pub(super) struct Worker<'a> {
     engine: &'a Arc<Engine>,
@@ -54,12 +58,14 @@ impl<'a> Worker<'a> {
             }
             Ready::Accept => self.engine.acceptor().accept(self.engine.ready()),
             Ready::Stop => drain::by_signal(self.engine),
+            Ready::Idle => self.engine.idle(),
             Ready::Closed => {}
         }
     }
 
     fn wait(&self, waiting: Waiting) -> Option<Ready<Connection>> {
-        let ready = self.engine.ready().wait();
+        let idle_after = self.engine.is_idle_awaited().then_some(IDLE);
+        let ready = self.engine.ready().wait(idle_after);
         drop(waiting);
         ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
     }

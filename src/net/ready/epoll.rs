@@ -92,11 +92,13 @@ impl Selector for Epoll {
         Ok(())
     }
 
-    fn wait(&self) -> io::Result<Signal> {
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
+        let timeout = idle_after.and_then(|timeout| Timespec::try_from(timeout).ok());
         // One event at a time: a second one would be stuck behind the first one's work.
         let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
         loop {
-            match epoll::wait(&self.epoll, &mut events, None) {
+            match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+                Ok(0) if timeout.is_some() => return Ok(None),
                 Ok(0) | Err(Errno::INTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),
@@ -104,7 +106,7 @@ impl Selector for Epoll {
             let [event] = events;
             // A packed field has to be copied before it is looked at.
             let (flags, data) = (event.flags, event.data);
-            return Ok(match data.u64() {
+            return Ok(Some(match data.u64() {
                 LISTENER => Signal::Accept,
                 STOP => Signal::Stop,
                 TIMER => Signal::Timer,
@@ -113,7 +115,7 @@ impl Selector for Epoll {
                     key: Key::of_token(token),
                     hang_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
                 },
-            });
+            }));
         }
     }
 }

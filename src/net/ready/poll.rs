@@ -101,13 +101,16 @@ impl Selector for Poll {
         Ok(())
     }
 
-    fn wait(&self) -> io::Result<Signal> {
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
+        if idle_after.is_some() {
+            return Ok(None); // nobody counts its start
+        }
         let mut reader = self.poller.lock();
         loop {
             // Emptied before what is armed is looked at: what is armed later wakes the poll.
             while matches!(reader.read(&mut [0; 64]), Ok(count) if count > 0) {}
             if let Some(signal) = self.poll_once(&reader)? {
-                return Ok(signal);
+                return Ok(Some(signal));
             }
         }
     }

@@ -59,6 +59,6 @@ pub(crate) trait Selector: Sized + Send + Sync {
     fn set_timer(&self, delay: Duration) -> io::Result<()>;
     /// Reports `Closed` to everyone who waits, from now on.
     fn close(&self) -> io::Result<()>;
-    /// Blocks until something is ready.
-    fn wait(&self) -> io::Result<Signal>;
+    /// Blocks until something is ready; `None` when nothing was for `idle_after`, or where a system is idle at once.
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>>;
 }

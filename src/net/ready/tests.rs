@@ -83,7 +83,7 @@ impl<S: Selector> Scene<S> {
     }
 
     fn connection(&self) -> Box<Fake> {
-        match self.set.wait().unwrap() {
+        match self.set.wait(None).unwrap() {
             Ready::Connection(connection) => connection,
             _ => panic!("something else is ready"),
         }
@@ -341,11 +341,11 @@ fn everyone_who_waits_is_told_of_the_close<S: Selector>() {
     let scene = Scene::<S>::new();
     thread::scope(|scope| {
         let waiting: Vec<_> =
-            (0..3).map(|_| scope.spawn(|| matches!(scene.set.wait(), Ok(Ready::Closed)))).collect();
+            (0..3).map(|_| scope.spawn(|| matches!(scene.set.wait(None), Ok(Ready::Closed)))).collect();
         scene.set.close_set();
         assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap()));
     });
-    assert!(matches!(scene.set.wait(), Ok(Ready::Closed)));
+    assert!(matches!(scene.set.wait(None), Ok(Ready::Closed)));
 }
 
 fn the_listener_is_reported_once_for_each_time_it_is_armed<S: Selector>() {
@@ -355,7 +355,7 @@ fn the_listener_is_reported_once_for_each_time_it_is_armed<S: Selector>() {
     scene.set.add_listener(listener.as_fd()).unwrap();
     let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     for _ in 0..2 {
-        assert!(matches!(scene.set.wait(), Ok(Ready::Accept)));
+        assert!(matches!(scene.set.wait(None), Ok(Ready::Accept)));
         scene.set.arm_listener(listener.as_fd()).unwrap();
     }
 }
@@ -366,7 +366,7 @@ fn the_stop_is_reported_once<S: Selector>() {
     let (signals, mut notify) = std::io::pipe().unwrap();
     scene.set.add_stop(signals.as_fd()).unwrap();
     notify.write_all(b"x").unwrap();
-    assert!(matches!(scene.set.wait(), Ok(Ready::Stop)));
+    assert!(matches!(scene.set.wait(None), Ok(Ready::Stop)));
     let mut peer = scene.insert();
     peer.write_all(b"x").unwrap();
     scene.connection();

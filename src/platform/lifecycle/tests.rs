@@ -75,16 +75,22 @@ impl DynFunction for Probe {
     }
 }
 
+fn with_initializer(
+    initialize: impl Fn(&Context) -> anyhow::Result<Arc<dyn DynFunction>> + Send + Sync + 'static,
+) -> Lifecycle {
+    Lifecycle::new(Origin::Initializer(Box::new(initialize)))
+}
+
 fn lifecycle(calls: &Arc<Calls>) -> Lifecycle {
     let calls = calls.clone();
-    Lifecycle::new(Box::new(move |_| {
+    with_initializer(move |_| {
         calls.initialize.fetch_add(1, Ordering::SeqCst);
         assert_eq!(calls.panicking.load(Ordering::SeqCst), 0, "told to panic");
         match calls.failing.load(Ordering::SeqCst) {
             0 => Ok(Arc::new(Probe { calls: calls.clone() })),
             status => Err(StatusError::new(status as u16, "told to fail").into()),
         }
-    }))
+    })
 }
 
 fn counts(calls: &Calls) -> (usize, usize) {
@@ -188,13 +194,13 @@ fn those_who_come_while_initialize_runs_share_its_outcome() {
     let gates = Mutex::new((entered, may_go_on));
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = runs.clone();
-    let lifecycle = Lifecycle::new(Box::new(move |_| {
+    let lifecycle = with_initializer(move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         let gates = gates.lock();
         gates.0.send(()).unwrap();
         gates.1.recv().unwrap();
         Err(StatusError::new(404, "not yet").into())
-    }));
+    });
     thread::scope(|scope| {
         let first = scope.spawn(|| lifecycle.initialize(&Call::hook().context()));
         is_entered.recv().unwrap();
@@ -264,9 +270,9 @@ impl Drop for PanicsWhenDropped {
 fn what_the_initializer_took_along_may_panic_when_it_is_dropped() {
     let drops = Arc::new(AtomicUsize::new(0));
     let taken_along = PanicsWhenDropped(drops.clone());
-    drop(Lifecycle::new(Box::new(move |_| {
+    drop(with_initializer(move |_| {
         let _ = &taken_along;
         Err(anyhow::anyhow!("never called"))
-    })));
+    }));
     assert_eq!(drops.load(Ordering::SeqCst), 1);
 }
