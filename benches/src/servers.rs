@@ -94,7 +94,8 @@ impl Server {
     /// Whether it is among those that are measured where one build of each is enough: static with glibc, ours with musl
     /// too, and dynamic when nothing static is built, as in a smoke run.
     pub fn is_usual(&self) -> bool {
-        let is_static = release(&target(), Build::Glibc).join("examples/hello").exists();
+        // Of `hello` the tests make a static one too.
+        let is_static = release(&target(), Build::Glibc).join("examples/echo").exists();
         match self.build {
             Build::Musl => self.name == "fc-runtime",
             Build::Glibc | Build::Own => true,
