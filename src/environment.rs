@@ -107,7 +107,7 @@ impl<'a> Variables<'a> {
 
 /// A path that a request can ask for.
 pub(crate) fn path(name: &'static str, value: String) -> Result<String, Invalid> {
-    if value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic()) {
+    if value.starts_with('/') && value.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#') {
         return Ok(value);
     }
     Err(Invalid { name, value, expected: "a path that starts with /" })
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_path_starts_with_a_slash_and_is_ascii() {
         assert_eq!(read("/a-b", |it, name| it.path(name)), Ok(Some("/a-b".into())));
-        for value in ["a", "/a b", "/\u{e9}"] {
+        for value in ["a", "/a b", "/\u{e9}", "/a?b", "/a#b"] {
             assert!(read(value, |it, name| it.path(name)).is_err(), "{value}");
         }
     }

@@ -28,11 +28,13 @@ const EXIT_FAILURE: i32 = 1;
 /// | 2 | an environment variable, or an option set in code, means nothing |
 /// | 128 + n | a second signal, n, ended it at once |
 ///
-/// An exit code that is not 0 is explained by one line on standard error. Everything else that is worth knowing
+/// The codes 1 and 2 are explained by one line on standard error. Everything else that is worth knowing
 /// goes through the `log` macros: without a logger ([`logger::init`](crate::logger::init), or one of your own)
 /// nothing is said of a request that failed. Where standard output is a terminal, one line
 /// there says the address. What has to happen at the end belongs in [`pre_stop`](Function::pre_stop): `main`
 /// does not go on.
+///
+/// A function without an `initialize` of its own fails every call here: hand it to [`serve_with`].
 ///
 /// ```no_run
 /// # use fc_runtime::{Context, Function, Request, Response};
@@ -142,7 +144,7 @@ fn end_at_next_signal() {
         let registered =
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
         if let Err(error) = registered {
-            log::error!("a second signal does nothing: {error}");
+            log::error!("second signal: {error}");
         }
     }
 }

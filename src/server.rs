@@ -5,7 +5,7 @@ use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::net::listen;
 use crate::platform::Lifecycle;
 use crate::serve::{OnSignal, Serving};
-use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, panicking, spawn};
+use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, ThreadId, panicking, spawn, thread_id};
 use std::io::PipeReader;
 use std::net::SocketAddr;
 
@@ -82,7 +82,12 @@ impl Server {
     pub fn start(self) -> Result<Running, Error> {
         self.serving.start()?;
         let (address, stack_size) = (self.address, self.stack_size);
-        Ok(Running { address, stack_size, serving: Mutex::new(Some(self.serving)), end: Arc::default() })
+        Ok(Running {
+            address,
+            stack_size,
+            serving: Arc::new(Mutex::new(Some(self.serving))),
+            end: Arc::default(),
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -114,13 +119,15 @@ pub struct Running {
     address: SocketAddr,
     stack_size: usize,
     /// Until it is stopped.
-    serving: Mutex<Option<Serving>>,
+    serving: Arc<Mutex<Option<Serving>>>,
     end: Arc<End>,
 }
 
 /// How it ended, once it has.
 #[derive(Default)]
 struct End {
+    /// Brings it about. It drops the function, which may have been given this server's last handle.
+    thread: Mutex<Option<ThreadId>>,
     /// Until somebody is told.
     error: Mutex<Option<Error>>,
     has_come: OnceEvent,
@@ -135,9 +142,16 @@ impl Running {
     /// Stops the server, as SIGTERM stops a process: the listener is closed, requests in flight are answered,
     /// `pre_stop` runs. Returns at once, and does no harm when it is stopped already.
     pub fn stop(&self) {
-        let Some(serving) = self.serving.lock().take() else { return };
-        let end = self.end.clone();
-        let drain = move || end.bring(serving);
+        if self.serving.lock().is_none() {
+            return;
+        }
+        let (serving, end) = (self.serving.clone(), self.end.clone());
+        let drain = move || {
+            let taken = serving.lock().take();
+            if let Some(serving) = taken {
+                end.bring(serving);
+            }
+        };
         if spawn("fc-drain", self.stack_size, drain.clone()).is_err() {
             drain(); // without a thread to spare, on this one
         }
@@ -158,7 +172,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
-        if !panicking() {
+        let is_own_end = *self.end.thread.lock() == Some(thread_id());
+        if !panicking() && !is_own_end {
             self.end.has_come.wait(); // that its drain failed is in the log
         }
     }
@@ -167,7 +182,8 @@ impl Drop for Running {
 impl End {
     fn bring(&self, serving: Serving) {
         let unwinding = OnUnwind::new(|| self.has_come.set());
-        let outcome = serving.drain();
+        *self.thread.lock() = Some(thread_id());
+        let outcome = serving.drain().inspect_err(|error| log::error!("{error}"));
         serving.end();
         drop(serving); // and with it the function
         *self.error.lock() = outcome.err();

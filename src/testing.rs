@@ -36,7 +36,7 @@ use crate::api::{
 use crate::date::Date;
 use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, encode_head, has_body};
 use crate::log::RequestScope;
-use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain};
+use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain, drop_contained};
 use std::fmt;
 use std::io::{self, Read, Write};
 #[cfg(feature = "internals")]
@@ -48,6 +48,7 @@ pub struct Call {
     kind: CallKind,
     head: String,
     has_host: bool,
+    has_length: bool,
     body: Vec<u8>,
 }
 
@@ -68,12 +69,19 @@ impl Call {
     }
 
     fn new(kind: CallKind, method: &str, target: &str) -> Call {
-        Call { kind, head: format!("{method} {target} HTTP/1.1\r\n"), has_host: false, body: Vec::new() }
+        let head = format!("{method} {target} HTTP/1.1\r\n");
+        Call { kind, head, has_host: false, has_length: false, body: Vec::new() }
     }
 
-    /// The same with one more header.
+    /// The same with one more header. `host` and `content-length` need not be given.
+    ///
+    /// # Panics
+    /// When it would be more than one.
+    #[track_caller]
     pub fn with_header(mut self, name: &str, value: &str) -> Call {
+        assert!(!format!("{name}{value}").contains(['\r', '\n']), "not one header: {name:?}: {value:?}");
         self.has_host |= name.eq_ignore_ascii_case("host");
+        self.has_length |= name.eq_ignore_ascii_case("content-length");
         self.head.push_str(&format!("{name}: {value}\r\n"));
         self
     }
@@ -96,28 +104,40 @@ impl Call {
         }
     }
 
-    /// The context that the function is given.
+    /// The context that the function is given, as on the platform: headers are trusted, and the environment is not
+    /// asked.
     ///
     /// # Panics
-    /// When the call could not come over the wire: an invalid method, target or header.
+    /// When the call could not come over the wire: an invalid method, target or header, a length that is not the
+    /// body's.
     #[track_caller]
     pub fn context(&self) -> Context {
-        let host = if self.has_host { "" } else { "host: localhost\r\n" };
-        let wire = format!("{}{host}\r\n", self.head);
+        let mut wire = self.head.clone();
+        if !self.has_host {
+            wire.push_str("host: localhost\r\n");
+        }
+        if !self.has_length && !self.body.is_empty() {
+            wire.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        }
+        wire.push_str("\r\n");
         let mut head = Head::default();
         match head.parse(wire.as_bytes(), &mut Progress::default()) {
-            Ok(Parsed::Complete(_)) => {}
-            Ok(Parsed::Partial | Parsed::Nothing(_)) => panic!("not a request: {wire:?}"),
+            Ok(Parsed::Complete(length)) if length == wire.len() => {}
+            Ok(_) => panic!("not a request: {wire:?}"),
             Err(reject) => panic!("not a request: {reject}: {wire:?}"),
         }
+        let length = self.body.len().to_string();
+        let is_as_announced = head.field("content-length").is_none_or(|value| value == length.as_bytes());
+        assert!(is_as_announced, "the body is not as announced: {wire:?}");
         let mut context = Context::new(None, true);
         context.begin(head, self.kind);
         context
     }
 
     /// Sends the call to `function` and collects what a client of the server would see: an error, a panic or an
-    /// invalid response is the response that the runtime makes of it. Only what needs a connection is not there: the
-    /// limits of a [`ServerConfig`](crate::ServerConfig), and what a client does wrong on the wire.
+    /// invalid response is the response that the runtime makes of it. Only what needs a server is not there: the
+    /// options of a [`ServerConfig`](crate::ServerConfig), its limits and `hooks(false)` among them, and what a
+    /// client does wrong on the wire.
     ///
     /// A closure has to name the types of its parameters:
     ///
@@ -151,7 +171,17 @@ impl Call {
 }
 
 /// The response with its whole body; a failure before anything of it is sent.
-fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Result<Collected, Failure> {
+fn collect(mut response: Response, context: &Context, source: &mut Bytes<'_>) -> Result<Collected, Failure> {
+    let collected = collect_from(&mut response, context, source);
+    drop_contained(response);
+    collected
+}
+
+fn collect_from(
+    response: &mut Response,
+    context: &Context,
+    source: &mut Bytes<'_>,
+) -> Result<Collected, Failure> {
     if let Some(fault) = response.fault() {
         return Err(Failure::invalid_response(fault));
     }
@@ -162,13 +192,13 @@ fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Res
     };
     let mut sink = Sink { sent: Vec::new(), is_begun: false };
     if has_body(response.status, context.head()) {
-        let written = contain(|| match response.body {
+        let written = contain(|| match &mut response.body {
             Body::Bytes(bytes) => {
-                sink.sent.extend_from_slice(&bytes);
+                sink.sent.extend_from_slice(bytes);
                 Ok(())
             }
-            Body::Reader { mut reader, length } => copy(&mut reader, length, &mut sink),
-            Body::Stream(produce) => produce.map_or(Ok(()), |produce| {
+            Body::Reader { reader, length } => copy(reader, *length, &mut sink),
+            Body::Stream(produce) => produce.take().map_or(Ok(()), |produce| {
                 produce(&mut RequestBody { source }, &mut BodyWriter { sink: &mut sink })
             }),
         });
@@ -183,12 +213,14 @@ fn collect(response: Response, context: &Context, source: &mut Bytes<'_>) -> Res
 }
 
 fn failed(failure: &Failure, caller: Caller, context: &Context) -> Collected {
-    log::error!("invocation failed: {}", failure.message);
     let body = failure.body_for(caller, context.request_id()).into_bytes();
     let (status, framing) = (failure.status_for(caller), ResponseFraming::Length(body.len() as u64));
     let body = if has_body(status, context.head()) { body } else { Vec::new() };
     let response = Collected::new(status, framing, [JSON, failure.fc_status_for(caller)], body, context);
-    Collected { failure: Some(failure.message.clone()), ..response }
+    let (level, outcome) = failure.log_line(caller);
+    log::log!(level, "{outcome}{}", failure.message);
+    let is_failure = !failure.is_answer(caller);
+    Collected { failure: is_failure.then(|| failure.message.clone()), ..response }
 }
 
 /// What a client would have received of a body that is written piece by piece.
@@ -211,7 +243,7 @@ impl Write for Sink {
 }
 
 /// A response with its whole body, as a client sees it. `Debug` also shows what the log has of a failure.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Collected {
     status: u16,
     /// The lines of its fields, as they go on the wire.
@@ -391,6 +423,24 @@ mod tests {
             Ok(Response::stream(|body, out| Ok(io::copy(body, out).map(drop)?)))
         });
         assert_eq!((response.text(), response.header("transfer-encoding")), ("456789", Some("chunked")));
+    }
+
+    #[test]
+    fn a_call_has_the_length_of_its_body_and_its_headers_are_its_own() {
+        let call = Call::http("POST", "/").with_body("abc");
+        assert_eq!(call.context().header("content-length"), Some("3"));
+        assert_eq!(Call::http("GET", "/").context().header("content-length"), None);
+        for wrong in [
+            || call_with("content-length", "9").context(),
+            || call_with("a", "b\r\nc: d").context(),
+            || Call::http("GET", "/ HTTP/1.1\r\n\r\n").context(),
+        ] {
+            assert!(std::panic::catch_unwind(wrong).is_err());
+        }
+    }
+
+    fn call_with(name: &str, value: &str) -> Call {
+        Call::http("POST", "/").with_body("abc").with_header(name, value)
     }
 
     #[test]

@@ -443,6 +443,22 @@ fn lines(text: &str) -> Vec<String> {
     lines
 }
 
+/// What no text shows: a change of a private field can take it away.
+#[test]
+fn what_goes_from_thread_to_thread_may_do_so() {
+    fn is_shared<T: Send + Sync>() {}
+    fn is_sent<T: Send>() {}
+    is_shared::<fc_runtime::Running>();
+    is_shared::<fc_runtime::Server>();
+    is_shared::<fc_runtime::ServerConfig>();
+    is_shared::<fc_runtime::Error>();
+    is_shared::<fc_runtime::StatusError>();
+    is_shared::<fc_runtime::Context>();
+    is_shared::<fc_runtime::testing::Call>();
+    is_shared::<fc_runtime::testing::Collected>();
+    is_sent::<fc_runtime::Response>();
+}
+
 #[test]
 fn the_public_surface_is_what_its_text_says() {
     let (file, new) = (concat!(env!("CARGO_MANIFEST_DIR"), "/tests/surface.txt"), surface());

@@ -117,7 +117,7 @@ impl ServerConfig {
             self.drain_timeout = CLOUD_RUN_DRAIN;
         }
         set(&mut self.drain_timeout, variables.seconds("FCRT_DRAIN_TIMEOUT")?);
-        set(&mut self.stack_size, variables.number("FCRT_STACK_SIZE")?.map(at_least_min));
+        set(&mut self.stack_size, variables.number("FCRT_STACK_SIZE")?.map(stack_size_within_bounds));
         set(&mut self.hooks, variables.switch("FCRT_HOOKS")?);
         set(&mut self.lifecycle_lines, variables.switch("FCRT_LIFECYCLE_LINES")?);
         self.health_path = variables.path("FCRT_HEALTH_PATH")?;
@@ -177,8 +177,8 @@ impl ServerConfig {
         ServerConfig { limits: Limits { idle_timeout, ..self.limits }, ..self }
     }
 
-    /// How long a stop takes at the most: requests in flight may finish, and `pre_stop` has what is left of it, 3 s
-    /// in any case. Default 25 s: Kubernetes kills after 30.
+    /// How long requests in flight may take to finish once the server is stopped. `pre_stop` then has what is left of
+    /// it, 3 s in any case, so that a stop takes up to 4 s longer. Default 25 s: Kubernetes kills after 30.
     pub fn drain_timeout(self, drain_timeout: Duration) -> ServerConfig {
         ServerConfig { drain_timeout, ..self }
     }
@@ -196,10 +196,10 @@ impl ServerConfig {
     }
 
     /// The stack of every thread that runs the function's code, in bytes. Default 8 MiB, what a main thread
-    /// has on most systems, at least 128 KiB; it is reserved, and only what is used takes memory. The main thread's own is the
+    /// has on most systems, from 128 KiB to 1 GiB; it is reserved, and only what is used takes memory. The main thread's own is the
     /// system's (`ulimit -s`): when that is smaller, [`serve`](crate::serve) runs no code of the function on it.
     pub fn stack_size(self, stack_size: usize) -> ServerConfig {
-        ServerConfig { stack_size: at_least_min(stack_size), ..self }
+        ServerConfig { stack_size: stack_size_within_bounds(stack_size), ..self }
     }
 
     /// A path whose GET is answered without the function: 200, or 503 while stopping. Default none. One that no
@@ -229,11 +229,9 @@ fn set<T>(option: &mut T, value: Option<T>) {
     }
 }
 
-/// What the code around the function's own takes, several times over.
-const MIN_STACK_SIZE: usize = 128 * 1024;
-
-fn at_least_min(stack_size: usize) -> usize {
-    stack_size.max(MIN_STACK_SIZE)
+/// At least what the code around the function's own takes several times over, at most what a system may give.
+fn stack_size_within_bounds(stack_size: usize) -> usize {
+    stack_size.clamp(128 * 1024, 1024 * 1024 * 1024)
 }
 
 /// Options start with it, since a function's own variables are in the same environment.

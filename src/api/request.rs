@@ -59,7 +59,8 @@ impl<'a> Request<'a> {
     }
 
     /// The first value of a header, in whatever case its name is written, when it is text. `host` is the
-    /// target's own where that names one (RFC 9112 section 3.2.2).
+    /// target's own where that names one (RFC 9112 section 3.2.2). With [`hooks`](crate::ServerConfig::hooks) off an
+    /// `x-fc-` header is the client's, like any other.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         if name.eq_ignore_ascii_case("host") {
             return self.head.authority();
@@ -78,8 +79,8 @@ impl<'a> Request<'a> {
     /// response.
     pub fn cookie(&self, name: &str) -> Option<&'a str> {
         let lines = self.headers().filter(|(other, _)| other.eq_ignore_ascii_case("cookie"));
-        let pairs = lines.filter_map(|(_, line)| str::from_utf8(line).ok()).flat_map(|line| line.split(';'));
-        let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
+        let pairs = lines.flat_map(|(_, line)| line.split(|&b| b == b';'));
+        let mut pairs = pairs.filter_map(|pair| str::from_utf8(pair).ok()?.trim().split_once('='));
         pairs.find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 

@@ -4,12 +4,12 @@
 //!
 //! | fact | announced | then | reason |
 //! |---|---|---|---|
-//! | sending failed | persist | close | the client takes no more of the response |
+//! | sending failed | persist | close | sending failed |
 //! | response broken off | persist | linger | the response was broken off |
 //! | request refused | close | linger | the request was refused |
 //! | client closes | close | linger | the client asked for it |
 //! | server stops | close | linger | the server stops |
-//! | body ends with connection | close | linger | its end is that of the response |
+//! | body ends with connection | close | linger | it ends the response |
 //! | request body not asked for | close | linger | the body was not asked for |
 //! | request body too long to discard | close | linger | too much of the body is left |
 //! | request body is read by the response | persist | discard | |
@@ -136,19 +136,19 @@ impl Facts {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            CloseReason::SendingFailed => "the client takes no more of the response",
+            CloseReason::SendingFailed => "sending failed",
             CloseReason::ResponseBrokenOff => "the response was broken off",
             CloseReason::RequestRefused => "the request was refused",
             CloseReason::ClientCloses => "the client asked for it",
             CloseReason::ServerStops => "the server stops",
-            CloseReason::BodyEndsWithConnection => "its end is that of the response",
+            CloseReason::BodyEndsWithConnection => "it ends the response",
             CloseReason::RequestBodyNotAskedFor => "the body was not asked for",
             CloseReason::RequestBodyTooLong => "too much of the body is left",
-            CloseReason::UnreadBodyMalformed => "the rest of the body is malformed",
-            CloseReason::UnreadBodyTimeout => "the rest of the body does not come",
-            CloseReason::IdleTimeout => "it was idle for too long",
+            CloseReason::UnreadBodyMalformed => "malformed rest of the body",
+            CloseReason::UnreadBodyTimeout => "no rest of the body",
+            CloseReason::IdleTimeout => "idle for too long",
             CloseReason::PeerCloses => "the client has closed it",
-            CloseReason::NotConcluded => "its request was not concluded",
+            CloseReason::NotConcluded => "not concluded",
         })
     }
 }

@@ -50,7 +50,20 @@ pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
 
 /// The peer's doing, which says nothing of the next connection (accept(2), "Error handling").
 pub(crate) fn is_failed_connection(error: &io::Error) -> bool {
-    is_one_of(error, &[Errno::CONNABORTED, Errno::INTR, Errno::PROTO, Errno::PERM, Errno::NETDOWN])
+    // Those of a new connection's network that Linux reports here are accept(2)'s list.
+    const FAILED: [Errno; 10] = [
+        Errno::CONNABORTED,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::INTR,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+        Errno::NOPROTOOPT,
+        Errno::OPNOTSUPP,
+        Errno::PERM,
+        Errno::PROTO,
+    ];
+    is_one_of(error, &FAILED)
 }
 
 fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {

@@ -81,7 +81,7 @@ pub(crate) fn drop_contained<T>(value: T) {
 /// In the binary once, and not for each type of a value.
 fn run_contained(drop: &mut dyn FnMut()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
-        log::error!("panic while a value was dropped");
+        log::error!("panic in a Drop");
         // A payload that panics in its own Drop would otherwise come back here for ever.
         std::mem::forget(payload);
     }

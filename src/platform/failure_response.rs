@@ -3,6 +3,7 @@
 
 use crate::platform::contain::{Cause, Failure};
 use crate::platform::route::Hook;
+use log::Level;
 
 /// What the platform reads of an invocation's outcome: it counts a response without this field as a success.
 pub(crate) const FC_STATUS_OK: &[u8] = b"x-fc-status: 200\r\n";
@@ -37,6 +38,15 @@ impl Failure {
     pub(crate) fn is_answer(&self, caller: Caller) -> bool {
         let is_clients = self.status.is_some_and(|status| status < 500);
         caller == Caller::HttpClient && self.cause == Cause::Error && is_clients
+    }
+
+    /// How and as what it is logged.
+    pub(crate) fn log_line(&self, caller: Caller) -> (Level, &'static str) {
+        if self.is_answer(caller) {
+            (Level::Debug, "invocation answered: ")
+        } else {
+            (Level::Error, "invocation failed: ")
+        }
     }
 
     /// What the platform reads of it.

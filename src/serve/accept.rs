@@ -76,13 +76,14 @@ impl Acceptor {
             match listener.accept() {
                 Ok((stream, _)) => open = self.take_in(&mut listening, ready, stream),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if is_exhaustion(&error) => match accepted {
+                // The connection failed before it was accepted: the next one is another matter.
+                Err(error) if is_failed_connection(&error) => {}
+                // Exhaustion, and what nobody has thought of: that is not to spin.
+                Err(error) => match accepted {
                     0 if self.make_room(&mut listening, ready, &error) => {}
                     0 => return self.pause(ready),
                     _ => break, // the system says so before it looks whether another one is waiting
                 },
-                // The connection failed before it was accepted: the next one is another matter.
-                Err(_) => {}
             }
         }
         if let Some(listener) = &listening.listener

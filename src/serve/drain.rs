@@ -2,7 +2,6 @@
 
 use crate::api::{CallKind, Error};
 use crate::clock::{Clock, Moment, STEP};
-use crate::date::Seconds;
 use crate::http1::{CloseReason, Head};
 use crate::log::RequestScope;
 use crate::platform::Hook;
@@ -49,7 +48,7 @@ pub(super) fn by_signal(engine: &Arc<Engine>) {
 }
 
 /// Answers what is in flight and runs `pre_stop`. The workers go on until [`end`]. What was cut short is told before a
-/// `pre_stop` that failed.
+/// `pre_stop` that failed; whoever stops the server says so.
 pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let (clock, ready, limit) = (engine.clock(), engine.ready(), engine.drain_timeout());
     let deadline = clock.now().plus(limit);
@@ -69,11 +68,11 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let open = wait_until_drained(clock, deadline, wait, || engine.is_in_flight());
     let (running, is_cut_short) = (engine.begun(), engine.is_in_flight());
     if open > 0 {
+        log::error!("{open} connections cut");
         ready.cut_all();
     }
     let stopped = pre_stop(engine, deadline.since(clock.now()).max(MIN_PRE_STOP));
-    let drained = if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { stopped };
-    drained.inspect_err(|error| log::error!("{error}"))
+    if is_cut_short { Err(Error::DrainTimeout { running, limit }) } else { stopped }
 }
 
 /// What came just before the stop is still served, by a worker: it may take long. There may be thousands of
@@ -126,7 +125,7 @@ fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Error> {
     match outcome.lock().take() {
         Some(Ok(())) => Ok(()),
         Some(Err(failure)) => Err(Error::PreStop { message: failure.message }),
-        None => Err(Error::PreStop { message: format!("not done after {}", Seconds(timeout)) }),
+        None => Err(Error::PreStop { message: "not done in time".into() }),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter};
 use crate::threads::{TimedRun, WorkerSlot};
-use log::Level;
 use std::cell::{RefCell, RefMut};
 use std::io;
 
@@ -168,6 +167,9 @@ impl<'a> Exchange<'a> {
                 self.stream(status, fields, framing, call, &mut |_, out| copy(reader, length, out));
             }
             Body::Stream(produce) => {
+                if !has_body(status, self.context.head()) {
+                    drop_contained(produce.take());
+                }
                 self.response_reads_body = true;
                 self.stream(status, fields, ResponseFraming::Chunked, call, &mut |body, out| {
                     produce.take().map_or(Ok(()), |produce| produce(body, out))
@@ -220,11 +222,10 @@ impl<'a> Exchange<'a> {
         if let Some(reject) = self.body.reject() {
             return self.refuse(reject, call);
         }
-        let (caller, message) = (call.caller, &failure.message);
-        let is_answer = failure.is_answer(caller);
-        let (level, outcome) = if is_answer { (Level::Debug, "answered") } else { (Level::Error, "failed") };
-        log::log!(level, "invocation {outcome}: {message}");
-        call.end((!is_answer).then_some(message.as_str()));
+        let caller = call.caller;
+        let (level, outcome) = failure.log_line(caller);
+        log::log!(level, "{outcome}{}", failure.message);
+        call.end((!failure.is_answer(caller)).then_some(failure.message.as_str()));
         self.send_failure(failure, caller, self.fc_status(failure.fc_status_for(caller)));
     }
 

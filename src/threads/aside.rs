@@ -15,6 +15,7 @@ pub(crate) fn run_aside(
     let (aside, is_done) = (code.clone(), done.clone());
     let spawned = spawn(name, stack_size, move || {
         let _done = SetWhenDropped(is_done);
+        let aside = aside; // gone before it counts as done, with what it took along
         aside();
     });
     match spawned {

@@ -1,6 +1,6 @@
-use fc_runtime::{Context, Error, Function, Request, Response, Server};
+use fc_runtime::{Context, Error, Function, Request, Response, Running, Server};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use support::{Client, TestServer, config, gate, get, post, until};
@@ -209,4 +209,27 @@ fn whoever_waits_first_is_told_that_pre_stop_failed() {
 fn an_option_that_means_nothing_is_an_error_of_the_bind() {
     let error = Server::bind_fn(config().health_path("healthz"), |_, _| Ok("".into())).err().unwrap();
     assert_eq!(error.to_string(), "health_path=\"healthz\": expected a path that starts with /");
+}
+
+#[test]
+fn a_function_may_hold_the_last_handle_of_its_own_server() {
+    let own = Arc::new(Mutex::new(None::<Running>));
+    let (held, function) = (own.clone(), Arc::new(()));
+    let (kept, quits) = (function.clone(), move |_: &Context, _: Request<'_>| {
+        if let Some(running) = held.lock().unwrap().as_ref() {
+            running.stop();
+        }
+        Ok("stopping".into())
+    });
+    let running = Server::bind_fn(config(), move |context, request| {
+        let _ = &kept;
+        quits(context, request)
+    });
+    let running = running.unwrap().start().unwrap();
+    let mut client = Client::connect(running.local_addr());
+    *own.lock().unwrap() = Some(running);
+    drop(own);
+    client.send(get("/"));
+    assert_eq!(client.reply().text(), "stopping");
+    until("the function is gone", || Arc::strong_count(&function) == 1);
 }

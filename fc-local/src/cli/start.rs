@@ -35,14 +35,15 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     raise_descriptor_limit();
     let platform = Arc::new(start_platform(function, args)?);
     let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
-    let running = match serve(args, workers, drain, &gateway) {
-        Ok(running) => Arc::new(running),
+    let server = match bind(args, workers, drain, &gateway) {
+        Ok(server) => server,
         Err(error) => {
             platform.close();
             bail!("{error}; choose another address with --listen");
         }
     };
     let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
+    let running = Arc::new(server.start().context("the server failed")?);
     stop_at_ctrl_c(&platform, &running)?;
     announce(platform.log(), &name, &running);
     let result = running.join();
@@ -80,12 +81,7 @@ fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
 
 /// The server that callers reach. The platform's own limits are answered in the platform's own words, not in
 /// the server's.
-fn serve(
-    args: &StartArgs,
-    workers: usize,
-    drain: Duration,
-    gateway: &Arc<Gateway>,
-) -> Result<Running, Error> {
+fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
     let config = ServerConfig::default()
         .address(args.listen)
         .hooks(false)
@@ -94,7 +90,7 @@ fn serve(
         .body_timeout(CALLER_PAUSE)
         .drain_timeout(drain);
     let gateway = Arc::clone(gateway);
-    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))?.start()
+    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))
 }
 
 fn stop_at_ctrl_c(platform: &Arc<Platform>, running: &Arc<Running>) -> Result<()> {
