@@ -82,6 +82,8 @@ mod tests {
             (Errno::NOMEM, true, false),
             (Errno::CONNABORTED, false, true),
             (Errno::INTR, false, true),
+            (Errno::HOSTUNREACH, false, true),
+            (Errno::NOPROTOOPT, false, true),
             (Errno::BADF, false, false),
         ] {
             let error = error(errno);

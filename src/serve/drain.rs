@@ -112,7 +112,7 @@ fn wait_until_drained(
 }
 
 /// Runs the hook on a thread of its own: it may hang.
-fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Error> {
+pub(super) fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Error> {
     let outcome = Arc::new(Mutex::new(None));
     let (stopping, ended) = (engine.clone(), outcome.clone());
     let run = move || {

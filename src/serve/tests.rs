@@ -1,6 +1,7 @@
 //! The path of a request over real sockets, by a clock that the tests move. Nobody waits for real time: the tests are
 //! the worker, and say when the timer fires.
 
+use super::drain;
 use super::engine::Engine;
 use super::worker::Worker;
 use crate::api::{Context, Function, Request, Response, ServerConfig};
@@ -8,7 +9,8 @@ use crate::clock::Clock;
 use crate::log::written;
 use crate::net::listen;
 use crate::platform::Lifecycle;
-use crate::sync::{Arc, bounded};
+use crate::sync::{Arc, Receiver, bounded};
+use crate::testing::Call;
 use crate::threads::WorkerSlot;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -53,14 +55,18 @@ fn scene_with(config: ServerConfig) -> Scene {
 }
 
 fn scene_of(config: ServerConfig, initialize: impl Fn() + Send + Sync + 'static) -> Scene {
-    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
-    let address = listener.local_addr().unwrap();
-    let clock = Arc::new(Clock::for_test());
-    clock.advance(SECOND);
     let lifecycle = Lifecycle::of(move |_| {
         initialize();
         Ok(Echo)
     });
+    scene_of_life(config, lifecycle)
+}
+
+fn scene_of_life(config: ServerConfig, lifecycle: Lifecycle) -> Scene {
+    let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let clock = Arc::new(Clock::for_test());
+    clock.advance(SECOND);
     // Workers that the pool makes leave at once.
     let leave = |_: &Arc<Engine>, _: &WorkerSlot, task| drop(task);
     let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();
@@ -484,4 +490,29 @@ fn a_client_that_breaks_off_ends_its_connection() {
     client.stream.shutdown(Shutdown::Write).unwrap();
     scene.attend();
     assert_eq!(scene.engine.ready().open(), 0);
+}
+
+/// Stops when it is let go.
+struct Hangs(Receiver<()>);
+
+impl Function for Hangs {
+    fn invoke(&self, _: &Context, _: Request<'_>) -> anyhow::Result<Response> {
+        Ok("fine".into())
+    }
+
+    fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
+        let _ = self.0.recv(); // until the test is over
+        Ok(())
+    }
+}
+
+#[test]
+fn a_pre_stop_that_hangs_is_told_and_left_alone() {
+    let (go_on, may_go_on) = bounded::<()>(1);
+    let hangs = move |_: &Context| Ok(Hangs(may_go_on.clone()));
+    let scene = scene_of_life(ServerConfig::default(), Lifecycle::of(hangs));
+    scene.engine.lifecycle().initialize(&Call::hook().context()).unwrap();
+    let error = drain::pre_stop(&scene.engine, Duration::ZERO).unwrap_err();
+    assert_eq!(error.to_string(), "pre_stop: not done in time");
+    drop(go_on);
 }

@@ -3,9 +3,8 @@
 use crate::subject::{start_limited, threads};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use support::{Process, example_command, get, post, reserved_port, until};
+use support::{Lines, Process, example_command, get, post, reserved_port, until};
 
 #[test]
 fn options_set_in_code_keep_signals_and_exit_codes() {
@@ -34,14 +33,13 @@ fn a_functions_own_variables_do_not_stop_its_start() {
 #[test]
 fn an_option_that_there_is_none_of_is_a_warning_that_names_the_nearest() {
     let mut process = Process::start("hello", &[("FCRT_LIFECYCLE_MARKS", "off"), ("FCRT_HOOK", "off")]);
-    let out = BufReader::new(process.child.stdout.take().unwrap());
-    let mut lines: Vec<_> = out.lines().take(2).map(|line| line.unwrap()).collect();
-    lines.sort_by_key(|line| line.len());
-    for (line, text) in lines.iter().zip([
-        "[WARN] FCRT_HOOK is unknown; nearest: FCRT_HOOKS",
-        "[WARN] FCRT_LIFECYCLE_MARKS is unknown; nearest: FCRT_LIFECYCLE_LINES",
-    ]) {
-        assert!(line.ends_with(text), "{line}");
+    let lines = Lines::default();
+    Lines::follow(process.child.stdout.take().unwrap(), std::slice::from_ref(&lines));
+    for warning in [
+        "[WARN] FCRT_HOOK is unknown; nearest: FCRT_HOOKS\n",
+        "[WARN] FCRT_LIFECYCLE_MARKS is unknown; nearest: FCRT_LIFECYCLE_LINES\n",
+    ] {
+        lines.wait_until(warning, |text| text.contains(warning).then_some(()));
     }
 }
 
@@ -55,9 +53,10 @@ fn a_terminal_is_told_the_address_and_a_pipe_is_not() {
     let mut command = example_command("hello");
     command.env("PORT", port.to_string()).stdout(Stdio::from(side));
     let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(File::from(terminal)).read_line(&mut line).unwrap();
-    assert_eq!(line.trim_end(), format!("listening on http://0.0.0.0:{port}"));
+    let lines = Lines::default();
+    Lines::follow(File::from(terminal), std::slice::from_ref(&lines));
+    let line = lines.wait_until("the address", |text| text.lines().next().map(str::to_owned));
+    assert_eq!(line, format!("listening on http://0.0.0.0:{port}"));
     child.kill().unwrap();
     child.wait().unwrap();
 
