@@ -134,7 +134,7 @@ impl Acceptor {
         listening.last_accepted = now;
         let inserted = ready.insert(socket.clone(), |key| Connection::new(key, socket, now));
         inserted.unwrap_or_else(|error| {
-            log::error!("connection lost: {error}");
+            log::error!("connection not taken in: {error}");
             ready.open()
         })
     }

@@ -135,7 +135,6 @@ impl<'a> Exchange<'a> {
                 None => self.respond(response, call),
                 Some(fault) => {
                     drop_contained(response);
-                    log::error!("invalid response: {fault}");
                     self.fail(&Failure::invalid_response(fault), call);
                 }
             },
