@@ -123,7 +123,7 @@ fn is_main_stack_of(size: usize) -> bool {
 
 fn exit(error: &Error) -> ! {
     let _ = writeln!(io::stderr(), "error: {error}"); // it may be closed; eprintln would panic
-    process::exit(if matches!(error, Error::Option { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
+    process::exit(if matches!(error, Error::InvalidOption { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
 }
 
 /// SIGTERM and SIGINT make the returned pipe readable.
@@ -144,7 +144,7 @@ fn end_at_next_signal() {
         let registered =
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
         if let Err(error) = registered {
-            log::error!("second signal: {error}");
+            log::error!("a second signal may not end it: {error}");
         }
     }
 }

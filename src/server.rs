@@ -42,7 +42,7 @@ impl Server {
     /// From here on connections queue up; [`start`](Server::start) serves them.
     ///
     /// # Errors
-    /// [`Error::Option`] for an option, or a variable of the [environment](ServerConfig::from_env), that means
+    /// [`Error::InvalidOption`] for an option, or a variable of the [environment](ServerConfig::from_env), that means
     /// nothing, [`Error::Bind`] when the address cannot be listened on, [`Error::Start`] when the system
     /// refuses a descriptor.
     pub fn bind<F, I>(config: ServerConfig, initialize: I) -> Result<Server, Error>
@@ -111,7 +111,7 @@ impl Server {
 
 /// A server that serves. It stops when this is dropped, which waits for it (for
 /// [`drain_timeout`](ServerConfig::drain_timeout) at the most, and 3 s for `pre_stop`); a thread that panics does not
-/// wait.
+/// wait. Dropped by a call that it serves, it waits for that call until the time is up.
 ///
 /// Shared by reference or in an `Arc`, it can be stopped by one thread while another one waits in
 /// [`join`](Running::join).
@@ -140,7 +140,8 @@ impl Running {
     }
 
     /// Stops the server, as SIGTERM stops a process: the listener is closed, requests in flight are answered,
-    /// `pre_stop` runs. Returns at once, and does no harm when it is stopped already.
+    /// `pre_stop` runs. Returns at once (where the system has no thread to give: when all of that is done), and does no
+    /// harm when it is stopped already.
     pub fn stop(&self) {
         if self.serving.lock().is_none() {
             return;

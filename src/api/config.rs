@@ -87,7 +87,7 @@ impl ServerConfig {
     /// and so on) where a request has no header. What is set in code afterwards wins.
     ///
     /// The first variable whose value means nothing is reported when the configuration is used:
-    /// [`Server::bind`](crate::Server::bind) returns [`Error::Option`], [`serve`](crate::serve) ends the
+    /// [`Server::bind`](crate::Server::bind) returns [`Error::InvalidOption`], [`serve`](crate::serve) ends the
     /// process with code 2.
     pub fn from_env() -> ServerConfig {
         ServerConfig::from_variables(&Variables::of_process())
@@ -127,7 +127,7 @@ impl ServerConfig {
     /// What is wrong with the variables that it was read from.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match self.invalid.take() {
-            Some(Invalid { name, value, expected }) => Err(Error::Option { name, value, expected }),
+            Some(Invalid { name, value, expected }) => Err(Error::InvalidOption { name, value, expected }),
             None => Ok(()),
         }
     }

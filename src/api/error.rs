@@ -13,7 +13,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// An option, or the variable of the environment that sets it, has a value that means nothing.
-    Option {
+    InvalidOption {
         /// The name of the variable, or of the option where it was set in code.
         name: &'static str,
         /// What it is set to.
@@ -54,7 +54,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Option { name, value, expected } => write!(f, "{name}={value:?}: expected {expected}"),
+            Error::InvalidOption { name, value, expected } => {
+                write!(f, "{name}={value:?}: expected {expected}")
+            }
             Error::Bind { address, source } => write!(f, "cannot listen on {address}: {source}"),
             Error::Start { what, source } => write!(f, "cannot start: {what}: {source}"),
             Error::DrainTimeout { running, limit } => {
@@ -75,7 +77,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Bind { source, .. } | Error::Start { source, .. } => Some(source),
-            Error::Option { .. } | Error::DrainTimeout { .. } | Error::PreStop { .. } => None,
+            Error::InvalidOption { .. } | Error::DrainTimeout { .. } | Error::PreStop { .. } => None,
         }
     }
 }
@@ -138,7 +140,7 @@ mod tests {
         let source = || io::Error::from(io::ErrorKind::AddrInUse);
         for (error, parts) in [
             (
-                Error::Option { name: "PORT", value: "x\n".into(), expected: "a port" },
+                Error::InvalidOption { name: "PORT", value: "x\n".into(), expected: "a port" },
                 ["PORT", "\"x\\n\": expected a port"],
             ),
             (Error::Bind { address, source: source() }, ["0.0.0.0:9000", "in use"]),

@@ -13,8 +13,8 @@ const MAX_RESERVE: u64 = 64 * 1024;
 /// A request: method, target, headers, and the body.
 ///
 /// The body is read once: as a whole by [`bytes`](Request::bytes), [`text`](Request::text) or, with the feature
-/// `json`, `json`; piece by piece through [`body`](Request::body), or by a [`Response::stream`](crate::Response::stream), which is handed
-/// what is left of it.
+/// `json`, `json`; piece by piece through [`body`](Request::body), or by a
+/// [`Response::stream`](crate::Response::stream), which is handed what is left of it.
 ///
 /// ```
 /// # use fc_runtime::{Context, Request, Response, StatusError};
