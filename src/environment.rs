@@ -12,7 +12,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// Looks at the names of all variables that begin so.
-pub(crate) fn for_each_with_prefix(prefix: &str, look: fn(&str)) {
+pub(crate) fn for_each_with_prefix(prefix: &str, look: impl Fn(&str)) {
     for (name, _) in env::vars_os() {
         match name.to_str() {
             Some(name) if name.starts_with(prefix) => look(name),

@@ -107,6 +107,7 @@ mod log;
 mod http1;
 
 mod clock;
+mod contain;
 mod date;
 mod environment;
 mod sync;

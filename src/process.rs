@@ -2,11 +2,13 @@
 //! to the process as a whole, and to nothing smaller, is here.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::contain::report;
 use crate::log::terminal_line;
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
 use crate::server::Server;
 use crate::sync::{Arc, AtomicBool};
+use log::Level;
 use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, PipeReader, Write};
@@ -144,7 +146,7 @@ fn end_at_next_signal() {
         let registered =
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
         if let Err(error) = registered {
-            log::error!("a second signal may not end it: {error}");
+            report!(Level::Error, "a second signal may not end it: {error}");
         }
     }
 }

@@ -2,10 +2,12 @@
 //! so that all of it is compiled once. Signals and the process are not its business.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::contain::report;
 use crate::net::listen;
 use crate::platform::Lifecycle;
 use crate::serve::{OnSignal, Serving};
 use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, ThreadId, panicking, spawn, thread_id};
+use log::Level;
 use std::io::PipeReader;
 use std::net::SocketAddr;
 
@@ -184,7 +186,7 @@ impl End {
     fn bring(&self, serving: Serving) {
         let unwinding = OnUnwind::new(|| self.has_come.set());
         *self.thread.lock() = Some(thread_id());
-        let outcome = serving.drain().inspect_err(|error| log::error!("{error}"));
+        let outcome = serving.drain().inspect_err(|error| report!(Level::Error, "{error}"));
         serving.end();
         drop(serving); // and with it the function
         *self.error.lock() = outcome.err();

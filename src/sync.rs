@@ -10,7 +10,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize
 pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use std::thread::available_parallelism;
-pub(crate) use std::thread::{Thread, ThreadId, panicking, park, park_timeout};
+pub(crate) use std::thread::{Thread, ThreadId, panicking, park, park_timeout, sleep};
 
 /// A lock without poison. A poisoned lock tells of a panic in the middle of a change. No code of the author's runs
 /// under these locks, so that it would be an error of ours; that may cost what was being changed, and is not to

@@ -30,13 +30,13 @@
 //! ```
 
 use crate::api::{
-    Body, BodySource, BodyWriter, CallKind, Context, Function, PIECE, Request, RequestBody, Response, copy,
-    fields,
+    BodySource, BodyWriter, CallKind, Context, Function, PIECE, Request, RequestBody, Response, fields,
 };
+use crate::contain::report;
 use crate::date::Date;
 use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, encode_head, has_body};
 use crate::log::RequestScope;
-use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain, drop_contained};
+use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain};
 use std::fmt;
 use std::io::{self, Read, Write};
 #[cfg(feature = "internals")]
@@ -172,36 +172,14 @@ impl Call {
 
 /// The response with its whole body; a failure before anything of it is sent.
 fn collect(mut response: Response, context: &Context, source: &mut Bytes<'_>) -> Result<Collected, Failure> {
-    let collected = collect_from(&mut response, context, source);
-    drop_contained(response);
-    collected
-}
-
-fn collect_from(
-    response: &mut Response,
-    context: &Context,
-    source: &mut Bytes<'_>,
-) -> Result<Collected, Failure> {
     if let Some(fault) = response.fault() {
         return Err(Failure::invalid_response(fault));
     }
-    let framing = match &response.body {
-        Body::Bytes(bytes) => ResponseFraming::Length(bytes.len() as u64),
-        Body::Reader { length: Some(length), .. } => ResponseFraming::Length(*length),
-        Body::Reader { length: None, .. } | Body::Stream(_) => ResponseFraming::Chunked,
-    };
+    let framing = response.body.length().map_or(ResponseFraming::Chunked, ResponseFraming::Length);
     let mut sink = Sink { sent: Vec::new(), is_begun: false };
     if has_body(response.status, context.head()) {
-        let written = contain(|| match &mut response.body {
-            Body::Bytes(bytes) => {
-                sink.sent.extend_from_slice(bytes);
-                Ok(())
-            }
-            Body::Reader { reader, length } => copy(reader, *length, &mut sink),
-            Body::Stream(produce) => produce.take().map_or(Ok(()), |produce| {
-                produce(&mut RequestBody { source }, &mut BodyWriter { sink: &mut sink })
-            }),
-        });
+        let written =
+            contain(|| response.body.write(&mut RequestBody { source }, &mut BodyWriter { sink: &mut sink }));
         match written {
             Err(failure) if sink.is_begun => {
                 panic!("the response breaks off after {} bytes: {}", sink.sent.len(), failure.message)
@@ -218,7 +196,7 @@ fn failed(failure: &Failure, caller: Caller, context: &Context) -> Collected {
     let body = if has_body(status, context.head()) { body } else { Vec::new() };
     let response = Collected::new(status, framing, [JSON, failure.fc_status_for(caller)], body, context);
     let (level, outcome) = failure.log_line(caller);
-    log::log!(level, "{outcome}{}", failure.message);
+    report!(level, "{outcome}{}", failure.message);
     let is_failure = !failure.is_answer(caller);
     Collected { failure: is_failure.then(|| failure.message.clone()), ..response }
 }

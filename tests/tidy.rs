@@ -320,11 +320,14 @@ fn one_file_is_the_source_of_locks_atomics_threads_and_channels() {
 
 #[test]
 fn one_file_is_the_boundary_of_panics_and_two_call_into_it() {
-    assert_only(&["platform/contain"], &["catch_unwind"]);
-    assert_only(
-        &["platform/contain", "platform/lifecycle", "serve/exchange", "testing"],
-        &["contain(", "drop_contained("],
-    );
+    assert_only(&["contain"], &["catch_unwind"]);
+    let authors = ["contain", "platform/failure", "platform/lifecycle", "serve/exchange", "testing"];
+    assert_only(&authors, &["contain(", "drop_contained("]);
+}
+
+#[test]
+fn the_programs_logger_is_called_where_its_panics_are_contained() {
+    assert_only(&["contain", "log/logger"], &["log::logger()", "error!(", "warn!(", "info!(", "debug!("]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What can be set, each option with its default once, and by which variable of the environment.
 
 use crate::api::Error;
+use crate::contain::report;
 use crate::environment::{Invalid, Variables, for_each_with_prefix, path};
 use crate::http1::Limits;
 use crate::sync::STACK_SIZE;
+use log::Level;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ pub struct ServerConfig {
     pub(crate) limits: Limits,
     pub(crate) write_timeout: Duration,
     pub(crate) drain_timeout: Duration,
+    pub(crate) idle_grace: Duration,
     pub(crate) hooks: bool,
     pub(crate) stack_size: usize,
     pub(crate) lifecycle_lines: bool,
@@ -54,6 +57,7 @@ impl Default for ServerConfig {
             },
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(25),
+            idle_grace: Duration::from_millis(500),
             hooks: true,
             stack_size: STACK_SIZE,
             lifecycle_lines: false,
@@ -79,6 +83,7 @@ impl ServerConfig {
     /// | `FCRT_HEAD_TIMEOUT`, `FCRT_BODY_TIMEOUT`, `FCRT_WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
     /// | `FCRT_IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
     /// | `FCRT_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout), in seconds | 25; 9 when `K_SERVICE` is set |
+    /// | `FCRT_IDLE_GRACE` | [`idle_grace`](Self::idle_grace), in seconds | 0.5 |
     /// | `FCRT_MAX_WORKERS`, `FCRT_MAX_CONNECTIONS` | the option of that name | 256, 50000 |
     /// | `FCRT_MAX_BODY`, `FCRT_STACK_SIZE` | the option of that name, in bytes | 33554432, 8388608 |
     ///
@@ -94,8 +99,13 @@ impl ServerConfig {
     }
 
     /// Logs the variables that look like options and are none.
-    pub(crate) fn warn_of_unknown_variables() {
-        for_each_with_prefix(PREFIX, warn_of_unknown);
+    pub(crate) fn warn_of_unknown_variables(before_each: impl Fn()) {
+        for_each_with_prefix(PREFIX, |name| {
+            if !OPTIONS.contains(&name) {
+                before_each();
+                report!(Level::Warn, "{name} is unknown; nearest: {}", nearest(name));
+            }
+        });
     }
 
     fn from_variables(variables: &Variables<'_>) -> ServerConfig {
@@ -117,6 +127,7 @@ impl ServerConfig {
             self.drain_timeout = CLOUD_RUN_DRAIN;
         }
         set(&mut self.drain_timeout, variables.seconds("FCRT_DRAIN_TIMEOUT")?);
+        set(&mut self.idle_grace, variables.seconds("FCRT_IDLE_GRACE")?);
         set(&mut self.stack_size, variables.number("FCRT_STACK_SIZE")?.map(stack_size_within_bounds));
         set(&mut self.hooks, variables.switch("FCRT_HOOKS")?);
         set(&mut self.lifecycle_lines, variables.switch("FCRT_LIFECYCLE_LINES")?);
@@ -183,6 +194,14 @@ impl ServerConfig {
         ServerConfig { drain_timeout, ..self }
     }
 
+    /// How long a connection that is idle when the server is stopped is kept for one more request, which is answered with
+    /// `Connection: close`. A proxy that keeps connections sends it before it can know of the stop, and would answer
+    /// its own caller with 502 if the connection were closed at once. A stop takes so much longer while there are such
+    /// connections, within [`drain_timeout`](Self::drain_timeout). Default 0.5 s.
+    pub fn idle_grace(self, idle_grace: Duration) -> ServerConfig {
+        ServerConfig { idle_grace, ..self }
+    }
+
     /// Whether the platform's hooks are served. Default on. Off, for a server that anyone can
     /// reach: every request is an HTTP invocation, and no `x-fc-` header is trusted.
     pub fn hooks(self, hooks: bool) -> ServerConfig {
@@ -238,12 +257,13 @@ fn stack_size_within_bounds(stack_size: usize) -> usize {
 const PREFIX: &str = "FCRT_";
 
 /// All of them.
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 13] = [
     "FCRT_BODY_TIMEOUT",
     "FCRT_DRAIN_TIMEOUT",
     "FCRT_HEAD_TIMEOUT",
     "FCRT_HEALTH_PATH",
     "FCRT_HOOKS",
+    "FCRT_IDLE_GRACE",
     "FCRT_IDLE_TIMEOUT",
     "FCRT_LIFECYCLE_LINES",
     "FCRT_MAX_BODY",
@@ -252,12 +272,6 @@ const OPTIONS: [&str; 12] = [
     "FCRT_STACK_SIZE",
     "FCRT_WRITE_TIMEOUT",
 ];
-
-fn warn_of_unknown(name: &str) {
-    if !OPTIONS.contains(&name) {
-        log::warn!("{name} is unknown; nearest: {}", nearest(name));
-    }
-}
 
 /// The one that has most of its beginning and its end in common with the name: a distance of edits would find no
 /// better one among so few, and is a kilobyte in every binary.

@@ -22,4 +22,4 @@ pub(crate) use context::LazyVariables;
 #[cfg(feature = "json")]
 pub(crate) use json::parse;
 pub(crate) use request::BodySource;
-pub(crate) use response::{Body, PIECE, copy, fields};
+pub(crate) use response::{Body, PIECE, fields};

@@ -2,6 +2,7 @@
 //! wire, are the connection's.
 
 use crate::api::RequestBody;
+use crate::contain::Contained;
 use crate::http1::{is_field_value, is_token};
 use anyhow::anyhow;
 use std::borrow::Cow;
@@ -47,12 +48,38 @@ type Producer = dyn FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow:
 
 pub(crate) enum Body {
     Bytes(Cow<'static, [u8]>),
-    Reader {
-        reader: Box<dyn Read + Send>,
-        length: Option<u64>,
-    },
-    /// Until it is run.
-    Stream(Option<Box<Producer>>),
+    Reader { reader: Contained<Box<dyn Read + Send>>, length: Option<u64> },
+    Stream(Contained<Box<Producer>>),
+}
+
+impl Body {
+    /// How many bytes it has, where that is known before they are written.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Reader { length, .. } => *length,
+            Body::Stream(_) => None,
+        }
+    }
+
+    /// Writes it, once: the author's code, which the caller contains.
+    pub(crate) fn write(
+        &mut self,
+        request: &mut RequestBody<'_>,
+        out: &mut BodyWriter<'_>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Body::Bytes(bytes) => Ok(out.write_all(bytes)?),
+            Body::Reader { reader, length } => match reader.get_mut() {
+                Some(reader) => copy(reader, *length, out),
+                None => Ok(()),
+            },
+            Body::Stream(produce) => match produce.take() {
+                Some(produce) => produce(request, out),
+                None => Ok(()),
+            },
+        }
+    }
 }
 
 impl Response {
@@ -79,7 +106,10 @@ impl Response {
     /// early before 32 KiB, that is the failure of the invocation; afterwards the connection is closed, so that the
     /// client notices.
     pub fn reader(reader: impl Read + Send + 'static, length: Option<u64>) -> Response {
-        Response { body: Body::Reader { reader: Box::new(reader), length }, ..Response::new(200) }
+        Response {
+            body: Body::Reader { reader: Contained::new(Box::new(reader)), length },
+            ..Response::new(200)
+        }
     }
 
     /// 200 with what `produce` writes, chunked. It is handed what is left of the request's body, so
@@ -106,7 +136,7 @@ impl Response {
     where
         F: FnOnce(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()> + Send + 'static,
     {
-        Response { body: Body::Stream(Some(Box::new(produce))), ..Response::new(200) }
+        Response { body: Body::Stream(Contained::new(Box::new(produce))), ..Response::new(200) }
     }
 
     /// The same with another status, from 200 to 599; any other makes the response a 500 and a log line.
@@ -198,7 +228,7 @@ fn fault_of(name: &str, value: &[u8]) -> Option<String> {
 }
 
 /// Writes exactly `length` bytes of `reader`, or all there are.
-pub(crate) fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
+fn copy(reader: &mut dyn Read, length: Option<u64>, out: &mut dyn Write) -> anyhow::Result<()> {
     let Some(length) = length else {
         io::copy(reader, out)?;
         return Ok(());

@@ -258,9 +258,10 @@ impl Conversation {
             State::Linger { until, reason, .. } => {
                 Patience { until: Some(last.plus(LINGER).min(*until)), then: Overdue::Close(*reason) }
             }
+            // From the response's last byte, too: a peer that sends one now and then does not hold it up for ever.
             State::Exchange | State::Discard | State::Over(_) => {
                 let then = Overdue::Close(CloseReason::UnreadBodyTimeout);
-                Patience { until: Some(last.plus(LINGER)), then }
+                Patience { until: Some(last.plus(LINGER).min(since.plus(LINGER_ALL))), then }
             }
         }
     }
@@ -350,6 +351,16 @@ impl Conversation {
     /// Whether a request was ever answered on it.
     pub(crate) fn has_served(&self) -> bool {
         self.has_served
+    }
+
+    /// Whether a request is being served, or waits for its turn.
+    pub(crate) fn is_exchanging(&self) -> bool {
+        matches!(self.state, State::Exchange)
+    }
+
+    /// When the last bytes came, or the last response was out.
+    pub(crate) fn last_progress(&self) -> Moment {
+        self.last_progress
     }
 
     /// When it became idle, or began to ask.

@@ -83,6 +83,8 @@ pub(crate) enum CloseReason {
     UnreadBodyTimeout,
     IdleTimeout,
     PeerCloses,
+    /// There is no descriptor to come back to it by.
+    Exhaustion,
     /// By an error of ours.
     NotConcluded,
 }
@@ -148,6 +150,7 @@ impl fmt::Display for CloseReason {
             CloseReason::UnreadBodyTimeout => "no rest of the body",
             CloseReason::IdleTimeout => "idle for too long",
             CloseReason::PeerCloses => "the client has closed it",
+            CloseReason::Exhaustion => "out of descriptors",
             CloseReason::NotConcluded => "not concluded",
         })
     }

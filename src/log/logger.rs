@@ -1,13 +1,14 @@
 //! The `log` macros on standard output, in the platform's format: `<UTC time> <request
 //! id> [LEVEL] message`. Which lines and how they are buffered is env_logger's business.
 
+use crate::contain::report;
 use crate::date::{iso_8601, since_epoch};
 use crate::environment;
 use crate::log::request_scope::append_request_id;
 use crate::log::stdout::write_line;
 use crate::sync::OnceLock;
 use env_logger::{Builder, Logger, Target};
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::{self, Write};
 
 /// Without RUST_LOG.
@@ -32,7 +33,7 @@ pub fn init() {
         log::set_max_level(max_level);
     }
     if let Some(error) = error {
-        log::warn!("RUST_LOG counts as info: {error}");
+        report!(Level::Warn, "RUST_LOG counts as info: {error}");
     }
 }
 

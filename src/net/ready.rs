@@ -9,9 +9,11 @@ mod poll;
 mod selector;
 mod table;
 
-use crate::clock::{Clock, STEP};
+use crate::clock::{Clock, Moment, STEP, Tally};
+use crate::contain::report;
 use crate::net::socket::Socket;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, panicking};
+use log::Level;
 use rustix::fd::BorrowedFd;
 use selector::Signal;
 use std::io;
@@ -62,6 +64,8 @@ pub(crate) struct ReadySet<C, S = SystemSelector> {
     selector: S,
     table: Mutex<Table<C>>,
     emptied: Condvar,
+    cut: Tally,
+    failed_timers: Tally,
 }
 
 impl<C: Parked, S: Selector> ReadySet<C, S> {
@@ -72,6 +76,8 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             selector: S::new()?,
             table: Mutex::new(Table::new()),
             emptied: Condvar::default(),
+            cut: Tally::default(),
+            failed_timers: Tally::default(),
         })
     }
 
@@ -81,12 +87,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         let key = table.add(socket.clone());
         let open = table.open;
         table.park(Box::new(connection(key)));
-        // A start has one connection, and no deadline: the timer is made with the second one.
-        let prepared = if open > 1 { self.selector.prepare_timer() } else { Ok(()) };
-        drop(table);
-        if let Err(error) = prepared {
-            no_timer(&error);
+        // A start has one connection, and no deadline.
+        if open > 1 {
+            let _ = self.selector.prepare_timer(); // tried again when it is needed
         }
+        self.set_timer(table);
         if let Err(error) = self.selector.add_connection(&socket, key) {
             self.forget(key);
             return Err(error);
@@ -128,28 +133,35 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             return Parking::Emptying(connection);
         }
         let longest = table.deadlines.first().copied();
-        let socket = connection.socket().clone();
+        let (socket, has_deadline) = (connection.socket().clone(), connection.deadline().is_some());
         table.park(connection);
         self.selector.arm_connection(&socket, key);
         let one_too_many = longest.filter(|_| table.held_bytes > self.max_held_bytes);
         if let Some((_, key)) = one_too_many {
             table.cut(key);
         }
-        self.set_timer(table);
-        if one_too_many.is_some() {
-            log::warn!("unfinished requests over {} bytes: oldest cut", self.max_held_bytes);
+        // The first response is out by now: whatever takes the last descriptor later has not taken this one.
+        let is_timed = self.selector.prepare_timer().is_ok() & self.set_timer(table);
+        if has_deadline && !is_timed {
+            socket.cut(); // it would hold its descriptor for as long as its peer likes, and there is none left
+        }
+        if let Some(count) = one_too_many.and_then(|_| self.cut.add(&self.clock, 1)) {
+            report!(Level::Warn, "unfinished requests over {} bytes: {count} cut", self.max_held_bytes);
         }
         Parking::Parked
     }
 
-    /// Parks a connection that has more to do, behind all that are ready.
-    pub(crate) fn requeue(&self, connection: Box<C>) {
-        let (key, socket) = (connection.key(), connection.socket().clone());
-        self.table.lock().park(connection);
-        if let Err(error) = self.selector.requeue(&socket, key) {
-            log::error!("cannot queue a connection: {error}");
-            socket.cut(); // its end is reported, and then it is closed
+    /// Parks a connection that has more to do, behind all that are ready. Its peer has no say in when that is: it may
+    /// send nothing, and take nothing. Gives it back when there is nothing to bring it back.
+    pub(crate) fn requeue(&self, connection: Box<C>) -> Result<(), Box<C>> {
+        let key = connection.key();
+        let mut table = self.table.lock();
+        table.park_as_due(connection);
+        if self.set_timer(table) {
+            return Ok(());
         }
+        // Unless somebody else has it by now.
+        self.table.lock().take(key).map_or(Ok(()), Err)
     }
 
     /// What a worker keeps while it holds a connection: should its thread unwind, the connection is forgotten.
@@ -181,13 +193,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         Some(removed)
     }
 
-    /// What the timer is set for: one connection whose deadline has passed, or the next try of accept. Sets it for
-    /// the next.
+    /// What the timer is set for: one connection whose deadline has passed, one that is due, or the next try of
+    /// accept. Sets it for the next.
     pub(crate) fn expire(&self) -> Option<Ready<C>> {
         let mut table = self.table.lock();
-        if let Some((set_to, set_at)) = table.timer.take() {
-            self.clock.waited(set_at, set_to.since(set_at));
-        }
+        table.timer = None;
         let now = self.clock.now();
         let ready = if table.accept_again.is_some_and(|again| again <= now) {
             table.accept_again = None;
@@ -195,28 +205,36 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         } else {
             match table.deadlines.first().copied() {
                 Some((deadline, key)) if deadline <= now => table.take(key).map(Ready::Expired),
-                _ => None,
+                _ => table.take_due().map(Ready::Connection),
             }
         };
         self.set_timer(table);
         ready
     }
 
-    /// Sets the timer to the earliest deadline, or to the next look whether the process was frozen, unless it
-    /// comes no later anyway. Writing a log line may block, so that the lock ends before that.
-    fn set_timer(&self, mut table: MutexGuard<'_, Table<C>>) {
+    /// Sets the timer to the earliest deadline, or to the next look at the time, unless it comes no later anyway.
+    /// Whether it will come. A log line may block, so that the lock ends before that.
+    fn set_timer(&self, mut table: MutexGuard<'_, Table<C>>) -> bool {
         let first = table.deadlines.first().map(|(deadline, _)| *deadline);
-        let Some(earliest) = first.into_iter().chain(table.accept_again).min() else { return };
-        if table.timer.is_some_and(|(set_to, _)| set_to <= earliest) {
-            return;
-        }
+        let at_once = table.has_due().then(Moment::default);
+        let all = first.into_iter().chain(table.accept_again).chain(at_once);
+        let Some(earliest) = all.min().filter(|_| !table.is_closed) else { return true };
         let now = self.clock.now();
-        let earliest = earliest.min(now.plus(STEP));
+        if table.timer.is_some_and(|set_to| set_to <= earliest.max(now)) {
+            return true;
+        }
+        let earliest = earliest.clamp(now, now.plus(STEP));
         match self.selector.set_timer(earliest.since(now)) {
-            Ok(()) => table.timer = Some((earliest, now)),
+            Ok(()) => {
+                table.timer = Some(earliest);
+                true
+            }
             Err(error) => {
                 drop(table);
-                no_timer(&error);
+                if let Some(count) = self.failed_timers.add(&self.clock, 1) {
+                    report!(Level::Warn, "cannot set a timer: {error} ({count} times)");
+                }
+                false
             }
         }
     }
@@ -235,11 +253,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         self.selector.forget_listener();
     }
 
-    /// Reports `Accept` after a pause.
-    pub(crate) fn accept_later(&self, pause: Duration) {
+    /// Reports `Accept` after a pause; false when nothing will.
+    pub(crate) fn accept_later(&self, pause: Duration) -> bool {
         let mut table = self.table.lock();
         table.accept_again = Some(self.clock.now().plus(pause));
-        self.set_timer(table);
+        self.set_timer(table)
     }
 
     pub(crate) fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
@@ -300,17 +318,14 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         self.table.lock().sockets().for_each(|socket| socket.cut());
     }
 
-    /// Ends all waits.
-    pub(crate) fn close_set(&self) {
-        if let Err(error) = self.selector.close() {
-            log::error!("cannot wake the workers: {error}");
-        }
+    /// Ends all waits, now and from now on.
+    ///
+    /// # Errors
+    /// When that takes a descriptor, and there is none: it may be tried again.
+    pub(crate) fn close_set(&self) -> io::Result<()> {
+        self.table.lock().is_closed = true;
+        self.selector.close()
     }
-}
-
-#[cold]
-fn no_timer(error: &io::Error) {
-    log::warn!("cannot set a timer: {error}");
 }
 
 /// A worker's hold on a connection.

@@ -1,30 +1,30 @@
 //! Peers that a worker is blocked on. Their calls do not count as running, so their number is limited here:
 //! beyond the limit the one that makes the least progress is cut.
 
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment, STEP, Tally};
+use crate::contain::report;
 use crate::net::socket::Socket;
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
+use log::Level;
 use std::time::Duration;
 
 /// It stays below the platform's 1,024 threads with everything else that may be there.
 pub(crate) const MAX_SLOW_PEERS: usize = 512;
 
+/// What the others wait for in one piece; those that keep the time may leave meanwhile.
+const LONG_STEP: Duration = Duration::from_secs(1);
+
 /// Credit of every peer, so that one who has only begun does not look slow: what a socket has at once.
 const CREDIT: u64 = 64 * 1024;
 
-/// The log line about cut peers comes so often: there may be thousands of them.
-const LOG_EVERY: Duration = Duration::from_secs(1);
+/// So many waits are in short steps, and keep the time for all: thousands of threads that wake up for it would take more
+/// than they give.
+const TIMEKEEPERS: usize = 8;
 
 #[derive(Default)]
 pub(crate) struct SlowPeers {
-    inside: Mutex<Inside>,
-}
-
-#[derive(Default)]
-struct Inside {
-    waited_for: Vec<Arc<SlowPeer>>,
-    cut: u64,
-    logged: Option<Moment>,
+    waited_for: Mutex<Vec<Arc<SlowPeer>>>,
+    cut: Tally,
 }
 
 /// A peer that was waited for in the present request, and how it has gone on since. What the system took
@@ -60,44 +60,48 @@ impl SlowPeer {
 
 impl SlowPeers {
     /// A worker is about to wait for this peer.
-    pub(crate) fn wait_for<'a>(&'a self, peer: &'a Arc<SlowPeer>, now: Moment) -> WaitedFor<'a> {
-        let mut inside = self.inside.lock();
-        inside.waited_for.push(peer.clone());
-        let cut = if inside.waited_for.len() > MAX_SLOW_PEERS { inside.cut_slowest(now) } else { None };
-        drop(inside);
+    pub(crate) fn wait_for<'a>(&'a self, peer: &'a Arc<SlowPeer>, clock: &Clock) -> WaitedFor<'a> {
+        let mut waited_for = self.waited_for.lock();
+        waited_for.push(peer.clone());
+        let is_one_too_many = waited_for.len() > MAX_SLOW_PEERS;
+        if is_one_too_many {
+            cut_slowest(&mut waited_for, clock.now());
+        }
+        drop(waited_for);
         let waited_for = WaitedFor { peers: self, peer };
-        if let Some(count) = cut {
-            log::warn!("over {MAX_SLOW_PEERS} slow peers: {count} cut so far");
+        if is_one_too_many && let Some(count) = self.cut.add(clock, 1) {
+            report!(Level::Warn, "over {MAX_SLOW_PEERS} slow peers: {count} cut");
         }
         waited_for
     }
 
     #[cfg(test)]
     pub(crate) fn waited_for(&self) -> usize {
-        self.inside.lock().waited_for.len()
+        self.waited_for.lock().len()
     }
 }
 
-impl Inside {
-    /// Returns how many were cut so far when that is to be logged.
-    fn cut_slowest(&mut self, now: Moment) -> Option<u64> {
-        let rates = self.waited_for.iter().map(|peer| peer.rate(now)).enumerate();
-        let (slowest, _) = rates.min_by_key(|(_, rate)| *rate)?;
-        self.waited_for.swap_remove(slowest).socket.cut(); // under the lock, where it is still waited for
-        self.cut += 1;
-        if self.logged.is_some_and(|logged| now.since(logged) < LOG_EVERY) {
-            return None;
-        }
-        self.logged = Some(now);
-        Some(self.cut)
+fn cut_slowest(waited_for: &mut Vec<Arc<SlowPeer>>, now: Moment) {
+    let rates = waited_for.iter().map(|peer| peer.rate(now)).enumerate();
+    if let Some((slowest, _)) = rates.min_by_key(|(_, rate)| *rate) {
+        waited_for.swap_remove(slowest).socket.cut(); // under the lock, where it is still waited for
+    }
+}
+
+impl WaitedFor<'_> {
+    /// How long the next step of the wait may be.
+    pub(crate) fn step(&self) -> Duration {
+        let waited_for = self.peers.waited_for.lock();
+        let mut timekeepers = waited_for.iter().take(TIMEKEEPERS);
+        if timekeepers.any(|peer| Arc::ptr_eq(peer, self.peer)) { STEP } else { LONG_STEP }
     }
 }
 
 impl Drop for WaitedFor<'_> {
     fn drop(&mut self) {
-        let mut inside = self.peers.inside.lock();
-        if let Some(at) = inside.waited_for.iter().position(|other| Arc::ptr_eq(other, self.peer)) {
-            inside.waited_for.swap_remove(at);
+        let mut waited_for = self.peers.waited_for.lock();
+        if let Some(at) = waited_for.iter().position(|other| Arc::ptr_eq(other, self.peer)) {
+            waited_for.swap_remove(at);
         }
     }
 }
@@ -130,25 +134,38 @@ mod tests {
 
     #[test]
     fn beyond_the_limit_the_slowest_is_cut_and_the_rest_is_not() {
-        let peers = SlowPeers::default();
+        let (peers, clock) = (SlowPeers::default(), Clock::for_test());
         let slowest = peer(at(0));
+        clock.advance(Duration::from_secs(5));
         let others: Vec<_> = (0..MAX_SLOW_PEERS).map(|_| peer(at(5000))).collect();
-        let _slowest = peers.wait_for(&slowest, at(5000));
-        let _others: Vec<_> = others.iter().map(|peer| peers.wait_for(peer, at(5000))).collect();
+        let _slowest = peers.wait_for(&slowest, &clock);
+        let _others: Vec<_> = others.iter().map(|peer| peers.wait_for(peer, &clock)).collect();
         assert!(slowest.socket.has_arrived(), "its end");
-        let inside = peers.inside.lock();
-        assert_eq!((inside.waited_for.len(), inside.cut), (MAX_SLOW_PEERS, 1));
-        assert!(!inside.waited_for.iter().any(|peer| Arc::ptr_eq(peer, &slowest)));
+        let waited_for = peers.waited_for.lock();
+        assert_eq!(waited_for.len(), MAX_SLOW_PEERS);
+        assert!(!waited_for.iter().any(|peer| Arc::ptr_eq(peer, &slowest)));
+    }
+
+    #[test]
+    fn a_few_keep_the_time_for_all_whoever_leaves() {
+        let (peers, clock) = (SlowPeers::default(), Clock::for_test());
+        let all: Vec<_> = (0..3 * TIMEKEEPERS).map(|_| peer(at(0))).collect();
+        let mut waits: Vec<_> = all.iter().map(|peer| peers.wait_for(peer, &clock)).collect();
+        while !waits.is_empty() {
+            let timekeepers = waits.iter().filter(|wait| wait.step() == STEP).count();
+            assert_eq!(timekeepers, TIMEKEEPERS.min(waits.len()));
+            waits.remove(0);
+        }
     }
 
     #[test]
     fn a_panic_ends_the_wait() {
         let (peers, peer) = (SlowPeers::default(), peer(at(0)));
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let _waited_for = peers.wait_for(&peer, at(0));
+            let _waited_for = peers.wait_for(&peer, &Clock::for_test());
             panic!("while it is waited for");
         }));
         assert!(outcome.is_err());
-        assert!(peers.inside.lock().waited_for.is_empty());
+        assert_eq!(peers.waited_for(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! What the platform and a caller are told of an outcome: the status, the platform's own field, and the JSON of a
 //! failure. Who is told what is decided here alone.
 
-use crate::platform::contain::{Cause, Failure};
+use crate::platform::failure::{Cause, Failure};
 use crate::platform::route::Hook;
 use log::Level;
 

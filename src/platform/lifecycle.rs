@@ -18,7 +18,8 @@
 //! it collected is flushed by the next `pre_stop`. SIGTERM is PreStop too.
 
 use crate::api::{Context, Function, Request, Response};
-use crate::platform::contain::{Failure, contain, drop_contained};
+use crate::contain::drop_contained;
+use crate::platform::failure::{Failure, contain};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OnUnwind};
 use anyhow::anyhow;
 use std::mem;

@@ -1,13 +1,13 @@
 //! What is Function Compute's: which request is which call, when the author's code runs, and what its
 //! failures look like. No sockets and no threads.
 
-mod contain;
+mod failure;
 mod failure_response;
 mod lifecycle;
 mod refusal;
 mod route;
 
-pub(crate) use contain::{Failure, contain, drop_contained};
+pub(crate) use failure::{Failure, contain};
 pub(crate) use failure_response::{Caller, FC_STATUS_FAILED, FC_STATUS_OK, JSON};
 pub(crate) use lifecycle::{Invocation, Lifecycle};
 pub(crate) use refusal::Refusal;

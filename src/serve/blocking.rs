@@ -1,6 +1,6 @@
 //! A worker that blocks on a peer: for how long it lets itself be held up, and who does its share meanwhile.
 
-use crate::clock::{Clock, Moment, STEP};
+use crate::clock::{Clock, Moment};
 use crate::net::{Readiness, SlowPeer, SlowPeers, Socket};
 use crate::serve::connection::{Connection, PendingCall};
 use crate::sync::Arc;
@@ -117,10 +117,9 @@ impl<'a> BlockingIo<'a> {
         let Waits { clock, pool, slow_peers, .. } = self.waits;
         pool.will_block(self.slot);
         let _suspended = self.permit.map(Permit::suspend);
-        let now = clock.now();
-        let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), now));
-        let _waited_for = slow_peers.wait_for(slow, now);
-        wait_in_steps(clock, deadline, |step| self.socket.wait(readiness, step))
+        let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), clock.now()));
+        let waited_for = slow_peers.wait_for(slow, clock);
+        wait_in_steps(clock, deadline, |left| self.socket.wait(readiness, left.min(waited_for.step())))
     }
 }
 
@@ -145,19 +144,16 @@ fn retry(
     }
 }
 
-/// Waits until `wait` says that the peer is ready, or until the deadline; in steps, so that a freeze in
-/// between is noticed and does not count.
+/// Waits until `wait` says that the peer is ready, or until the deadline. It is told what is left, and waits for a step of
+/// that, so that a freeze in between is noticed and does not count.
 fn wait_in_steps(
     clock: &Clock,
     deadline: Moment,
     mut wait: impl FnMut(Duration) -> io::Result<bool>,
 ) -> io::Result<()> {
     loop {
-        let began = clock.now();
-        let step = deadline.since(began).min(STEP);
-        let is_ready = wait(step)?;
-        clock.waited(began, step);
-        if is_ready || clock.now() >= deadline {
+        let left = deadline.since(clock.now());
+        if wait(left)? || clock.now() >= deadline {
             return Ok(());
         }
     }
@@ -179,7 +175,7 @@ mod tests {
             attempts.set(attempts.get() + 1);
             Ok((attempts.get() == gives).then_some(7))
         };
-        let wait = |deadline| wait_in_steps(clock, deadline, |step| Ok(wait(step)));
+        let wait = |deadline| wait_in_steps(clock, deadline, |left| Ok(wait(left)));
         (retry(clock, TIMEOUT, attempt, wait), attempts.get())
     }
 
@@ -190,22 +186,20 @@ mod tests {
     #[test]
     fn a_peer_that_is_silent_for_the_whole_time_is_given_up_after_one_more_attempt() {
         let clock = Clock::for_test();
-        let steps = Cell::new(0);
-        let (outcome, attempts) = outcome(&clock, 0, |step| {
-            clock.advance(step);
-            steps.set(steps.get() + 1);
+        let (outcome, attempts) = outcome(&clock, 0, |left| {
+            clock.advance(left.min(SECOND));
             false
         });
         assert!(is_timed_out(&outcome), "{outcome:?}");
-        assert_eq!((attempts, steps.get()), (2, 10), "in steps of a second");
+        assert_eq!(attempts, 2);
         assert_eq!(clock.now().since(Moment::default()), TIMEOUT);
     }
 
     #[test]
     fn what_came_at_the_last_moment_counts() {
         let clock = Clock::for_test();
-        let (outcome, _) = outcome(&clock, 2, |step| {
-            clock.advance(step);
+        let (outcome, _) = outcome(&clock, 2, |left| {
+            clock.advance(left);
             false
         });
         assert_eq!(outcome.unwrap(), 7);
@@ -222,23 +216,28 @@ mod tests {
     fn a_freeze_longer_than_every_limit_does_not_count_against_the_peer() {
         let clock = Clock::for_test();
         let is_first = Cell::new(true);
-        let (outcome, _) = outcome(&clock, 2, |step| {
+        let (outcome, _) = outcome(&clock, 2, |left| {
             // Hours pass in the first wait; then the peer takes nearly all of its time.
-            clock.advance(if is_first.replace(false) { 3600 * SECOND } else { step });
-            clock.now().since(Moment::default()) >= 9 * SECOND
+            if is_first.replace(false) {
+                clock.freeze(3600 * SECOND);
+                return false;
+            }
+            clock.advance(left - SECOND);
+            true
         });
         assert_eq!(outcome.unwrap(), 7);
     }
 
     #[test]
     fn many_freezes_shorter_than_the_limit_do_not_count_either() {
-        let clock = Clock::for_test();
-        let freezes = Cell::new(0);
-        let (outcome, _) = outcome(&clock, 2, |_| {
-            freezes.set(freezes.get() + 1);
-            clock.advance(5 * SECOND);
-            freezes.get() == 20
-        });
-        assert_eq!((outcome.unwrap(), freezes.get()), (7, 20));
+        for freeze in [SECOND / 5, SECOND / 2, 5 * SECOND] {
+            let (clock, freezes) = (Clock::for_test(), Cell::new(0));
+            let (outcome, _) = outcome(&clock, 2, |_| {
+                freezes.set(freezes.get() + 1);
+                clock.freeze(freeze);
+                freezes.get() == 100
+            });
+            assert_eq!((outcome.unwrap(), freezes.get()), (7, 100), "{freeze:?}");
+        }
     }
 }

@@ -14,6 +14,19 @@ use std::time::Duration;
 /// waits for it. A few round trips of a gateway in the same region.
 pub(super) const NEWCOMER: Duration = Duration::from_millis(100);
 
+/// A peer that is silent for so long in the middle of a request, or while it is to read its last response, goes when
+/// descriptors run out and nobody is idle.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// In which order connections are closed for their descriptors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Eviction {
+    NeverAsked,
+    Idle,
+    Stalled,
+    Newcomer,
+}
+
 pub(super) struct Connection {
     key: Key,
     socket: Arc<Socket>,
@@ -59,14 +72,17 @@ impl PendingCall {
 }
 
 impl Connection {
-    pub(super) fn new(key: Key, socket: Arc<Socket>, now: Moment) -> Connection {
+    /// One that has just been accepted, and waits for its first request.
+    pub(super) fn new(key: Key, socket: Arc<Socket>, now: Moment, limits: &Limits) -> Connection {
+        let conversation = Conversation::new(now);
+        let deadline = conversation.patience(limits).until;
         Connection {
             key,
             socket,
-            conversation: Conversation::new(now),
+            conversation,
             may_have_more: false,
             has_hung_up: false,
-            deadline: None,
+            deadline,
             turn: None,
         }
     }
@@ -150,9 +166,9 @@ impl Connection {
 }
 
 impl Parked for Connection {
-    /// Newcomers last. Of the rest, those that never sent a whole head go before those that did, and each the
-    /// longest silent first.
-    type Rank = (bool, bool, Moment);
+    /// Those that never sent a whole head first, then idle ones, then those that have stopped in the middle of
+    /// something, newcomers last; of each the longest silent first.
+    type Rank = (Eviction, Moment);
 
     fn key(&self) -> Key {
         self.key
@@ -177,9 +193,18 @@ impl Parked for Connection {
     fn eviction_rank(&self, now: Moment) -> Option<Self::Rank> {
         let Connection { conversation, .. } = self;
         let (has_served, since) = (conversation.has_served(), conversation.since());
-        let is_newcomer = !has_served && now.since(since) < NEWCOMER;
-        let may_go = conversation.is_idle() || conversation.has_asked_nothing();
-        may_go.then_some((is_newcomer, has_served, since))
+        let eviction = if conversation.is_idle() || conversation.has_asked_nothing() {
+            match now.since(since) < NEWCOMER {
+                _ if has_served => Eviction::Idle,
+                true => Eviction::Newcomer,
+                false => Eviction::NeverAsked,
+            }
+        } else if !conversation.is_exchanging() && now.since(conversation.last_progress()) >= STALLED {
+            Eviction::Stalled
+        } else {
+            return None;
+        };
+        Some((eviction, since))
     }
 
     fn arrived(&mut self, hang_up: bool) {

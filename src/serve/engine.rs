@@ -2,15 +2,17 @@
 
 use crate::api::{Context, Error, LazyVariables, ServerConfig};
 use crate::clock::Clock;
+use crate::contain::report;
 use crate::http1::{CloseReason, Head, Limits};
 use crate::log::LifecycleLine;
 use crate::net::{MAX_SLOW_PEERS, ReadySet};
 use crate::platform::{Lifecycle, Refusal, Route, Routing};
-use crate::serve::accept::Acceptor;
+use crate::serve::accept::{Accepted, Acceptor, PAUSE};
 use crate::serve::blocking::Waits;
 use crate::serve::connection::{Connection, PendingCall, Turn};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, sleep};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
+use log::Level;
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -51,6 +53,7 @@ pub(super) struct Engine {
     invocations: Arc<ConcurrencyLimit<PendingCall>>,
     hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
+    idle_grace: Duration,
     stack_size: usize,
     is_stopping: AtomicBool,
     on_signal: Mutex<Option<OnSignal>>,
@@ -102,7 +105,7 @@ impl Engine {
             let pool = Arc::new(Pool::new(clock.clone(), max_workers, config.stack_size, run));
             Engine {
                 ready,
-                acceptor: Acceptor::new(clock.clone(), listener, config.max_connections),
+                acceptor: Acceptor::new(clock.clone(), listener, config.max_connections, config.limits),
                 waits: Waits::new(
                     clock.clone(),
                     pool.clone(),
@@ -119,6 +122,7 @@ impl Engine {
                 invocations: limit(engine, config.max_workers),
                 hooks: limit(engine, MAX_HOOKS),
                 drain_timeout: config.drain_timeout,
+                idle_grace: config.idle_grace,
                 stack_size: config.stack_size,
                 is_stopping: AtomicBool::new(false),
                 on_signal: Mutex::new(None),
@@ -129,8 +133,12 @@ impl Engine {
 
     /// Has a worker serve this: a spare, a new one, or when there is neither, the next one that waits.
     pub(super) fn dispatch(&self, connection: Box<Connection>) {
-        if let Err(connection) = self.pool.dispatch(connection) {
-            self.ready.requeue(connection);
+        if let Err(connection) = self.pool.dispatch(connection)
+            && let Err(connection) = self.ready.requeue(connection)
+        {
+            // Without a thread and without a descriptor nobody will ever come to it.
+            connection.socket().cut();
+            self.close(connection, CloseReason::Exhaustion);
         }
     }
 
@@ -138,8 +146,27 @@ impl Engine {
     pub(super) fn close(&self, connection: Box<Connection>, reason: CloseReason) {
         let open = self.ready.close(&connection);
         drop(connection); // its descriptor is free before the next one is accepted
-        self.acceptor.connection_closed(open, &self.ready);
-        log::debug!("connection closed: {reason}");
+        if self.acceptor.is_waiting_for_close(open) {
+            self.accept();
+        }
+        report!(Level::Debug, "connection closed: {reason}");
+    }
+
+    /// Accepts what has queued up.
+    pub(super) fn accept(&self) {
+        loop {
+            let Accepted { line, is_stuck } = self.acceptor.accept(&self.ready);
+            if is_stuck || line.is_some() {
+                self.pool.ensure_waiting(); // the program's logger may take its time
+            }
+            if let Some(line) = line {
+                report!(Level::Warn, "{line}");
+            }
+            if !is_stuck {
+                return;
+            }
+            sleep(PAUSE);
+        }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -172,6 +199,11 @@ impl Engine {
 
     pub(super) fn drain_timeout(&self) -> Duration {
         self.drain_timeout
+    }
+
+    /// How long an idle connection may still ask once the server stops.
+    pub(super) fn idle_grace(&self) -> Duration {
+        self.idle_grace
     }
 
     /// Of every thread that runs the author's code.
@@ -237,7 +269,8 @@ impl Engine {
     /// Does, once, what a start leaves for later: to look at the whole environment takes ten system calls with musl.
     pub(crate) fn idle(&self) {
         if self.is_idle_awaited.swap(false, Ordering::Relaxed) {
-            ServerConfig::warn_of_unknown_variables();
+            // Before the first line, since the program's logger may take its time.
+            ServerConfig::warn_of_unknown_variables(|| self.pool.ensure_waiting());
         }
     }
 

@@ -1,17 +1,18 @@
 //! One request and its response: the author's code is called, and its outcome becomes what the platform and
 //! the caller are told. Whether the connection lives on is decided by `http1::Facts`.
 
-use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response, copy};
+use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response};
+use crate::contain::report;
 use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
 use crate::log::{LifecycleLine, RequestScope};
 use crate::platform::{
     Caller, FC_STATUS_FAILED, FC_STATUS_OK, Failure, Hook, Invocation, JSON, Refusal, Route, contain,
-    drop_contained,
 };
 use crate::serve::engine::Engine;
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter};
 use crate::threads::{TimedRun, WorkerSlot};
+use log::Level;
 use std::cell::{RefCell, RefMut};
 use std::io;
 
@@ -54,7 +55,7 @@ pub(super) fn run_hook(engine: &Engine, context: &Context, hook: Hook) -> Result
     };
     let error = outcome.as_ref().err().map(|failure| failure.message.as_str());
     if let Some(error) = error {
-        log::error!("{} failed: {error}", hook.name());
+        report!(Level::Error, "{} failed: {error}", hook.name());
     }
     if let Some(line) = line {
         line.end(error);
@@ -134,7 +135,7 @@ impl<'a> Exchange<'a> {
             Ok(response) => match response.fault() {
                 None => self.respond(response, call),
                 Some(fault) => {
-                    drop_contained(response);
+                    drop(response);
                     self.fail(&Failure::invalid_response(fault), call);
                 }
             },
@@ -142,38 +143,21 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn respond(&mut self, mut response: Response, call: RunningCall<'a>) {
-        self.send_response(&mut response, call);
-        drop_contained(response);
-    }
-
-    fn send_response(&mut self, response: &mut Response, call: RunningCall<'a>) {
-        let (status, fields) = (response.status, &*response.lines);
+    fn respond(&mut self, response: Response, call: RunningCall<'a>) {
         if !matches!(response.body, Body::Stream(_)) {
             self.body.settle();
             if let Some(reject) = self.body.reject() {
+                drop(response);
                 return self.refuse(reject, call);
             }
         }
-        match &mut response.body {
+        match &response.body {
             Body::Bytes(body) => {
                 call.end(None);
-                self.send(&Whole { status, fields: [fields, self.fc_status(FC_STATUS_OK)], body });
+                let fields = [&*response.lines, self.fc_status(FC_STATUS_OK)];
+                self.send(&Whole { status: response.status, fields, body });
             }
-            Body::Reader { reader, length } => {
-                let (reader, length) = (reader.as_mut(), *length);
-                let framing = length.map_or(ResponseFraming::Chunked, ResponseFraming::Length);
-                self.stream(status, fields, framing, call, &mut |_, out| copy(reader, length, out));
-            }
-            Body::Stream(produce) => {
-                if !has_body(status, self.context.head()) {
-                    drop_contained(produce.take());
-                }
-                self.response_reads_body = true;
-                self.stream(status, fields, ResponseFraming::Chunked, call, &mut |body, out| {
-                    produce.take().map_or(Ok(()), |produce| produce(body, out))
-                });
-            }
+            Body::Reader { .. } | Body::Stream(_) => self.stream(response, call),
         }
     }
 
@@ -183,21 +167,17 @@ impl<'a> Exchange<'a> {
 
     /// Has the author's code write the body. Once some of it is out, a failure can only show by what is
     /// missing.
-    fn stream(
-        &mut self,
-        status: u16,
-        fields: &[u8],
-        framing: ResponseFraming,
-        call: RunningCall<'a>,
-        produce: &mut dyn FnMut(&mut RequestBody<'_>, &mut BodyWriter<'_>) -> anyhow::Result<()>,
-    ) {
-        self.set_head(status, framing, [fields, self.fc_status(FC_STATUS_OK)]);
-        let outcome = if has_body(status, self.context.head()) {
+    fn stream(&mut self, mut response: Response, call: RunningCall<'a>) {
+        self.response_reads_body = matches!(response.body, Body::Stream(_));
+        let framing = response.body.length().map_or(ResponseFraming::Chunked, ResponseFraming::Length);
+        self.set_head(response.status, framing, [&response.lines, self.fc_status(FC_STATUS_OK)]);
+        let outcome = if has_body(response.status, self.context.head()) {
             let (mut body, mut sink) = (RequestBody { source: &mut self.body }, BodySink(self.output));
-            contain(|| produce(&mut body, &mut BodyWriter { sink: &mut sink }))
+            contain(|| response.body.write(&mut body, &mut BodyWriter { sink: &mut sink }))
         } else {
             Ok(())
         };
+        drop(response); // what it holds is the author's, and nothing of theirs runs once the call has ended
         let is_begun = self.output().is_begun();
         match outcome {
             Ok(()) => {
@@ -206,7 +186,7 @@ impl<'a> Exchange<'a> {
                 self.sent(|output| output.finish());
             }
             Err(failure) if is_begun => {
-                log::error!("the response's body failed: {}", failure.message);
+                report!(Level::Error, "the response's body failed: {}", failure.message);
                 self.response_broken_off = true;
                 call.end(Some(&failure.message));
                 self.output().break_off();
@@ -223,7 +203,7 @@ impl<'a> Exchange<'a> {
         }
         let caller = call.caller;
         let (level, outcome) = failure.log_line(caller);
-        log::log!(level, "{outcome}{}", failure.message);
+        report!(level, "{outcome}{}", failure.message);
         call.end((!failure.is_answer(caller)).then_some(failure.message.as_str()));
         self.send_failure(failure, caller, self.fc_status(failure.fc_status_for(caller)));
     }

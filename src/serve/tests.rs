@@ -9,10 +9,10 @@ use crate::clock::Clock;
 use crate::log::written;
 use crate::net::listen;
 use crate::platform::Lifecycle;
-use crate::sync::{Arc, Receiver, bounded};
+use crate::sync::{Arc, Receiver, Sender, bounded};
 use crate::testing::Call;
 use crate::threads::WorkerSlot;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ impl Function for Echo {
         Ok(match request.path() {
             "/unread" => "unread".into(),
             "/large" => vec![b'x'; LARGE].into(),
+            "/some" => vec![b'x'; LARGE / 512].into(),
             _ => request.bytes()?.into(),
         })
     }
@@ -112,7 +113,7 @@ impl Scene {
 
     /// The process stands still for so long; then its timer fires, late.
     fn freeze(&self, seconds: u32) {
-        self.clock.advance(seconds * SECOND);
+        self.clock.freeze(seconds * SECOND);
         self.fire();
     }
 
@@ -225,6 +226,33 @@ fn a_half_head_survives_freezes_that_are_shorter_than_its_limit() {
 }
 
 #[test]
+fn the_pieces_of_a_head_may_come_around_freezes_whoever_is_told_of_them_first() {
+    for freeze in [SECOND / 5, 9 * SECOND / 10, 12 * SECOND, 3600 * SECOND] {
+        let scene = scene();
+        let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
+        for piece in iter::once("st: h\r\n").chain(iter::repeat_n("A: b\r\n", 50)).chain(["\r\n"]) {
+            scene.clock.freeze(freeze); // and the timer has not fired yet
+            assert!(client.is_open(), "{freeze:?}");
+            client.send(piece);
+            scene.attend();
+        }
+        assert_eq!(client.status(), 200, "{freeze:?}");
+    }
+}
+
+#[test]
+fn the_pieces_of_a_small_body_may_come_around_freezes_too() {
+    let scene = scene();
+    let mut client = scene.client_that_sent(&post(50, ""));
+    for _ in 0..50 {
+        scene.clock.freeze(12 * SECOND);
+        client.send("x");
+        scene.attend();
+    }
+    assert_eq!(client.status(), 200);
+}
+
+#[test]
 fn what_came_while_the_timer_was_about_to_fire_counts() {
     let scene = scene();
     let mut client = scene.client_that_sent("GET / HTTP/1.1\r\nHo");
@@ -284,7 +312,7 @@ fn a_body_that_is_being_read_survives_a_freeze() {
     let mut client = scene.client();
     client.send(post(100_000, "abc"));
     while_a_worker_waits_for_its_peer(&scene, || {
-        scene.clock.advance(3600 * SECOND);
+        scene.clock.freeze(3600 * SECOND);
         client.send("x".repeat(99_997));
     });
     assert_eq!(client.reply().1.len(), 100_000);
@@ -296,7 +324,7 @@ fn a_large_response_survives_a_freeze() {
     let mut client = scene.client();
     client.send(GET.replace("/ ", "/large "));
     while_a_worker_waits_for_its_peer(&scene, || {
-        scene.clock.advance(3600 * SECOND);
+        scene.clock.freeze(3600 * SECOND);
         assert_eq!(client.reply().1.len(), LARGE);
     });
 }
@@ -340,6 +368,77 @@ fn an_unread_body_that_does_not_come_ends_the_connection_after_two_seconds() {
     assert!(client.is_open(), "counted from its last byte");
     scene.pass(1);
     client.assert_closed();
+}
+
+#[test]
+fn an_unread_body_that_trickles_ends_the_connection_after_thirty_seconds() {
+    let scene = scene();
+    let wire = "POST /unread HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut client = scene.client_that_sent(wire);
+    assert_eq!(client.status(), 200);
+    for _ in 0..30 {
+        assert!(client.is_open());
+        client.send("1\r\nx\r\n");
+        scene.attend();
+        scene.pass(1);
+    }
+    client.assert_closed();
+}
+
+#[test]
+fn a_connection_that_never_asks_is_idle_from_its_beginning() {
+    let scene = scene();
+    let mut client = scene.client();
+    scene.pass(19);
+    assert!(client.is_open());
+    scene.pass(1);
+    client.assert_closed();
+}
+
+#[test]
+fn without_an_idle_connection_one_that_has_stopped_in_the_middle_makes_room() {
+    for begun in [
+        &post(6, "abc"),
+        "GET / HTTP/1.1\r\nHo",
+        "POST /unread HTTP/1.1\r\nHost: h\r\nContent-Length: 40000\r\n\r\n",
+    ] {
+        let scene = scene_with(ServerConfig::default().max_connections(1));
+        let mut stalled = scene.client_that_sent(GET);
+        assert_eq!(stalled.status(), 200);
+        stalled.send(begun);
+        scene.attend();
+        if begun.contains("unread") {
+            assert_eq!(stalled.status(), 200);
+        }
+        scene.pass(1);
+        let mut newcomer = scene.client();
+        stalled.assert_closed();
+        newcomer.send(GET);
+        scene.attend();
+        assert_eq!(newcomer.status(), 200);
+    }
+}
+
+#[test]
+fn a_peer_that_pipelines_and_reads_nothing_waits_for_its_own_responses_alone() {
+    let scene = scene_with(ServerConfig::default().write_timeout(10 * SECOND));
+    let mut greedy = scene.client();
+    // More than one turn, and more than the system takes of responses that nobody reads.
+    let large = GET.replace("/ ", "/some ");
+    greedy.send(large.repeat(1024));
+    thread::scope(|scope| {
+        let serving = scope.spawn(|| {
+            while scene.engine.ready().open() > 0 {
+                scene.attend();
+            }
+        });
+        scene.until("it is waited for, or closed", || scene.engine.waits().waited_for() == 1);
+        while scene.engine.ready().open() > 0 {
+            scene.clock.advance(SECOND);
+            thread::yield_now();
+        }
+        serving.join().unwrap();
+    });
 }
 
 #[test]
@@ -481,6 +580,56 @@ fn wherever_a_fault_of_ours_hits_a_request_it_costs_its_connection_and_nothing_e
             assert_eq!(other.status(), 200);
         }
     }
+}
+
+/// Says, when it goes, what was printed by then.
+struct LooksWhenDropped(Sender<String>);
+
+impl Drop for LooksWhenDropped {
+    fn drop(&mut self) {
+        self.0.send(written()).unwrap();
+    }
+}
+
+impl Read for LooksWhenDropped {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+#[test]
+fn what_a_response_holds_is_gone_before_the_call_has_ended() {
+    let (dropped, drops) = bounded(1);
+    let respond = move |_: &Context, request: Request<'_>| {
+        let looks = LooksWhenDropped(dropped.clone());
+        Ok(match request.path() {
+            "/reader" => Response::reader(looks, None),
+            "/length" => Response::reader(looks, Some(0)),
+            "/short" => Response::reader(looks, Some(1)),
+            "/invalid" => Response::reader(looks, None).with_status(7),
+            "/stream" => Response::stream(move |_, _| {
+                let _looks = looks;
+                Ok(())
+            }),
+            _ => Response::stream(move |_, _| {
+                let _looks = looks;
+                anyhow::bail!("no")
+            }),
+        })
+    };
+    let config = ServerConfig::default().lifecycle_lines(true);
+    let scene = scene_of_life(config, Lifecycle::of_fn(respond));
+    let mut client = scene.client();
+    for path in ["/reader", "/length", "/short", "/invalid", "/stream", "/fails"] {
+        for method in ["GET", "HEAD"] {
+            client.send(format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            scene.attend();
+            let (by_then, after) = (drops.recv_timeout(WATCHDOG).unwrap(), written());
+            assert!(by_then.contains("Invoke Start") && !by_then.contains("Invoke End"), "{method} {path}");
+            assert!(after.contains("Invoke End"), "{method} {path}: {after}");
+        }
+    }
+    assert!(scene.engine.begun() == 0 && client.stream.read(&mut [0; 8192]).unwrap() > 0);
 }
 
 #[test]

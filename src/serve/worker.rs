@@ -1,5 +1,6 @@
 //! A worker: waits for what is ready, and does it.
 
+use crate::contain::report;
 use crate::http1::{Announcement, CloseReason, Overdue, ResponseFraming, Step, TEXT, encode_head};
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
@@ -10,6 +11,7 @@ use crate::serve::engine::Engine;
 use crate::serve::scratch::Scratch;
 use crate::sync::Arc;
 use crate::threads::{Task, Waiting, WorkerSlot};
+use log::Level;
 use std::io::IoSlice;
 use std::time::Duration;
 
@@ -56,7 +58,7 @@ impl<'a> Worker<'a> {
                 connection.look_again(); // before its time counts as up
                 self.serve(connection);
             }
-            Ready::Accept => self.engine.acceptor().accept(self.engine.ready()),
+            Ready::Accept => self.engine.accept(),
             Ready::Stop => drain::by_signal(self.engine),
             Ready::Idle => self.engine.idle(),
             Ready::Closed => {}
@@ -67,7 +69,7 @@ impl<'a> Worker<'a> {
         let idle_after = self.engine.is_idle_awaited().then_some(IDLE);
         let ready = self.engine.ready().wait(idle_after);
         drop(waiting);
-        ready.inspect_err(|error| log::error!("cannot wait for connections: {error}")).ok()
+        ready.inspect_err(|error| report!(Level::Error, "cannot wait for connections: {error}")).ok()
     }
 
     /// Serves what has arrived until nothing more is there, and before it the request whose turn it is, if there is
@@ -154,7 +156,11 @@ impl<'a> Worker<'a> {
                 self.requeue(lingering);
             }
             Some(Overdue::Close(reason)) => self.close(connection, reason),
-            None => self.engine.ready().requeue(connection),
+            None => {
+                if let Err(connection) = self.engine.ready().requeue(connection) {
+                    self.close(connection, CloseReason::Exhaustion);
+                }
+            }
         }
     }
 
@@ -167,7 +173,7 @@ impl<'a> Worker<'a> {
         encode_head(out, refusal.status(), framing, Announcement::Close, date, [TEXT, b""]);
         out.extend_from_slice(body.as_bytes());
         let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
-        log::debug!("request refused: {}", refusal.reason());
+        report!(Level::Debug, "request refused: {}", refusal.reason());
         connection.conversation.refuse(self.engine.clock().now());
         connection
     }

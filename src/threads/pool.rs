@@ -6,12 +6,14 @@
 //! is not needed for long. Code that has been quick for a while may skip that: then the watchdog sees to it
 //! when it is not quick this time.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Tally};
+use crate::contain::{catch, report};
 use crate::sync::{Arc, AtomicUsize, Mutex, OnUnwind, OnceEvent, Ordering, spawn};
 use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
 use crate::threads::task::{Task, WaitingCount};
 use crate::threads::watchdog::{Look, TimedRun, Watchdog};
+use log::Level;
 use std::io;
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(crate) struct Pool<T> {
     spares: Spares<Task<T>>,
     watchdog: Watchdog,
     closed: OnceEvent,
+    clock: Arc<Clock>,
+    failed_threads: Tally,
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -52,8 +56,10 @@ impl<T: Send + 'static> Pool<T> {
             waiting: WaitingCount::default(),
             wanted: AtomicUsize::new(0),
             spares: Spares::new(),
-            watchdog: Watchdog::new(clock),
+            watchdog: Watchdog::new(clock.clone()),
             closed: OnceEvent::default(),
+            clock,
+            failed_threads: Tally::default(),
         }
     }
 
@@ -62,10 +68,11 @@ impl<T: Send + 'static> Pool<T> {
         self.make_worker(Task::Wait(self.waiting.add())).map_err(|(_, error)| error)
     }
 
-    /// Makes the calling thread the first worker. It may leave like any other spare.
+    /// Makes the calling thread the first worker. It may leave like any other spare, and an error of ours ends its work
+    /// and not the process.
     pub(crate) fn run_first_worker(self: &Arc<Self>) {
         if let Some(slot) = self.slots.take() {
-            self.work(Task::Wait(self.waiting.add()), &slot);
+            let _ = catch(|| self.work(Task::Wait(self.waiting.add()), &slot));
         }
     }
 
@@ -108,7 +115,7 @@ impl<T: Send + 'static> Pool<T> {
     }
 
     /// Makes sure that somebody waits.
-    fn ensure_waiting(self: &Arc<Self>) {
+    pub(crate) fn ensure_waiting(self: &Arc<Self>) {
         if let Some(waiting) = self.waiting.add_unless(|waiting| waiting > 0) {
             let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }
@@ -161,7 +168,7 @@ impl<T: Send + 'static> Pool<T> {
         self.make_worker(task).map_err(|(task, error)| {
             // At the limit, those that are about to give up a peer are the next ones free.
             if error.kind() != io::ErrorKind::QuotaExceeded {
-                no_thread(&error);
+                self.no_thread(&error);
             }
             task
         })
@@ -198,10 +205,17 @@ impl<T: Send + 'static> Pool<T> {
         match spawn("fc-watch", self.stack_size, watch) {
             Ok(thread) => self.watchdog.set_thread(thread),
             Err(error) => {
-                no_thread(&error);
+                self.no_thread(&error);
                 self.watchdog.could_not_wake();
                 self.ensure_waiting();
             }
+        }
+    }
+
+    #[cold]
+    fn no_thread(&self, error: &io::Error) {
+        if let Some(count) = self.failed_threads.add(&self.clock, 1) {
+            report!(Level::Error, "cannot make a thread: {error} ({count} times)");
         }
     }
 
@@ -213,11 +227,6 @@ impl<T: Send + 'static> Pool<T> {
             let _ = self.hand(Task::Wait(waiting)); // without a thread, whoever is free next waits
         }
     }
-}
-
-#[cold]
-fn no_thread(error: &io::Error) {
-    log::error!("cannot make a thread: {error}");
 }
 
 /// The cores this process may run on. What std asks on Linux also reads the files of the control groups, for

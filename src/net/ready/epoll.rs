@@ -6,7 +6,6 @@ use super::selector::{Key, Selector, Signal};
 use crate::net::socket::Socket;
 use crate::sync::{Arc, OnceLock};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::time::{
@@ -23,16 +22,15 @@ const CLOSE: u64 = u64::MAX - 3;
 
 pub(crate) struct Epoll {
     epoll: OwnedFd,
-    /// Made with the first deadline or the second connection: a start has neither, and when descriptors run
-    /// out it is too late.
+    /// Made when the first connection is parked or the second one comes: a start does without, and when descriptors
+    /// run out it is too late. It also reports the end, which is not to want a descriptor either.
     timer: OnceLock<OwnedFd>,
-    close: OnceLock<OwnedFd>,
 }
 
 impl Selector for Epoll {
     fn new() -> io::Result<Epoll> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Epoll { epoll, timer: OnceLock::new(), close: OnceLock::new() })
+        Ok(Epoll { epoll, timer: OnceLock::new() })
     }
 
     fn add_connection(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()> {
@@ -45,12 +43,6 @@ impl Selector for Epoll {
 
     /// A socket leaves the set with its last descriptor.
     fn forget_connection(&self, _: Key) {}
-
-    /// A socket that can be written to is reported at once, at the end of the line.
-    fn requeue(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()> {
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(key.token()), flags)?)
-    }
 
     fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::ONESHOT;
@@ -75,21 +67,14 @@ impl Selector for Epoll {
     }
 
     fn set_timer(&self, delay: Duration) -> io::Result<()> {
-        let timer = self.timer()?;
-        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // Zero would switch it off.
-        let delay = delay.max(Duration::from_nanos(1));
-        let value = Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: delay.subsec_nanos().into() };
-        let spec = Itimerspec { it_interval: zero, it_value: value };
-        timerfd_settime(timer, TimerfdTimerFlags::empty(), &spec)?;
-        Ok(())
+        set(self.timer()?, delay)
     }
 
+    /// The timer becomes one that nobody reads off, so that it wakes everyone who waits and who will.
     fn close(&self) -> io::Result<()> {
-        let event = eventfd(1, EventfdFlags::CLOEXEC)?;
-        epoll::add(&self.epoll, &event, EventData::new_u64(CLOSE), EventFlags::IN)?;
-        keep(&self.close, event);
-        Ok(())
+        let timer = self.timer()?;
+        epoll::modify(&self.epoll, timer, EventData::new_u64(CLOSE), EventFlags::IN)?;
+        set(timer, Duration::ZERO)
     }
 
     fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
@@ -130,10 +115,15 @@ impl Epoll {
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         let events = EventFlags::IN | EventFlags::ET;
         epoll::add(&self.epoll, &timer, EventData::new_u64(TIMER), events)?;
-        Ok(keep(&self.timer, timer))
+        Ok(self.timer.get_or_init(|| timer))
     }
 }
 
-fn keep(place: &OnceLock<OwnedFd>, descriptor: OwnedFd) -> &OwnedFd {
-    place.get_or_init(|| descriptor)
+fn set(timer: &OwnedFd, delay: Duration) -> io::Result<()> {
+    let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Zero would switch it off.
+    let delay = delay.max(Duration::from_nanos(1));
+    let value = Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: delay.subsec_nanos().into() };
+    let spec = Itimerspec { it_interval: zero, it_value: value };
+    Ok(timerfd_settime(timer, TimerfdTimerFlags::empty(), &spec).map(drop)?)
 }

@@ -5,10 +5,10 @@ use super::selector::{Key, Selector, Signal};
 use crate::net::socket::Socket;
 use crate::sync::{Arc, Mutex};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::time::Timespec;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -23,11 +23,10 @@ pub(crate) struct Poll {
 #[derive(Default)]
 struct Armed {
     connections: BTreeMap<u64, Arc<Socket>>,
-    /// Those that are due without anything having arrived.
-    due: VecDeque<Key>,
-    listener: Option<OwnedFd>,
+    /// Shared with who polls: a copy would take a descriptor, and there may be none.
+    listener: Option<Arc<OwnedFd>>,
     listener_is_armed: bool,
-    stop: Option<OwnedFd>,
+    stop: Option<Arc<OwnedFd>>,
     timer: Option<Instant>,
     /// The connection last reported: the search goes on behind it.
     last: u64,
@@ -56,15 +55,10 @@ impl Selector for Poll {
         self.change(|armed| armed.connections.remove(&key.token()));
     }
 
-    fn requeue(&self, _: &Arc<Socket>, key: Key) -> io::Result<()> {
-        self.change(|armed| armed.due.push_back(key));
-        Ok(())
-    }
-
     fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
         let listener = listener.try_clone_to_owned()?;
         self.change(|armed| {
-            armed.listener = Some(listener);
+            armed.listener = Some(Arc::new(listener));
             armed.listener_is_armed = true;
         });
         Ok(())
@@ -82,7 +76,7 @@ impl Selector for Poll {
 
     fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()> {
         let pipe = pipe.try_clone_to_owned()?;
-        self.change(|armed| armed.stop = Some(pipe));
+        self.change(|armed| armed.stop = Some(Arc::new(pipe)));
         Ok(())
     }
 
@@ -118,27 +112,18 @@ impl Selector for Poll {
 
 impl Poll {
     fn poll_once(&self, reader: &PipeReader) -> io::Result<Option<Signal>> {
-        let mut armed = self.armed.lock();
+        let armed = self.armed.lock();
         if armed.closed {
             return Ok(Some(Signal::Closed));
         }
-        if armed.timer.is_some_and(|timer| timer <= Instant::now()) {
-            armed.timer = None;
-            return Ok(Some(Signal::Timer));
-        }
-        let timeout = match (&armed.due.is_empty(), armed.timer) {
-            (false, _) => Some(Duration::ZERO),
-            (true, timer) => timer.map(|timer| timer.saturating_duration_since(Instant::now())),
-        };
+        let timeout = armed.timer.map(|timer| timer.saturating_duration_since(Instant::now()));
         let sockets: Vec<_> =
             armed.connections.iter().map(|(token, socket)| (*token, socket.clone())).collect();
         let last = armed.last;
-        let listener = armed.listener.as_ref().filter(|_| armed.listener_is_armed);
-        let others = [listener, armed.stop.as_ref()].map(|fd| fd.map(|fd| fd.as_fd().try_clone_to_owned()));
+        let listener = armed.listener.clone().filter(|_| armed.listener_is_armed);
+        let stop = armed.stop.clone();
         drop(armed);
-        let [listener, stop] = others.map(Option::transpose);
-        let (listener, stop) = (listener?, stop?);
-        let ready = poll_all(reader, listener.as_ref(), stop.as_ref(), &sockets, timeout)?;
+        let ready = poll_all(reader, listener.as_deref(), stop.as_deref(), &sockets, timeout)?;
         Ok(self.report(&ready, last))
     }
 
@@ -160,8 +145,12 @@ impl Poll {
             armed.listener_is_armed = false;
             return Some(Signal::Accept);
         }
-        let key = armed.due.pop_front()?;
-        Some(Signal::Connection { key, hang_up: false })
+        // Behind all that are ready.
+        let is_time = armed.timer.is_some_and(|timer| timer <= Instant::now());
+        is_time.then(|| {
+            armed.timer = None;
+            Signal::Timer
+        })
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Armed) -> T) {

@@ -44,8 +44,6 @@ pub(crate) trait Selector: Sized + Send + Sync {
     fn arm_connection(&self, socket: &Arc<Socket>, key: Key);
     /// The connection is about to be closed.
     fn forget_connection(&self, key: Key);
-    /// Reports a connection as soon as possible, behind all that are ready.
-    fn requeue(&self, socket: &Arc<Socket>, key: Key) -> io::Result<()>;
     /// Reports the listener once, and again after each `arm_listener`.
     fn add_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
     fn arm_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()>;
@@ -55,7 +53,7 @@ pub(crate) trait Selector: Sized + Send + Sync {
     fn add_stop(&self, pipe: BorrowedFd<'_>) -> io::Result<()>;
     /// Gets what `set_timer` needs, when that is not to fail later for want of a descriptor.
     fn prepare_timer(&self) -> io::Result<()>;
-    /// Reports `Timer` once, after `delay`; replaces what was set before.
+    /// Reports `Timer` once, after `delay`, behind all that are ready; replaces what was set before.
     fn set_timer(&self, delay: Duration) -> io::Result<()>;
     /// Reports `Closed` to everyone who waits, from now on.
     fn close(&self) -> io::Result<()>;

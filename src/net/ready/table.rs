@@ -4,7 +4,7 @@ use super::selector::Key;
 use crate::clock::Moment;
 use crate::net::socket::Socket;
 use crate::sync::Arc;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 
 /// What the set has to know of a connection that it holds.
@@ -35,9 +35,12 @@ pub(super) struct Table<C> {
     pub deadlines: BTreeSet<(Moment, Key)>,
     /// When accept is to be tried again after it failed.
     pub accept_again: Option<Moment>,
-    /// What the timer is set to, and when it was set.
-    pub timer: Option<(Moment, Moment)>,
+    /// Those that have more to do: each is parked, and waits for nothing but a worker.
+    due: VecDeque<Key>,
+    /// What the timer is set to.
+    pub timer: Option<Moment>,
     pub is_emptying: bool,
+    pub is_closed: bool,
 }
 
 struct Slot<C> {
@@ -65,8 +68,10 @@ impl<C: Parked> Table<C> {
             held_bytes: 0,
             deadlines: BTreeSet::new(),
             accept_again: None,
+            due: VecDeque::new(),
             timer: None,
             is_emptying: false,
+            is_closed: false,
         }
     }
 
@@ -102,6 +107,28 @@ impl<C: Parked> Table<C> {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, key));
         }
+    }
+
+    /// As [`park`](Self::park), for one that has more to do.
+    pub(super) fn park_as_due(&mut self, connection: Box<C>) {
+        self.due.push_back(connection.key());
+        self.park(connection);
+    }
+
+    /// Whether one of those has not been taken yet.
+    pub(super) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// The next one of those, unless something has arrived for it before its turn.
+    pub(super) fn take_due(&mut self) -> Option<Box<C>> {
+        while let Some(key) = self.due.pop_front() {
+            let connection = self.take(key);
+            if connection.is_some() {
+                return connection;
+            }
+        }
+        None
     }
 
     /// Takes a parked connection out of its place, for a worker to hold.

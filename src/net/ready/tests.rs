@@ -1,6 +1,6 @@
 use super::*;
 use crate::clock::Moment;
-use std::io::Write;
+use std::io::{IoSlice, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -111,7 +111,8 @@ for_each_selector! {
     what_arrives_is_reported_with_its_connection
     what_arrives_while_a_worker_holds_the_connection_is_told_when_it_is_parked
     the_peers_end_is_reported
-    a_connection_that_is_queued_again_is_reported_without_anything_arriving
+    a_connection_that_is_queued_again_is_reported_whatever_its_peer_does
+    those_that_are_queued_again_come_in_order_and_one_for_which_something_arrives_once
     a_key_does_not_name_the_next_connection_in_its_place
     deadlines_expire_in_order_and_once
     a_deadline_of_a_held_connection_does_not_expire
@@ -166,15 +167,42 @@ fn the_peers_end_is_reported<S: Selector>() {
     assert_eq!(scene.set.close(&connection), 0);
 }
 
-fn a_connection_that_is_queued_again_is_reported_without_anything_arriving<S: Selector>() {
-    let scene = Scene::<S>::new();
-    let mut peer = scene.insert();
-    peer.write_all(b"x").unwrap();
-    for _ in 0..3 {
-        let connection = scene.connection();
-        let _ = connection.socket.receive(&mut [0; 8]).unwrap();
-        scene.set.requeue(connection);
+fn a_connection_that_is_queued_again_is_reported_whatever_its_peer_does<S: Selector>() {
+    for takes_nothing in [false, true] {
+        let scene = Scene::<S>::new();
+        let mut peer = scene.insert();
+        peer.write_all(b"x").unwrap();
+        for _ in 0..3 {
+            let connection = scene.connection();
+            let _ = connection.socket.receive(&mut [0; 8]).unwrap();
+            while takes_nothing && connection.socket.send(&[IoSlice::new(&[b'x'; 65_536])]).unwrap().is_some()
+            {
+            }
+            assert!(scene.set.requeue(connection).is_ok());
+        }
     }
+}
+
+fn those_that_are_queued_again_come_in_order_and_one_for_which_something_arrives_once<S: Selector>() {
+    let scene = Scene::<S>::new();
+    let mut peers: Vec<_> = (0..3).map(|_| scene.insert()).collect();
+    peers.iter_mut().for_each(|peer| peer.write_all(b"x").unwrap());
+    let mut held: Vec<_> = (0..3).map(|_| scene.connection()).collect();
+    for connection in &held {
+        let _ = connection.socket.receive(&mut [0; 8]).unwrap();
+    }
+    held.sort_by_key(|connection| connection.key);
+    for connection in held {
+        assert!(scene.set.requeue(connection).is_ok());
+    }
+    let first = match scene.set.expire() {
+        Some(Ready::Connection(first)) => first,
+        _ => panic!("none is due"),
+    };
+    peers.iter_mut().for_each(|peer| peer.write_all(b"x").unwrap());
+    let others = [scene.connection(), scene.connection()];
+    assert!(others.iter().all(|other| other.key > first.key && other.key.generation == 0));
+    assert!(scene.set.expire().is_none());
 }
 
 fn a_key_does_not_name_the_next_connection_in_its_place<S: Selector>() {
@@ -244,7 +272,7 @@ fn a_deadline_of_a_held_connection_does_not_expire<S: Selector>() {
 fn a_freeze_moves_all_deadlines<S: Selector>() {
     let scene = Scene::<S>::new();
     let _peers = [2, 3].map(|second| park_until(&scene, second));
-    scene.clock.advance(3600 * SECOND);
+    scene.clock.freeze(3600 * SECOND);
     assert!(expired(&scene).is_none(), "nobody is late by a freeze");
     pass(&scene);
     assert!(expired(&scene).is_none(), "what was left is left");
@@ -256,14 +284,14 @@ fn freezes_shorter_than_a_deadline_do_not_use_it_up<S: Selector>() {
     let scene = Scene::<S>::new();
     let _peer = park_until(&scene, 4);
     for _ in 0..10 {
-        scene.clock.advance(3 * SECOND);
+        scene.clock.freeze(3 * SECOND);
         assert!(expired(&scene).is_none());
     }
 }
 
 fn accept_is_tried_again_after_its_pause<S: Selector>() {
     let scene = Scene::<S>::new();
-    scene.set.accept_later(SECOND / 2);
+    assert!(scene.set.accept_later(SECOND / 2));
     assert!(scene.set.expire().is_none());
     scene.clock.advance(SECOND / 2);
     assert!(matches!(scene.set.expire(), Some(Ready::Accept)));
@@ -342,7 +370,7 @@ fn everyone_who_waits_is_told_of_the_close<S: Selector>() {
     thread::scope(|scope| {
         let waiting: Vec<_> =
             (0..3).map(|_| scope.spawn(|| matches!(scene.set.wait(None), Ok(Ready::Closed)))).collect();
-        scene.set.close_set();
+        scene.set.close_set().unwrap();
         assert!(waiting.into_iter().all(|waiting| waiting.join().unwrap()));
     });
     assert!(matches!(scene.set.wait(None), Ok(Ready::Closed)));

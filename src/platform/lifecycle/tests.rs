@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::StatusError;
-use crate::platform::contain::Cause;
+use crate::platform::failure::Cause;
 use crate::sync::{AtomicUsize, Ordering};
 use crate::testing::Call;
 use std::sync::mpsc;

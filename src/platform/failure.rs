@@ -1,9 +1,15 @@
-//! The one boundary that a panic does not cross: the author's code, its values' `Drop` included, runs inside
-//! of it, and what goes wrong in there becomes a [`Failure`].
+//! How the author's code failed: its errors and its panics as one thing that can be told, whatever it does when
+//! it is asked what it says.
 
 use crate::api::StatusError;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::contain::{Payload, catch, drop_contained};
+use std::fmt::{self, Write};
+
+/// A chain of causes may lead back to its beginning.
+const MAX_CAUSES: usize = 32;
+
+/// As much as the platform keeps of one log line.
+const MAX_MESSAGE: usize = 32 * 1024;
 
 /// How the author's code failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +32,17 @@ pub(crate) enum Cause {
 
 impl Failure {
     fn of(error: &anyhow::Error) -> Failure {
-        let status = error.chain().find_map(|cause| cause.downcast_ref::<StatusError>());
-        let status = status.map(StatusError::status);
-        Failure { cause: Cause::Error, status, message: format!("{error:#}") }
+        let (mut status, mut message) = (None, Message::default());
+        for (at, cause) in error.chain().take(MAX_CAUSES).enumerate() {
+            status = status.or_else(|| cause.downcast_ref::<StatusError>().map(StatusError::status));
+            if at > 0 {
+                let _ = message.write_str(": "); // a full one is cut
+            }
+            if write!(message, "{cause}").is_err() {
+                let _ = message.write_str("…"); // its Display failed, or is too long
+            }
+        }
+        Failure { cause: Cause::Error, status, message: message.0 }
     }
 
     pub(crate) fn invalid_response(message: String) -> Failure {
@@ -40,14 +54,9 @@ impl Failure {
         Failure { cause: Cause::Panic, status: None, message: "broken off".into() }
     }
 
-    fn of_panic(payload: Box<dyn Any + Send>) -> Failure {
-        let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (_, Some(text)) => text.clone(),
-            _ => "of an unnamed kind".to_owned(),
-        };
-        drop_contained(payload);
-        Failure { cause: Cause::Panic, status: None, message: format!("panic: {message}") }
+    fn of_panic(payload: Payload) -> Failure {
+        let message = format!("panic: {}", payload.message());
+        Failure { cause: Cause::Panic, status: None, message }
     }
 
     /// The same as a failure of `initialize`. What a caller may be told of a panic does not depend on where
@@ -58,32 +67,31 @@ impl Failure {
     }
 }
 
+/// What an error says, as far as there is room for it.
+#[derive(Default)]
+struct Message(String);
+
+impl Write for Message {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MAX_MESSAGE - self.0.len().min(MAX_MESSAGE);
+        let fitting = (0..=room.min(text.len())).rev().find_map(|length| text.get(..length));
+        let taken = fitting.unwrap_or_default();
+        self.0.push_str(taken);
+        if taken.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 /// Runs a piece of the author's code; an error or a panic of it becomes a `Failure`. What an error says of itself is
 /// the author's code too.
 pub(crate) fn contain<T>(code: impl FnOnce() -> anyhow::Result<T>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(code)) {
+    match catch(code) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
-            let failure = catch_unwind(AssertUnwindSafe(|| Failure::of(&error)));
+            let failure = catch(|| Failure::of(&error));
             drop_contained(error);
             Err(failure.unwrap_or_else(Failure::of_panic))
         }
         Err(payload) => Err(Failure::of_panic(payload)),
-    }
-}
-
-/// Drops a value of the author's, whose `Drop` may panic too.
-pub(crate) fn drop_contained<T>(value: T) {
-    let mut value = Some(value);
-    run_contained(&mut || drop(value.take()));
-}
-
-/// In the binary once, and not for each type of a value.
-fn run_contained(drop: &mut dyn FnMut()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(drop)) {
-        log::error!("panic in a Drop");
-        // A payload that panics in its own Drop would otherwise come back here for ever.
-        std::mem::forget(payload);
     }
 }
 
@@ -92,14 +100,6 @@ mod tests {
     use super::*;
     use anyhow::{Context as _, anyhow};
     use std::fmt;
-
-    struct PanicsWhenDropped;
-
-    impl Drop for PanicsWhenDropped {
-        fn drop(&mut self) {
-            panic!("in a Drop");
-        }
-    }
 
     fn failure(code: impl FnOnce() -> anyhow::Result<()>) -> Failure {
         contain(code).unwrap_err()
@@ -114,15 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_a_failure_whatever_its_payload() {
-        for (failure, message) in [
-            (failure(|| panic!("text")), "panic: text"),
-            (failure(|| panic!("{}", "formatted")), "panic: formatted"),
-            (failure(|| std::panic::panic_any(7)), "panic: of an unnamed kind"),
-            (failure(|| std::panic::panic_any(PanicsWhenDropped)), "panic: of an unnamed kind"),
-        ] {
-            assert_eq!((failure.cause, failure.message.as_str()), (Cause::Panic, message));
-        }
+    fn a_panic_is_a_failure() {
+        let failure = failure(|| panic!("text"));
+        assert_eq!((failure.cause, failure.message.as_str()), (Cause::Panic, "panic: text"));
     }
 
     /// An error that panics whatever it is asked, and when it is dropped.
@@ -152,9 +146,43 @@ mod tests {
         }
     }
 
+    /// An error that says what it is told to say, and leads on to another one.
+    #[derive(Debug)]
+    struct Says(fn(&mut fmt::Formatter<'_>) -> fmt::Result, Option<Box<Says>>);
+
+    impl fmt::Display for Says {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            (self.0)(f)
+        }
+    }
+
+    impl std::error::Error for Says {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            // Without another one, it is its own cause.
+            self.1.as_deref().map_or(Some(self), |cause| Some(cause))
+        }
+    }
+
+    fn message(error: Says) -> String {
+        failure(|| Err(error.into())).message
+    }
+
     #[test]
-    fn a_value_that_panics_when_dropped_is_discarded() {
-        drop_contained(PanicsWhenDropped);
+    fn an_error_whose_display_fails_has_said_what_came_before() {
+        let fails = |f: &mut fmt::Formatter<'_>| f.write_str("row 7").and(Err(fmt::Error));
+        let cause = Says(|f| f.write_str("disk"), None);
+        assert!(message(Says(fails, Some(Box::new(cause)))).starts_with("row 7…: disk: disk"));
+        let failure = failure(|| Err(StatusError::new(409, "taken")).context(Says(fails, None)));
+        assert_eq!((failure.cause, failure.status), (Cause::Error, Some(409)));
+    }
+
+    #[test]
+    fn an_error_that_never_ends_is_cut() {
+        assert_eq!(message(Says(|f| f.write_str("x"), None)).len(), MAX_CAUSES * 3 - 2);
+        let endless = |f: &mut fmt::Formatter<'_>| loop {
+            f.write_str("äöü")?;
+        };
+        assert!(message(Says(endless, None)).len() <= MAX_MESSAGE);
     }
 
     #[test]
