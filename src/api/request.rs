@@ -87,12 +87,13 @@ impl<'a> Request<'a> {
     /// The whole body.
     ///
     /// # Errors
-    /// When the client breaks off, stalls for longer than
+    /// When there is no memory for it, which an HTTP client is told with 503; when the client breaks off, stalls for longer than
     /// [`body_timeout`](crate::ServerConfig::body_timeout), breaks the framing, or goes over
     /// [`max_body`](crate::ServerConfig::max_body). Return it: the client is then told what it did wrong.
     pub fn bytes(&mut self) -> io::Result<Vec<u8>> {
         let announced = self.body.source.content_length().unwrap_or(0).min(MAX_RESERVE);
-        let mut body = Vec::with_capacity(announced as usize);
+        let mut body = Vec::new();
+        body.try_reserve_exact(announced as usize)?;
         self.body.read_to_end(&mut body)?;
         Ok(body)
     }

@@ -31,7 +31,6 @@ pub(crate) const PIECE: usize = 32 * 1024;
 /// # use fc_runtime::Response;
 /// let created = Response::text("order 7").with_status(201).with_header("location", "/orders/7");
 /// let elsewhere = Response::new(303).with_header("location", "/login");
-/// assert_eq!((created.status(), elsewhere.status()), (201, 303));
 /// ```
 ///
 /// A `HEAD` is answered with the same response as a `GET`: its body stays here. So does that of a 204 or 304.
@@ -161,11 +160,6 @@ impl Response {
             lines.extend_from_slice(part);
         }
         self
-    }
-
-    /// The status.
-    pub fn status(&self) -> u16 {
-        self.status
     }
 
     fn remove_header(&mut self, name: &str) {

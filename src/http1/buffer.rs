@@ -34,7 +34,8 @@ impl Buffer {
         }
     }
 
-    /// The free space behind what has arrived; there always is some: a full buffer doubles.
+    /// The free space behind what has arrived. A full buffer doubles; where there is no memory for that there is no space,
+    /// and what is received into that looks like the peer's end.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.make_room();
         self.bytes.get_mut(self.end..).unwrap_or_default()
@@ -51,8 +52,7 @@ impl Buffer {
     /// filled it.
     pub(crate) fn widen(&mut self) {
         if self.is_empty() && self.bytes.len() < MAX_PASSING {
-            let room = (self.bytes.len() * 2).clamp(FIRST_CAPACITY, MAX_PASSING);
-            self.bytes.resize(room, 0);
+            self.grow((self.bytes.len() * 2).clamp(FIRST_CAPACITY, MAX_PASSING));
         }
     }
 
@@ -62,7 +62,9 @@ impl Buffer {
         if self.bytes.is_empty() || self.unread().len() * 2 > self.bytes.len() {
             return None;
         }
-        let bytes = self.unread().to_vec();
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.unread().len()).ok()?;
+        bytes.extend_from_slice(self.unread());
         let kept = Buffer { start: 0, end: bytes.len(), bytes };
         let lent = std::mem::replace(self, kept);
         Some(Buffer { start: 0, end: 0, ..lent })
@@ -80,15 +82,22 @@ impl Buffer {
 
     fn make_room(&mut self) {
         if self.bytes.is_empty() {
-            self.bytes.resize(FIRST_CAPACITY, 0);
+            self.grow(FIRST_CAPACITY);
         } else if self.end == self.bytes.len() {
             if self.start > 0 {
                 self.bytes.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
                 self.start = 0;
             } else {
-                self.bytes.resize((self.bytes.len() * 2).max(FIRST_CAPACITY), 0);
+                self.grow((self.bytes.len() * 2).max(FIRST_CAPACITY));
             }
+        }
+    }
+
+    /// A peer has a say in how large it becomes, so that memory which is not there is its loss alone.
+    fn grow(&mut self, size: usize) {
+        if self.bytes.try_reserve_exact(size.saturating_sub(self.bytes.len())).is_ok() {
+            self.bytes.resize(size, 0);
         }
     }
 }

@@ -232,7 +232,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             Err(error) => {
                 drop(table);
                 if let Some(count) = self.failed_timers.add(&self.clock, 1) {
-                    report!(Level::Warn, "cannot set a timer: {error} ({count} times)");
+                    report!(Level::Warn, "cannot set a timer: {error} ({count}x)");
                 }
                 false
             }

@@ -3,7 +3,9 @@
 
 use crate::api::StatusError;
 use crate::contain::{Payload, catch, drop_contained};
+use std::error::Error;
 use std::fmt::{self, Write};
+use std::io;
 
 /// A chain of causes may lead back to its beginning.
 const MAX_CAUSES: usize = 32;
@@ -34,7 +36,7 @@ impl Failure {
     fn of(error: &anyhow::Error) -> Failure {
         let (mut status, mut message) = (None, Message::default());
         for (at, cause) in error.chain().take(MAX_CAUSES).enumerate() {
-            status = status.or_else(|| cause.downcast_ref::<StatusError>().map(StatusError::status));
+            status = status.or_else(|| status_of(cause));
             if at > 0 {
                 let _ = message.write_str(": "); // a full one is cut
             }
@@ -64,6 +66,15 @@ impl Failure {
     pub(crate) fn in_initialize(self) -> Failure {
         let cause = if self.cause == Cause::Panic { Cause::Panic } else { Cause::Initialize };
         Failure { cause, ..self }
+    }
+}
+
+/// The author's own, or that of a body for which there is no memory.
+fn status_of(error: &(dyn Error + 'static)) -> Option<u16> {
+    let is_memory = |error: &io::Error| error.kind() == io::ErrorKind::OutOfMemory;
+    match error.downcast_ref::<StatusError>() {
+        Some(error) => Some(error.status()),
+        None => error.downcast_ref().is_some_and(is_memory).then_some(503),
     }
 }
 
@@ -111,6 +122,13 @@ mod tests {
         assert_eq!(plain, Failure { cause: Cause::Error, status: None, message: "database: row 7".into() });
         let with_status = failure(|| Err(StatusError::new(409, "taken")).context("order"));
         assert_eq!((with_status.status, with_status.message.as_str()), (Some(409), "order: taken"));
+    }
+
+    #[test]
+    fn a_body_for_which_there_is_no_memory_is_a_503_of_its_own() {
+        let no_memory = || Vec::<u8>::new().try_reserve(usize::MAX >> 1).map_err(std::io::Error::from);
+        let failure = failure(|| no_memory().context("order"));
+        assert_eq!((failure.cause, failure.status), (Cause::Error, Some(503)));
     }
 
     #[test]

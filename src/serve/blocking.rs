@@ -119,7 +119,10 @@ impl<'a> BlockingIo<'a> {
         let _suspended = self.permit.map(Permit::suspend);
         let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), clock.now()));
         let waited_for = slow_peers.wait_for(slow, clock);
-        wait_in_steps(clock, deadline, |left| self.socket.wait(readiness, left.min(waited_for.step())))
+        wait_in_steps(clock, deadline, |left| {
+            pool.will_block(self.slot); // there may not have been a thread for it before
+            self.socket.wait(readiness, left.min(waited_for.step()))
+        })
     }
 }
 

@@ -215,7 +215,7 @@ impl<T: Send + 'static> Pool<T> {
     #[cold]
     fn no_thread(&self, error: &io::Error) {
         if let Some(count) = self.failed_threads.add(&self.clock, 1) {
-            report!(Level::Error, "cannot make a thread: {error} ({count} times)");
+            report!(Level::Error, "cannot make a thread: {error} ({count}x)");
         }
     }
 
