@@ -110,8 +110,12 @@ impl<C: Parked> Table<C> {
     }
 
     /// As [`park`](Self::park), for one that has more to do.
-    pub(super) fn park_as_due(&mut self, connection: Box<C>) {
-        self.due.push_back(connection.key());
+    pub(super) fn park_as_due(&mut self, mut connection: Box<C>) {
+        let key = connection.key();
+        if let Some(hang_up) = self.take_arrival(key) {
+            connection.arrived(hang_up); // it is told once
+        }
+        self.due.push_back(key);
         self.park(connection);
     }
 

@@ -112,6 +112,7 @@ for_each_selector! {
     what_arrives_while_a_worker_holds_the_connection_is_told_when_it_is_parked
     the_peers_end_is_reported
     a_connection_that_is_queued_again_is_reported_whatever_its_peer_does
+    what_arrives_before_a_connection_is_queued_again_is_not_forgotten
     those_that_are_queued_again_come_in_order_and_one_for_which_something_arrives_once
     a_key_does_not_name_the_next_connection_in_its_place
     deadlines_expire_in_order_and_once
@@ -181,6 +182,16 @@ fn a_connection_that_is_queued_again_is_reported_whatever_its_peer_does<S: Selec
             assert!(scene.set.requeue(connection).is_ok());
         }
     }
+}
+
+fn what_arrives_before_a_connection_is_queued_again_is_not_forgotten<S: Selector>() {
+    let scene = Scene::<S>::new();
+    let mut peer = scene.insert();
+    peer.write_all(b"x").unwrap();
+    let connection = scene.connection();
+    report(&scene, connection.key, true);
+    assert!(scene.set.requeue(connection).is_ok());
+    assert_eq!(scene.connection().arrivals.last(), Some(&true));
 }
 
 fn those_that_are_queued_again_come_in_order_and_one_for_which_something_arrives_once<S: Selector>() {
