@@ -2,13 +2,13 @@
 //! unread. Who waits for the rest is decided elsewhere.
 
 use super::body::{BodyDecoder, Taken};
-use super::buffer::{Buffer, MAX_PASSING};
+use super::buffer::Buffer;
 use super::reject::Reject;
 
 /// What is known of a body while its request is served.
 pub(super) struct BodyState {
     pub decoder: BodyDecoder,
-    /// The client waits to be asked for it (RFC 9110 section 10.1.1).
+    /// The client waits to be asked for it (RFC 9110 section 10.1.1), and has sent nothing of it.
     pub awaits_continue: bool,
     /// What the client did wrong. Nothing more is read then.
     pub reject: Option<Reject>,
@@ -47,6 +47,7 @@ impl Incoming<'_> {
     }
 
     fn take(&mut self, take: impl FnOnce(&[u8]) -> usize) -> Result<Taken, Reject> {
+        self.note_arrival();
         match self.state.reject {
             Some(reject) => Err(reject),
             None => self.state.decoder.take(self.inbox, take).map_err(|reject| self.refuse(reject)),
@@ -56,6 +57,7 @@ impl Incoming<'_> {
     /// Takes in all that has arrived; whether nothing is left to come. A body that was refused is not looked
     /// at again.
     pub(crate) fn discard(&mut self) -> bool {
+        self.note_arrival();
         self.state.reject.is_some()
             || self.state.decoder.discard(self.inbox).unwrap_or_else(|reject| {
                 self.refuse(reject);
@@ -63,18 +65,18 @@ impl Incoming<'_> {
             })
     }
 
-    /// How many bytes may be received right into a buffer of `wanted` bytes: 0 when framing, or what has
-    /// arrived already, comes first. A small read takes its bytes from what many of them are received into at
-    /// once.
-    pub(crate) fn direct_room(&self, wanted: usize) -> usize {
-        let sure = self.state.decoder.sure_data();
-        let is_wide = wanted as u64 >= sure.min(MAX_PASSING as u64);
-        if is_wide && self.inbox.is_empty() { sure.min(wanted as u64) as usize } else { 0 }
+    /// A client that has begun to send the body does not wait to be asked for it.
+    fn note_arrival(&mut self) {
+        self.state.awaits_continue &= self.inbox.is_empty();
     }
 
-    /// So many bytes were received into the [`direct_room`](Self::direct_room).
-    pub(crate) fn received_directly(&mut self, count: usize) {
-        self.state.decoder.bypassed(count);
+    /// Has `receive` put data right into `buf`; `None` when framing, or what has arrived already, comes first.
+    pub(crate) fn receive_directly<E>(
+        &mut self,
+        buf: &mut [u8],
+        receive: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Option<Result<usize, E>> {
+        self.state.decoder.receive_directly(self.inbox, buf, receive)
     }
 
     /// So many bytes were received into [`Conversation::body_space`](super::Conversation::body_space).
