@@ -47,7 +47,6 @@ impl Incoming<'_> {
     }
 
     fn take(&mut self, take: impl FnOnce(&[u8]) -> usize) -> Result<Taken, Reject> {
-        self.note_arrival();
         match self.state.reject {
             Some(reject) => Err(reject),
             None => self.state.decoder.take(self.inbox, take).map_err(|reject| self.refuse(reject)),
@@ -57,17 +56,11 @@ impl Incoming<'_> {
     /// Takes in all that has arrived; whether nothing is left to come. A body that was refused is not looked
     /// at again.
     pub(crate) fn discard(&mut self) -> bool {
-        self.note_arrival();
         self.state.reject.is_some()
             || self.state.decoder.discard(self.inbox).unwrap_or_else(|reject| {
                 self.refuse(reject);
                 true
             })
-    }
-
-    /// A client that has begun to send the body does not wait to be asked for it.
-    fn note_arrival(&mut self) {
-        self.state.awaits_continue &= self.inbox.is_empty();
     }
 
     /// Has `receive` put data right into `buf`; `None` when framing, or what has arrived already, comes first.
@@ -81,6 +74,7 @@ impl Incoming<'_> {
 
     /// So many bytes were received into [`Conversation::body_space`](super::Conversation::body_space).
     pub(crate) fn received(&mut self, count: usize) {
+        self.state.awaits_continue &= count == 0;
         self.state.fills_its_room = self.inbox.fill(count);
     }
 

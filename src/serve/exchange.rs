@@ -2,7 +2,7 @@
 //! the caller are told. Whether the connection lives on is decided by `http1::Facts`.
 
 use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response, copy};
-use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
+use crate::http1::{Facts, Next, Reject, ResponseFraming, TEXT, has_body};
 use crate::log::{LifecycleLine, RequestScope};
 use crate::platform::{
     Caller, FC_STATUS_FAILED, FC_STATUS_OK, Failure, Hook, Invocation, JSON, Refusal, Route, contain,
@@ -32,7 +32,6 @@ pub(super) fn serve<'a>(
         context,
         body,
         output,
-        announced: Ok(()),
         response_reads_body: false,
         response_broken_off: false,
     };
@@ -68,8 +67,6 @@ struct Exchange<'a> {
     context: &'a Context,
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
-    /// What the response's head said of the connection.
-    announced: Result<(), CloseReason>,
     response_reads_body: bool,
     response_broken_off: bool,
 }
@@ -259,9 +256,8 @@ impl<'a> Exchange<'a> {
     fn set_head(&mut self, status: u16, framing: ResponseFraming, fields: [&[u8]; 2]) {
         let head = self.context.head();
         let framing = framing.for_response(status, head);
-        self.announced = self.facts(framing).announce();
-        let announcement = Announcement::new(self.announced.is_ok(), head.http10);
-        self.output().set_head(status, framing, announcement, fields);
+        let announced = self.facts(framing).announce();
+        self.output().set_head(status, framing, announced, head.http10, fields);
     }
 
     /// The facts as they are now.
@@ -279,7 +275,8 @@ impl<'a> Exchange<'a> {
 
     fn next(&mut self) -> Next {
         let framing = self.output().framing();
-        self.facts(framing).conclude(self.announced)
+        let announced = self.output().announced();
+        self.facts(framing).conclude(announced)
     }
 
     /// Without a platform nobody would read it.

@@ -112,6 +112,7 @@ impl WireBody<'_> {
         let awaits_continue = self.connection.conversation.incoming().take_awaits_continue();
         if awaits_continue && !self.output.borrow().is_begun() {
             self.io.send_all(&mut [IoSlice::new(CONTINUE)])?;
+            self.output.borrow_mut().body_is_asked_for();
         }
         Ok(())
     }
