@@ -198,6 +198,11 @@ fn queued_requests_hold_a_limited_amount_of_memory_and_the_rest_is_told_503() {
     let reply = last.reply();
     assert_eq!((reply.status, reply.text()), (503, "too many requests wait\n"));
     last.assert_closed();
+    let mut head = server.client();
+    head.expects_no_body = true;
+    head.send(request.replace("GET", "HEAD"));
+    assert_eq!(head.reply().status, 503);
+    head.assert_closed();
     test.let_go(800);
     assert_eq!(first.reply().text(), "done");
     let statuses: Vec<u16> = clients.iter_mut().map(|client| client.reply().status).collect();

@@ -8,4 +8,5 @@ mod load;
 mod panics;
 mod responses;
 mod shutdown;
+mod statuses;
 mod wire;
