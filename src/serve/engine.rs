@@ -11,7 +11,7 @@ use crate::serve::blocking::Waits;
 use crate::serve::connection::{Connection, PendingCall, Turn};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -57,9 +57,10 @@ pub(super) struct Engine {
 }
 
 /// What the process does at the signal to stop, beside the drain.
-#[derive(Clone, Copy)]
 pub(crate) struct OnSignal {
-    pub received: fn(),
+    /// It can be read from once one has come, and holds a byte for each.
+    pub signals: PipeReader,
+    pub received: fn(&PipeReader),
     pub drain_failed: fn(&Error),
 }
 
