@@ -72,7 +72,6 @@ pub(crate) struct Conversation {
     /// The body of the present request: what is left of it in `Exchange` and `Discard`.
     body: BodyState,
     has_served: bool,
-    /// The method of the present request is HEAD.
     asks_for_head: bool,
     /// When the connection became idle, or the first byte of the present head came.
     since: Moment,
@@ -187,24 +186,19 @@ impl Conversation {
     }
 
     fn look_for_head(&mut self, limits: &Limits, head: &mut Head) -> Step {
-        if self.inbox.is_empty() {
-            return Step::Receive;
-        }
         loop {
-            return match head.parse(self.inbox.unread(), &mut self.progress) {
+            match head.parse(self.inbox.unread(), &mut self.progress) {
                 // Old clients send an empty line after a body: the connection stays idle.
-                Ok(Parsed::Nothing(length)) => {
-                    self.inbox.consume(length);
-                    Step::Receive
-                }
-                Ok(Parsed::Partial) => Step::Receive,
+                Ok(Parsed::Nothing(length)) => self.inbox.consume(length),
+                Ok(Parsed::Partial) => {}
                 Ok(Parsed::LaterVersion(minor)) => {
                     self.inbox.set(minor, b'1');
                     continue;
                 }
-                Ok(Parsed::Complete(length)) => self.begin_request(limits, head, length),
-                Err(reject) => Step::Refuse(reject),
-            };
+                Ok(Parsed::Complete(length)) => return self.begin_request(limits, head, length),
+                Err(reject) => return Step::Refuse(reject),
+            }
+            return Step::Receive;
         }
     }
 
@@ -276,8 +270,7 @@ impl Conversation {
         }
     }
 
-    /// Whether what is to be refused is known to be a HEAD: its answer has no content (RFC 9110 section 9.3.2), and a
-    /// client would take some for the next response.
+    /// Whether what is refused is known to be a HEAD: then the answer has no content (RFC 9110 section 9.3.2).
     pub(crate) fn asks_for_head(&self) -> bool {
         match self.state {
             State::Head => self.inbox.unread().trim_ascii_start().starts_with(b"HEAD "),

@@ -49,7 +49,7 @@ impl Reject {
     /// The one line the peer is shown.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Reject::BareLineFeed => "line feed without carriage return (RFC 9112 section 2.2)",
+            Reject::BareLineFeed => "bare line feed (RFC 9112 section 2.2)",
             Reject::RequestLine => "malformed request line (RFC 9112 section 3)",
             Reject::Target => "malformed request target (RFC 9112 section 3.2)",
             Reject::TargetTooLong => "request target over 8192 bytes",
@@ -66,8 +66,8 @@ impl Reject {
             Reject::TransferCoding => "only the transfer coding chunked is served",
             Reject::Expectation => "only the expectation 100-continue is served",
             Reject::BodyTooLarge => "request body over the limit",
-            Reject::ChunkSize => "malformed chunk size or extension (RFC 9112 section 7.1)",
-            Reject::ChunkEnd => "chunk not followed by a line end (RFC 9112 section 7.1)",
+            Reject::ChunkSize => "malformed chunk line (RFC 9112 section 7.1)",
+            Reject::ChunkEnd => "chunk without its line end (RFC 9112 section 7.1)",
             Reject::Trailers => "malformed trailer section (RFC 9112 section 7.1.2)",
             Reject::BodyEnd => "request body ended early (RFC 9112 section 8)",
             Reject::HeadTimeout => "request head not complete in time",

@@ -235,6 +235,24 @@ impl Function for Deep {
     }
 }
 
+/// Ends its process: run by the test below, in a process of its own.
+#[test]
+#[ignore = "it ends the process"]
+fn overflows_its_stack() {
+    let server = TestServer::start(config(), |_, _| Ok(deep(1 << 20).to_string().into()));
+    server.request(get("/"));
+}
+
+#[test]
+fn what_is_said_of_a_stack_overflow_names_the_option() {
+    let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+    test.args(["limits::overflows_its_stack", "--exact", "--ignored", "--nocapture"]);
+    let output = support::run_to_end(&mut test, support::WATCHDOG);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(error.contains("FCRT_STACK_SIZE' ") && error.contains("has overflowed its stack"), "{error}");
+}
+
 #[test]
 fn every_thread_that_runs_the_functions_code_has_the_stack_that_is_asked_for() {
     for (config, kilobytes) in [(config(), 2_100), (config().stack_size(64 << 20), 17_000)] {
