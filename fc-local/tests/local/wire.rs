@@ -1,6 +1,10 @@
 //! The gateway byte by byte: what it takes for a request, and where the next one begins.
 
-use crate::harness::{Fc, example, python_script, start_with};
+#[expect(dead_code, reason = "the reasons are those of other servers")]
+#[path = "../../../tests/differential/table.rs"]
+mod table;
+
+use crate::harness::{Fc, Said as _, example, python_script, start, start_with};
 use support::advisories::ADVISORIES;
 use support::{Scratch, get};
 
@@ -39,6 +43,51 @@ fn what_public_advisories_say_of_other_servers_does_not_hold_of_the_gateway() {
         }
         assert_eq!(fc.get("/").status, 200, "and the gateway lives");
         assert!(!fc.log().contains("/smuggled"), "{}", fc.log());
+    }
+}
+
+/// The rows that the library is compared with other servers by, through the gateway: a relay that reads a body in its own
+/// way takes the same for requests.
+#[test]
+fn the_gateway_accepts_what_the_server_accepts_and_nothing_else() {
+    for function in ["echo", "hello"] {
+        let fc = gateway(function);
+        let mut found = Vec::new();
+        for request in table::REQUESTS {
+            let latin: Vec<u8> =
+                request.wire.chars().map(|c| u8::try_from(c as u32).expect("Latin-1")).collect();
+            let mut client = fc.client();
+            // It may be refused before its end.
+            if client.try_send(&latin).is_ok() {
+                client.end_sending();
+            }
+            let said = String::from_utf8_lossy(&client.rest()).into_owned();
+            let final_ones = said.split("HTTP/1.1 ").skip(1).filter(|rest| !rest.starts_with('1'));
+            let is_accepted = final_ones.map(|rest| rest.starts_with("200")).next() == Some(true);
+            // What the platform refuses beyond what HTTP says.
+            let is_over_a_limit = said.contains("InvalidArgument");
+            if is_accepted != request.accepted && !is_over_a_limit {
+                found.push(format!("{function}: {} {said}", request.wire.escape_default()));
+            }
+        }
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+/// The function is called in HTTP/1.1, which asks for one Host.
+#[test]
+fn the_function_is_told_the_host_that_was_asked_for() {
+    let fc = start(&[]);
+    for (wire, host) in [
+        ("GET / HTTP/1.1\r\nHost: a:1\r\n\r\n", "a:1"),
+        ("GET http://b:2/ HTTP/1.1\r\nHost: a:1\r\n\r\n", "b:2"),
+        ("GET http://b:2/ HTTP/1.0\r\n\r\n", "b:2"),
+        ("GET / HTTP/1.0\r\n\r\n", "127.0.0.1"),
+    ] {
+        let mut client = fc.client();
+        client.send(wire);
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.json()["headers"]["host"].as_str()), (200, Some(host)), "{wire:?}");
     }
 }
 
