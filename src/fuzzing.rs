@@ -28,6 +28,11 @@ impl HeadParser {
         match self.head.parse(wire, &mut self.progress) {
             Ok(Parsed::Complete(length)) => Ok(Some(length)),
             Ok(Parsed::Partial | Parsed::Nothing(_)) => Ok(None),
+            Ok(Parsed::LaterVersion(minor)) => {
+                let mut wire = wire.to_vec();
+                wire[minor] = b'1';
+                self.parse(&wire)
+            }
             Err(reject) => Err(reject.status()),
         }
     }
@@ -78,7 +83,8 @@ pub fn decode_chunked(
 /// Appends the head of a response with a body of 13 bytes and these field lines.
 pub fn encode_head(out: &mut Vec<u8>, fields: &[u8]) {
     let (date, framing) = (b"Sun, 06 Nov 1994 08:49:37 GMT", ResponseFraming::Length(13));
-    http1::encode_head(out, 200, framing, Announcement::Implied, date, [fields, b""]);
+    http1::begin_head(out, 200, framing, date, [fields, b""]);
+    http1::end_head(out, Announcement::Implied);
 }
 
 /// Appends `data` as one chunk.

@@ -2,16 +2,15 @@
 //! to the process as a whole, and to nothing smaller, is here.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
-use crate::contain::report;
 use crate::log::terminal_line;
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
 use crate::server::Server;
 use crate::sync::{Arc, AtomicBool};
-use log::Level;
 use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::io::{self, PipeReader, Write};
+use signal_hook::{flag, low_level};
+use std::io::{self, PipeReader, Read, Write};
 use std::process;
 
 /// As command-line tools have it for what the operator typed.
@@ -96,10 +95,15 @@ where
 /// its own.
 #[inline(always)]
 fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
-    let on_signal = OnSignal { received: end_at_next_signal, drain_failed: |error| exit(error) };
     let served = begin(config, lifecycle).and_then(|(server, signals)| {
+        let on_signal = OnSignal {
+            signals,
+            received: end_at_second_signal,
+            unseen: end_at_second_signal_unseen,
+            drain_failed: |error| exit(error),
+        };
         let is_main_large_enough = is_main_stack_of(server.stack_size());
-        server.run(&signals, on_signal, is_main_large_enough)
+        server.run(on_signal, is_main_large_enough)
     });
     match served {
         Ok(()) => process::exit(0), // the drain came to its end; one that failed has ended the process
@@ -132,21 +136,33 @@ fn exit(error: &Error) -> ! {
 fn handle_signals() -> Result<PipeReader, Error> {
     let register = || {
         let (signals, notify) = io::pipe()?;
-        signal_hook::low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
-        signal_hook::low_level::pipe::register(SIGINT, notify)?;
+        low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
+        low_level::pipe::register(SIGINT, notify)?;
         Ok(signals)
     };
     register().map_err(|source| Error::Start { what: "signal handlers", source })
 }
 
-/// From now on a signal ends the process at once.
-fn end_at_next_signal() {
+/// There may be nobody to look at a signal: from now on the second one ends the process at once, whoever sees the first.
+fn end_at_second_signal_unseen() {
+    let is_second = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // They run in this order. They fail for signals that nobody may handle, and these are handled already.
+        let _ = flag::register_conditional_shutdown(signal, 128 + signal, is_second.clone());
+        let _ = flag::register(signal, is_second.clone());
+    }
+}
+
+/// From now on a signal ends the process at once, and so does one that came with the first, before anybody looked.
+fn end_at_second_signal(mut signals: &PipeReader) {
     let at_once = Arc::new(AtomicBool::new(true));
     for signal in [SIGTERM, SIGINT] {
-        let registered =
-            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
-        if let Err(error) = registered {
-            report!(Level::Error, "a second signal may not end it: {error}");
-        }
+        // It fails for signals that nobody may handle, and these are handled already.
+        let _ = flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
+    }
+    // Handlers that ran without that have written by now: what they do is replaced when none of them runs.
+    if matches!(signals.read(&mut [0; 2]), Ok(2)) {
+        // Which of two was the second one the pipe does not say. The system has them run in this order.
+        low_level::exit(128 + SIGINT);
     }
 }

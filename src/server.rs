@@ -8,7 +8,6 @@ use crate::platform::Lifecycle;
 use crate::serve::{OnSignal, Serving};
 use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, ThreadId, panicking, spawn, thread_id};
 use log::Level;
-use std::io::PipeReader;
 use std::net::SocketAddr;
 
 /// A server for one function, inside a program of your own. It owns its sockets and threads and
@@ -101,13 +100,8 @@ impl Server {
     }
 
     /// Serves until a signal, see [`Serving::run`].
-    pub(crate) fn run(
-        self,
-        signals: &PipeReader,
-        on_signal: OnSignal,
-        with_caller: bool,
-    ) -> Result<(), Error> {
-        self.serving.run(signals, on_signal, with_caller)
+    pub(crate) fn run(self, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
+        self.serving.run(on_signal, with_caller)
     }
 }
 

@@ -34,7 +34,7 @@ use crate::api::{
 };
 use crate::contain::report;
 use crate::date::Date;
-use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, encode_head, has_body};
+use crate::http1::{Announcement, Head, Parsed, Progress, ResponseFraming, begin_head, end_head, has_body};
 use crate::log::RequestScope;
 use crate::platform::{Caller, FC_STATUS_OK, Failure, JSON, contain};
 use std::fmt;
@@ -240,7 +240,8 @@ impl Collected {
         context: &Context,
     ) -> Collected {
         let (framing, mut head) = (framing.for_response(status, context.head()), Vec::new());
-        encode_head(&mut head, status, framing, Announcement::Implied, Date::new().now(), lines);
+        begin_head(&mut head, status, framing, Date::new().now(), lines);
+        end_head(&mut head, Announcement::Implied);
         let status_line = head.iter().position(|&b| b == b'\n').map_or(0, |end| end + 1);
         Collected { status, lines: head.split_off(status_line), body, failure: None }
     }

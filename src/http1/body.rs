@@ -1,8 +1,8 @@
 //! Where a request's body is in the bytes that arrive, however its length is given, and whether it is too
 //! long. One function looks at the bytes and consumes them, so that a decoder and its input cannot part.
 
-use super::buffer::Buffer;
-use super::chunked::{ChunkedDecoder, Piece};
+use super::buffer::{Buffer, MAX_PASSING};
+use super::chunked::{ChunkedDecoder, Front};
 use super::framing::BodyLength;
 use super::reject::Reject;
 
@@ -53,22 +53,25 @@ impl BodyDecoder {
         input: &mut Buffer,
         take: impl FnOnce(&[u8]) -> usize,
     ) -> Result<Taken, Reject> {
-        loop {
-            match self.look(input.unread())? {
-                Piece::Skip(count) => input.consume(count),
-                Piece::Data(data) => {
-                    let taken = take(data).min(data.len());
-                    input.consume(taken);
-                    self.took(taken);
-                    return Ok(Taken::Data(taken));
-                }
-                Piece::End(count) => {
-                    input.consume(count);
-                    return Ok(Taken::End);
-                }
-                Piece::More => return Ok(Taken::NeedsMore),
-            }
+        let left = match &mut self.framing {
+            Framing::Known(0) => return Ok(Taken::End),
+            Framing::Known(left) => *left,
+            Framing::Chunked(decoder) => match decoder.take_framing(input)? {
+                Front::Data(left) if left > self.allowed => return Err(Reject::BodyTooLarge),
+                Front::Data(left) => left,
+                Front::End => return Ok(Taken::End),
+                Front::NeedsMore => return Ok(Taken::NeedsMore),
+            },
+        };
+        let arrived = input.unread();
+        let data = usize::try_from(left).ok().and_then(|left| arrived.get(..left)).unwrap_or(arrived);
+        if data.is_empty() {
+            return Ok(Taken::NeedsMore);
         }
+        let taken = take(data).min(data.len());
+        input.consume(taken);
+        self.took(taken);
+        Ok(Taken::Data(taken))
     }
 
     /// Takes all that has arrived of it; whether that was the end.
@@ -82,19 +85,29 @@ impl BodyDecoder {
         }
     }
 
-    /// How many bytes of data are sure to come next once the input is used up, so that they may be received
-    /// right where they are wanted: 0 when framing may come first.
-    pub(crate) fn sure_data(&self) -> u64 {
+    /// Has `receive` put data right where it is wanted, into as much of `buf` as is sure to be data; `None` when
+    /// framing, or what lies in `input` already, comes first, or when `buf` is small: then many small reads take their
+    /// bytes from what is received at once.
+    pub(crate) fn receive_directly<E>(
+        &mut self,
+        input: &Buffer,
+        buf: &mut [u8],
+        receive: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Option<Result<usize, E>> {
+        let sure = self.sure_data();
+        let is_wide = buf.len() as u64 >= sure.min(MAX_PASSING as u64);
+        let room = sure.min(buf.len() as u64) as usize;
+        let room = buf.get_mut(..room).filter(|room| is_wide && input.is_empty() && !room.is_empty())?;
+        Some(receive(room).inspect(|count| self.took(*count)))
+    }
+
+    /// How many bytes of data are sure to come next once the input is used up: 0 when framing may come first.
+    fn sure_data(&self) -> u64 {
         let left = match &self.framing {
             Framing::Known(left) => *left,
             Framing::Chunked(decoder) => decoder.data_left(),
         };
         left.min(self.allowed)
-    }
-
-    /// So many bytes of the [`sure_data`](Self::sure_data) were received elsewhere.
-    pub(crate) fn bypassed(&mut self, count: usize) {
-        self.took(count);
     }
 
     /// What is left when the length is known.
@@ -110,20 +123,6 @@ impl BodyDecoder {
             Framing::Known(left) => *left == 0,
             Framing::Chunked(decoder) => decoder.is_done(),
         }
-    }
-
-    fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
-        let piece = match &mut self.framing {
-            Framing::Known(0) => Piece::End(0),
-            Framing::Known(_) if input.is_empty() => Piece::More,
-            Framing::Known(left) => Piece::data(input, *left),
-            Framing::Chunked(decoder) => decoder.look(input)?,
-        };
-        let announced = match &self.framing {
-            Framing::Known(_) => 0,
-            Framing::Chunked(decoder) => decoder.data_left(),
-        };
-        if announced > self.allowed { Err(Reject::BodyTooLarge) } else { Ok(piece) }
     }
 
     fn took(&mut self, count: usize) {
@@ -201,13 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn only_data_is_received_elsewhere() {
+    fn only_data_is_received_directly() {
         let (mut body, mut input) = (BodyDecoder::new(BodyLength::Chunked, 100).unwrap(), Buffer::default());
-        assert_eq!(body.sure_data(), 0);
+        let mut buf = [0; 9];
+        let all = |room: &mut [u8]| Ok::<_, ()>(room.len());
+        assert_eq!(body.receive_directly(&input, &mut buf, all), None, "a size comes first");
         assert_eq!(take(&mut body, &mut input, b"5\r\n", 9), Ok(Taken::NeedsMore));
-        assert_eq!(body.sure_data(), 5);
-        body.bypassed(5);
-        assert_eq!(body.sure_data(), 0);
+        assert_eq!(body.receive_directly(&input, &mut buf, |_| Err(())), Some(Err(())));
+        assert_eq!(body.receive_directly(&input, &mut buf[..4], all), None, "a small read");
+        assert_eq!(body.receive_directly(&input, &mut buf, |room| Ok::<_, ()>(room.len() - 2)), Some(Ok(3)));
+        arrive(&mut input, b"d");
+        assert_eq!(body.receive_directly(&input, &mut buf, all), None, "something has arrived");
+        assert_eq!(take(&mut body, &mut input, b"", 9), Ok(Taken::Data(1)));
+        assert_eq!(body.receive_directly(&input, &mut buf, all), Some(Ok(1)));
+        assert_eq!(body.receive_directly(&input, &mut buf, all), None, "a line end comes first");
         assert_eq!(take(&mut body, &mut input, b"\r\n0\r\n\r\n", 9), Ok(Taken::End));
     }
 }

@@ -25,6 +25,13 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// Has the byte at this place of the [`unread`](Self::unread) ones be another one.
+    pub(crate) fn set(&mut self, at: usize, byte: u8) {
+        if let Some(unread) = self.bytes.get_mut(self.start + at..self.end).and_then(<[u8]>::first_mut) {
+            *unread = byte;
+        }
+    }
+
     /// Takes `count` bytes off the front, at most all of them.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);

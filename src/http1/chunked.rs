@@ -1,7 +1,8 @@
 //! The chunked transfer coding as it arrives (RFC 9112 section 7.1). A line is looked at when it is there as
-//! a whole, so that no state has to be carried from byte to byte. What is looked at is consumed by
-//! `BodyDecoder` alone.
+//! a whole, so that no state has to be carried from byte to byte. Looking changes nothing: what was found is
+//! taken off the input, and the decoder is what it is behind it, in one step.
 
+use super::buffer::Buffer;
 use super::head::{is_field_value, is_token};
 use super::reject::Reject;
 
@@ -14,25 +15,15 @@ const MAX_EXTENSIONS: usize = 16 * 1024;
 /// hyper's default for the whole trailer section is 16 KiB; no client of this platform sends any.
 const MAX_TRAILERS: usize = 8 * 1024;
 
-/// What the decoder finds at the front of the input.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
-    /// The line is not complete yet: more input is needed, and none was used.
-    More,
-    /// So many bytes of framing come first; look again behind them.
-    Skip(usize),
-    /// Data, perhaps not the whole chunk.
-    Data(&'a [u8]),
-    /// The body has ended, and so many bytes of framing end it.
-    End(usize),
-}
-
-impl Piece<'_> {
-    /// What `input` has of the next `left` bytes.
-    pub(super) fn data(input: &[u8], left: u64) -> Piece<'_> {
-        let data = usize::try_from(left).ok().and_then(|left| input.get(..left));
-        Piece::Data(data.unwrap_or(input))
-    }
+/// What comes next in the input, behind the framing that was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Front {
+    /// So many bytes of data.
+    Data(u64),
+    /// What follows the body.
+    End,
+    /// More framing, which has to arrive first.
+    NeedsMore,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,37 +37,33 @@ enum State {
 }
 
 /// Decodes one chunked body.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct ChunkedDecoder {
     state: State,
     extensions: usize,
 }
 
+/// So many bytes of framing, and the decoder behind them.
+type Found = (usize, ChunkedDecoder);
+
 impl ChunkedDecoder {
-    /// What lies at the front of `input`. `Skip` and `End` are to be consumed whole; of `Data`, as
-    /// many bytes as `took` is then told.
-    pub(super) fn look<'a>(&mut self, input: &'a [u8]) -> Result<Piece<'a>, Reject> {
-        match self.state {
-            State::Size => self.size(input),
-            State::Data(left) if input.is_empty() => {
-                debug_assert!(left > 0, "an empty chunk is the last one");
-                Ok(Piece::More)
-            }
-            State::Data(left) => Ok(Piece::data(input, left)),
-            State::DataEnd => match input {
-                [b'\r', b'\n', ..] => {
-                    self.state = State::Size;
-                    Ok(Piece::Skip(2))
-                }
-                [] | [b'\r'] => Ok(Piece::More),
-                _ => Err(Reject::ChunkEnd),
-            },
-            State::Trailers => self.trailers(input),
-            State::Done => Ok(Piece::End(0)),
+    /// Takes all framing off the front of `input`.
+    pub(super) fn take_framing(&mut self, input: &mut Buffer) -> Result<Front, Reject> {
+        loop {
+            let found = match self.state {
+                State::Data(left) => return Ok(Front::Data(left)),
+                State::Done => return Ok(Front::End),
+                State::Size => self.size(input.unread())?,
+                State::DataEnd => self.data_end(input.unread())?,
+                State::Trailers => self.trailers(input.unread())?,
+            };
+            let Some((length, behind)) = found else { return Ok(Front::NeedsMore) };
+            input.consume(length);
+            *self = behind;
         }
     }
 
-    /// So many bytes of the data just announced were consumed.
+    /// So many bytes of the data were taken.
     pub(super) fn took(&mut self, count: usize) {
         if let State::Data(left) = self.state {
             let left = left.saturating_sub(count as u64);
@@ -93,24 +80,32 @@ impl ChunkedDecoder {
         self.state == State::Done
     }
 
-    fn size(&mut self, input: &[u8]) -> Result<Piece<'static>, Reject> {
+    fn size(&self, input: &[u8]) -> Result<Option<Found>, Reject> {
         let Some((line, _)) = split_line(input, MAX_CHUNK_LINE, Reject::ChunkSize)? else {
-            return Ok(Piece::More);
+            return Ok(None);
         };
         // RFC 9112 section 7.1.1: their total is to be limited.
-        self.extensions += line.iter().skip_while(|b| b.is_ascii_hexdigit()).count();
-        if self.extensions > MAX_EXTENSIONS {
+        let extensions = self.extensions + line.iter().skip_while(|b| b.is_ascii_hexdigit()).count();
+        if extensions > MAX_EXTENSIONS {
             return Err(Reject::ChunkSize);
         }
-        self.state = match parse_chunk_line(line).ok_or(Reject::ChunkSize)? {
+        let state = match parse_chunk_line(line).ok_or(Reject::ChunkSize)? {
             0 => State::Trailers,
             size => State::Data(size),
         };
-        Ok(Piece::Skip(line.len() + 2))
+        Ok(Some((line.len() + 2, ChunkedDecoder { state, extensions })))
+    }
+
+    fn data_end(&self, input: &[u8]) -> Result<Option<Found>, Reject> {
+        match input {
+            [b'\r', b'\n', ..] => Ok(Some((2, self.in_state(State::Size)))),
+            [] | [b'\r'] => Ok(None),
+            _ => Err(Reject::ChunkEnd),
+        }
     }
 
     /// Trailers are checked and dropped, which RFC 9110 section 6.5.1 leaves to the recipient.
-    fn trailers(&mut self, mut input: &[u8]) -> Result<Piece<'static>, Reject> {
+    fn trailers(&self, mut input: &[u8]) -> Result<Option<Found>, Reject> {
         let mut length = 0;
         while let Some((line, rest)) = split_line(input, MAX_TRAILERS, Reject::Trailers)? {
             length += line.len() + 2;
@@ -119,14 +114,17 @@ impl ChunkedDecoder {
                 return Err(Reject::Trailers);
             }
             if line.is_empty() {
-                self.state = State::Done;
-                return Ok(Piece::End(length));
+                return Ok(Some((length, self.in_state(State::Done))));
             }
             if !is_field_line(line) {
                 return Err(Reject::Trailers);
             }
         }
-        Ok(Piece::More)
+        Ok(None)
+    }
+
+    fn in_state(self, state: State) -> ChunkedDecoder {
+        ChunkedDecoder { state, ..self }
     }
 }
 
@@ -217,19 +215,26 @@ mod tests {
     /// Decodes `wire`, handed over in pieces that end at `cuts`; returns the data and what lies behind the
     /// body.
     fn decode(wire: &[u8], cuts: &[usize]) -> Result<Option<(Vec<u8>, usize)>, Reject> {
-        let mut decoder = ChunkedDecoder::default();
-        let (mut data, mut at) = (Vec::new(), 0);
+        let (mut decoder, mut input) = (ChunkedDecoder::default(), Buffer::default());
+        let (mut data, mut arrived) = (Vec::new(), 0);
         for &end in cuts.iter().chain([&wire.len()]) {
+            while arrived < end {
+                let space = input.space();
+                let count = space.len().min(end - arrived);
+                space[..count].copy_from_slice(&wire[arrived..arrived + count]);
+                input.fill(count);
+                arrived += count;
+            }
             loop {
-                match decoder.look(&wire[at..end])? {
-                    Piece::More => break,
-                    Piece::Skip(count) => at += count,
-                    Piece::Data(piece) => {
-                        data.extend_from_slice(piece);
-                        decoder.took(piece.len());
-                        at += piece.len();
+                match decoder.take_framing(&mut input)? {
+                    Front::Data(left) if !input.is_empty() => {
+                        let count = input.unread().len().min(left as usize);
+                        data.extend_from_slice(&input.unread()[..count]);
+                        input.consume(count);
+                        decoder.took(count);
                     }
-                    Piece::End(count) => return Ok(Some((data, wire.len() - at - count))),
+                    Front::Data(_) | Front::NeedsMore => break,
+                    Front::End => return Ok(Some((data, wire.len() - arrived + input.unread().len()))),
                 }
             }
         }
@@ -266,6 +271,25 @@ mod tests {
             for end in 0..wire.len() {
                 assert_eq!(decode(&wire[..end], &[]), Ok(None), "first {end} bytes");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_or_not_complete_has_moved_neither_the_decoder_nor_its_input() {
+        for (state, wire) in [
+            (State::Size, "5;a"),
+            (State::Size, "x\r\n"),
+            (State::DataEnd, "\r"),
+            (State::DataEnd, "!"),
+            (State::Trailers, "X-T: v\r\n"),
+            (State::Trailers, "X-T: v\r\nx\r\n\r\n"),
+        ] {
+            let (mut decoder, mut input) = (ChunkedDecoder { state, extensions: 7 }, Buffer::default());
+            input.space()[..wire.len()].copy_from_slice(wire.as_bytes());
+            input.fill(wire.len());
+            assert!(!matches!(decoder.take_framing(&mut input), Ok(Front::Data(_) | Front::End)), "{wire:?}");
+            assert_eq!((decoder.state, decoder.extensions), (state, 7), "{wire:?}");
+            assert_eq!(input.unread(), wire.as_bytes());
         }
     }
 

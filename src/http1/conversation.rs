@@ -72,6 +72,7 @@ pub(crate) struct Conversation {
     /// The body of the present request: what is left of it in `Exchange` and `Discard`.
     body: BodyState,
     has_served: bool,
+    asks_for_head: bool,
     /// When the connection became idle, or the first byte of the present head came.
     since: Moment,
     /// When the last bytes came, or the last response was out.
@@ -136,6 +137,7 @@ impl Conversation {
             progress: Progress::default(),
             body: BodyState::new(BodyDecoder::none(), false),
             has_served: false,
+            asks_for_head: false,
             since: now,
             last_progress: now,
         }
@@ -184,29 +186,32 @@ impl Conversation {
     }
 
     fn look_for_head(&mut self, limits: &Limits, head: &mut Head) -> Step {
-        if self.inbox.is_empty() {
+        loop {
+            match head.parse(self.inbox.unread(), &mut self.progress) {
+                // Old clients send an empty line after a body: the connection stays idle.
+                Ok(Parsed::Nothing(length)) => self.inbox.consume(length),
+                Ok(Parsed::Partial) => {}
+                Ok(Parsed::LaterVersion(minor)) => {
+                    self.inbox.set(minor, b'1');
+                    continue;
+                }
+                Ok(Parsed::Complete(length)) => return self.begin_request(limits, head, length),
+                Err(reject) => return Step::Refuse(reject),
+            }
             return Step::Receive;
-        }
-        match head.parse(self.inbox.unread(), &mut self.progress) {
-            // Old clients send an empty line after a body: the connection stays idle.
-            Ok(Parsed::Nothing(length)) => {
-                self.inbox.consume(length);
-                Step::Receive
-            }
-            Ok(Parsed::Partial) => Step::Receive,
-            Ok(Parsed::Complete(length)) => {
-                self.inbox.consume(length);
-                self.begin_request(limits, head)
-            }
-            Err(reject) => Step::Refuse(reject),
         }
     }
 
-    fn begin_request(&mut self, limits: &Limits, head: &mut Head) -> Step {
-        match BodyDecoder::new(head.length, limits.max_body) {
-            Ok(decoder) => self.body = BodyState::new(decoder, head.expects_continue),
+    /// Takes a head of `head_length` bytes off the inbox, unless its body is refused.
+    fn begin_request(&mut self, limits: &Limits, head: &mut Head, head_length: usize) -> Step {
+        let decoder = match BodyDecoder::new(head.length, limits.max_body) {
+            Ok(decoder) => decoder,
             Err(reject) => return Step::Refuse(reject),
-        }
+        };
+        self.inbox.consume(head_length);
+        self.asks_for_head = head.method() == "HEAD";
+        // A client that has begun to send its body does not wait to be asked for it.
+        self.body = BodyState::new(decoder, head.expects_continue && self.inbox.is_empty());
         match head.length {
             BodyLength::Known(length)
                 if length <= MAX_COLLECTED
@@ -263,6 +268,14 @@ impl Conversation {
                 let then = Overdue::Close(CloseReason::UnreadBodyTimeout);
                 Patience { until: Some(last.plus(LINGER).min(since.plus(LINGER_ALL))), then }
             }
+        }
+    }
+
+    /// Whether what is refused is known to be a HEAD: then the answer has no content (RFC 9110 section 9.3.2).
+    pub(crate) fn asks_for_head(&self) -> bool {
+        match self.state {
+            State::Head => self.inbox.unread().trim_ascii_start().starts_with(b"HEAD "),
+            _ => self.asks_for_head,
         }
     }
 

@@ -62,12 +62,11 @@ impl Announcement {
     }
 }
 
-/// Appends a response's head to `out`. `fields` are further lines, each with its CRLF.
-pub(crate) fn encode_head(
+/// Appends a response's head to `out`, but for its end. `fields` are further lines, each with its CRLF.
+pub(crate) fn begin_head(
     out: &mut Vec<u8>,
     status: u16,
     framing: ResponseFraming,
-    announcement: Announcement,
     date: &[u8],
     fields: [&[u8]; 2],
 ) {
@@ -85,14 +84,19 @@ pub(crate) fn encode_head(
         }
         ResponseFraming::Chunked => out.extend_from_slice(b"\r\ntransfer-encoding: chunked"),
     }
-    match announcement {
-        Announcement::Implied => {}
-        Announcement::KeepAlive => out.extend_from_slice(b"\r\nconnection: keep-alive"),
-        Announcement::Close => out.extend_from_slice(b"\r\nconnection: close"),
-    }
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(fields[0]);
     out.extend_from_slice(fields[1]);
+}
+
+/// Appends what the head says of the connection, and the empty line that ends it.
+#[inline(always)]
+pub(crate) fn end_head(out: &mut Vec<u8>, announcement: Announcement) {
+    match announcement {
+        Announcement::Implied => {}
+        Announcement::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Announcement::Close => out.extend_from_slice(b"connection: close\r\n"),
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -184,7 +188,8 @@ mod tests {
 
     fn head(status: u16, framing: ResponseFraming, announcement: Announcement, fields: &str) -> String {
         let mut out = Vec::new();
-        encode_head(&mut out, status, framing, announcement, b"DATE", [fields.as_bytes(), b""]);
+        begin_head(&mut out, status, framing, b"DATE", [fields.as_bytes(), b""]);
+        end_head(&mut out, announcement);
         String::from_utf8(out).unwrap()
     }
 

@@ -74,10 +74,12 @@ impl FramingReader {
     }
 
     fn expect(&mut self, value: &[u8]) -> Result<(), Reject> {
-        if !value.eq_ignore_ascii_case(b"100-continue") {
-            return Err(Reject::Expectation);
+        for expectation in list(value) {
+            if !expectation.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Reject::Expectation);
+            }
+            self.expects_continue = true;
         }
-        self.expects_continue = true;
         Ok(())
     }
 
@@ -89,7 +91,8 @@ impl FramingReader {
         Ok(())
     }
 
-    /// Digits only and once: `parse::<u64>` would take a sign, and a list could be read two ways.
+    /// Digits only and once: `parse::<u64>` would take a sign, and a list could be read two ways. What does not fit
+    /// was never meant for a length; whoever reads it may have cut it off anywhere.
     fn content_length(&mut self, value: &[u8]) -> Result<(), Reject> {
         let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
         if !digits || self.content_length.is_some() {
@@ -97,12 +100,14 @@ impl FramingReader {
         }
         let length =
             value.iter().try_fold(0u64, |sum, b| sum.checked_mul(10)?.checked_add(u64::from(b - b'0')));
-        self.content_length = Some(length.ok_or(Reject::BodyTooLarge)?);
+        self.content_length = Some(length.ok_or(Reject::ContentLength)?);
         Ok(())
     }
 
     /// `chunked` alone. RFC 9112 section 6.1 asks for 501 when a coding before it is not understood,
-    /// and section 6.3 for 400 when the last one is not `chunked`.
+    /// and section 6.3 for 400 when the last one is not `chunked`. Empty members are not passed over, as
+    /// RFC 9110 section 5.6.1.2 has it for lists: no sender may generate them (section 5.6.1.1), and intermediaries
+    /// that read `,chunked` as a coding of its own are how requests are smuggled (RFC 9112 section 11.2).
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Reject> {
         if self.chunked {
             return Err(Reject::TransferEncoding);
@@ -149,8 +154,18 @@ mod tests {
         assert_eq!(length("content-length", "0"), Ok(BodyLength::None));
         assert_eq!(length("Content-Length", "0042"), Ok(BodyLength::Known(42)));
         assert_eq!(length("content-length", "18446744073709551615"), Ok(BodyLength::Known(u64::MAX)));
-        assert_eq!(length("content-length", "18446744073709551616"), Err(Reject::BodyTooLarge));
-        for bad in ["", "+1", "-1", "1 2", "5, 5", "0x5", "5.0", "५"] {
+        for bad in [
+            "",
+            "18446744073709551616",
+            "99999999999999999999999",
+            "+1",
+            "-1",
+            "1 2",
+            "5, 5",
+            "0x5",
+            "5.0",
+            "५",
+        ] {
             assert_eq!(length("content-length", bad), Err(Reject::ContentLength), "{bad:?}");
         }
         let twice = [("host", "h"), ("content-length", "5"), ("content-length", "5")];
@@ -206,6 +221,30 @@ mod tests {
         assert!(!keep(false, "keep-alive, close"));
         assert!(!keep(true, "te"));
         assert!(keep(true, "Keep-Alive"));
+    }
+
+    #[test]
+    fn a_list_may_have_empty_members_unless_it_frames_the_message() {
+        for value in ["100-continue,", ",100-continue", " , 100-Continue ,\t, 100-continue"] {
+            let facts = read(false, &[("host", "h"), ("expect", value), ("content-length", "3")]);
+            assert!(facts.unwrap().expects_continue, "{value:?}");
+        }
+        for value in ["", ",", " , "] {
+            let facts = read(false, &[("host", "h"), ("expect", value), ("content-length", "3")]);
+            assert!(!facts.unwrap().expects_continue, "{value:?}");
+        }
+        for value in ["100-continue, x", ",x", "100-continue;", "100-continue;a=b", "100-continue=1"] {
+            assert_eq!(read(false, &[("expect", value)]), Err(Reject::Expectation), "{value:?}");
+        }
+        for value in [",close", "close,", " , close , ", ",,te,close"] {
+            assert!(!read(false, &[("host", "h"), ("connection", value)]).unwrap().keep_alive, "{value:?}");
+        }
+        for value in ["5,", ",5", "5,,5"] {
+            assert_eq!(length("content-length", value), Err(Reject::ContentLength), "{value:?}");
+        }
+        for value in ["chunked,", ",chunked", "gzip,,chunked"] {
+            assert_eq!(length("transfer-encoding", value), Err(Reject::TransferEncoding), "{value:?}");
+        }
     }
 
     #[test]

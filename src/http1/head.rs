@@ -15,6 +15,9 @@ const MAX_HEADERS: usize = 100;
 /// What is tried first: a fraction of the stack, and nearly always enough.
 const USUAL_HEADERS: usize = 32;
 
+/// The longest that is registered has 17. RFC 9112 section 3 asks for 501 beyond.
+const MAX_METHOD: usize = 64;
+
 /// RFC 9112 section 2.2 asks for one; some old clients send a few.
 const MAX_EMPTY_LINES: usize = 8;
 
@@ -29,6 +32,9 @@ pub(crate) enum Parsed {
     /// The head takes up so many bytes of the input.
     Complete(usize),
     Partial,
+    /// At this place is the digit of a minor version later than ours, which is to be read as a 1 (RFC 9110
+    /// section 6.2).
+    LaterVersion(usize),
     /// There are only empty lines of so many bytes, which mean nothing (RFC 9112 section 2.2).
     Nothing(usize),
 }
@@ -91,6 +97,9 @@ impl Head {
     fn take(&mut self, bytes: &[u8], request: &httparse::Request<'_, '_>) -> Result<(), Reject> {
         let method = request.method.unwrap_or_default();
         let target = request.path.unwrap_or_default();
+        if method.len() > MAX_METHOD {
+            return Err(Reject::Method);
+        }
         self.parts = parse_target(method, target)?;
         if bytes.len() > MAX_HEAD {
             return Err(Reject::HeadTooLarge);
@@ -247,11 +256,14 @@ fn find_end(input: &[u8], start: usize, progress: &mut Progress) -> Result<bool,
 
 /// A head that is not complete, unless it is too large already.
 fn partial(input: &[u8]) -> Result<Parsed, Reject> {
+    let lines = input.trim_ascii_start();
+    if lines.len() > MAX_METHOD && !lines.iter().take(MAX_METHOD + 1).any(|&b| b == b' ') {
+        return Err(Reject::Method);
+    }
     if input.len() <= MAX_HEAD {
         return Ok(Parsed::Partial);
     }
-    let first_line_is_complete = input.trim_ascii_start().contains(&b'\n');
-    Err(if first_line_is_complete { Reject::HeadTooLarge } else { Reject::TargetTooLong })
+    Err(if lines.contains(&b'\n') { Reject::HeadTooLarge } else { Reject::TargetTooLong })
 }
 
 /// httparse has one error for every version it does not know, as soon as it sees it; which answer
@@ -267,7 +279,11 @@ fn unknown_version(input: &[u8], start: usize, progress: &mut Progress) -> Resul
         (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']), None)
             if major.is_ascii_digit() && minor.is_ascii_digit() =>
         {
-            Err(Reject::Version)
+            if *major != b'1' {
+                return Err(Reject::Version);
+            }
+            *progress = Progress::default();
+            Ok(Parsed::LaterVersion(start + line.len() - 2))
         }
         _ => Err(Reject::RequestLine),
     }

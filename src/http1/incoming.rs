@@ -2,13 +2,13 @@
 //! unread. Who waits for the rest is decided elsewhere.
 
 use super::body::{BodyDecoder, Taken};
-use super::buffer::{Buffer, MAX_PASSING};
+use super::buffer::Buffer;
 use super::reject::Reject;
 
 /// What is known of a body while its request is served.
 pub(super) struct BodyState {
     pub decoder: BodyDecoder,
-    /// The client waits to be asked for it (RFC 9110 section 10.1.1).
+    /// The client waits to be asked for it (RFC 9110 section 10.1.1), and has sent nothing of it.
     pub awaits_continue: bool,
     /// What the client did wrong. Nothing more is read then.
     pub reject: Option<Reject>,
@@ -63,22 +63,18 @@ impl Incoming<'_> {
             })
     }
 
-    /// How many bytes may be received right into a buffer of `wanted` bytes: 0 when framing, or what has
-    /// arrived already, comes first. A small read takes its bytes from what many of them are received into at
-    /// once.
-    pub(crate) fn direct_room(&self, wanted: usize) -> usize {
-        let sure = self.state.decoder.sure_data();
-        let is_wide = wanted as u64 >= sure.min(MAX_PASSING as u64);
-        if is_wide && self.inbox.is_empty() { sure.min(wanted as u64) as usize } else { 0 }
-    }
-
-    /// So many bytes were received into the [`direct_room`](Self::direct_room).
-    pub(crate) fn received_directly(&mut self, count: usize) {
-        self.state.decoder.bypassed(count);
+    /// Has `receive` put data right into `buf`; `None` when framing, or what has arrived already, comes first.
+    pub(crate) fn receive_directly<E>(
+        &mut self,
+        buf: &mut [u8],
+        receive: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Option<Result<usize, E>> {
+        self.state.decoder.receive_directly(self.inbox, buf, receive)
     }
 
     /// So many bytes were received into [`Conversation::body_space`](super::Conversation::body_space).
     pub(crate) fn received(&mut self, count: usize) {
+        self.state.awaits_continue &= count == 0;
         self.state.fills_its_room = self.inbox.fill(count);
     }
 

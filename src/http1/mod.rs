@@ -27,7 +27,8 @@ pub(crate) use body::Taken;
 pub(crate) use buffer::Buffer;
 pub(crate) use conversation::{Conversation, Limits, Overdue, Step};
 pub(crate) use encode::{
-    Announcement, CONTINUE, FINAL_CHUNK, ResponseFraming, TEXT, chunk_size_line, encode_head, has_body,
+    Announcement, CONTINUE, FINAL_CHUNK, ResponseFraming, TEXT, begin_head, chunk_size_line, end_head,
+    has_body,
 };
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub(crate) use framing::BodyLength;

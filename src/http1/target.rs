@@ -34,7 +34,7 @@ pub(super) struct TargetParts {
 /// Finds the parts of `target`, or refuses it.
 pub(super) fn parse_target(method: &str, target: &str) -> Result<TargetParts, Reject> {
     if method == "CONNECT" {
-        return Err(Reject::Connect);
+        return Err(Reject::Method);
     }
     if target.len() > MAX_TARGET {
         return Err(Reject::TargetTooLong);
@@ -138,7 +138,7 @@ mod tests {
         for target in ["a", "*", "ftp://h/", "http://", "http:///a", "http://u@h/", "/a#b", "/\u{e9}"] {
             assert_eq!(parse_target("GET", target), Err(Reject::Target), "{target}");
         }
-        assert_eq!(parse_target("CONNECT", "h:1"), Err(Reject::Connect));
+        assert_eq!(parse_target("CONNECT", "h:1"), Err(Reject::Method));
         let long = format!("/{}", "a".repeat(MAX_TARGET));
         assert_eq!(parse_target("GET", &long), Err(Reject::TargetTooLong));
     }

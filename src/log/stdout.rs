@@ -20,17 +20,37 @@ pub(super) const PIPE_BUF: usize = 4096;
 /// Whether the last wait for the reader was in vain. Of the one standard output that a process has.
 static STANDS_STILL: AtomicBool = AtomicBool::new(false);
 
-/// One line, as a whole where the system takes it so. A closed or full standard output loses it.
-pub(crate) fn write_line(mut line: &[u8]) {
+/// A line was cut short, and its end is owed before the next one begins.
+static IS_CUT: AtomicBool = AtomicBool::new(false);
+
+/// What standard output goes to does not know of writes that do not wait.
+#[cfg(target_os = "linux")]
+static KNOWS_NO_NOWAIT: AtomicBool = AtomicBool::new(false);
+
+/// One line, as a whole where the system takes it so. A closed or full standard output loses it, or what is left
+/// of it.
+pub(crate) fn write_line(#[allow(unused_mut, reason = "tests divert it")] mut line: &[u8]) {
     #[cfg(test)]
     divert(&mut line);
-    while !line.is_empty() {
-        match write_some(line) {
-            Ok(count) => line = line.get(count..).unwrap_or_default(),
+    if IS_CUT.load(Ordering::Relaxed) && write_all(b"\n") == 0 {
+        IS_CUT.store(false, Ordering::Relaxed);
+    }
+    let lost = write_all(line);
+    if lost > 0 && lost < line.len() {
+        IS_CUT.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How many bytes are lost.
+fn write_all(mut bytes: &[u8]) -> usize {
+    while !bytes.is_empty() {
+        match write_some(bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            Err(_) => return, // nobody reads: the function's work matters more than the line
+            Err(_) => break, // nobody reads: the function's work matters more than the line
         }
     }
+    bytes.len()
 }
 
 /// One line for who has started the program by hand; nothing where standard output is no terminal, as on the
@@ -43,18 +63,29 @@ pub(crate) fn terminal_line(line: impl FnOnce() -> String) {
 
 #[cfg(target_os = "linux")]
 fn write_some(line: &[u8]) -> Result<usize, Errno> {
-    match write_at_once(line) {
-        // A terminal, or a kernel, that does not know of not waiting.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::SPIPE) => {
-            wait_for_room()?;
-            rustix::io::write(stdout(), piece(line))
+    if !KNOWS_NO_NOWAIT.load(Ordering::Relaxed) {
+        match write_at_once(line) {
+            // A terminal, a file system, or a kernel, that does not know of not waiting.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::SPIPE) => {}
+            // Some file systems would have to wait with every line that makes a file longer.
+            Err(Errno::AGAIN) if is_file() => {}
+            Err(Errno::AGAIN) => {
+                wait_for_room()?;
+                return write_at_once(piece(line));
+            }
+            outcome => return outcome,
         }
-        Err(Errno::AGAIN) => {
-            wait_for_room()?;
-            write_at_once(piece(line))
-        }
-        outcome => outcome,
+        KNOWS_NO_NOWAIT.store(true, Ordering::Relaxed);
     }
+    wait_for_room()?;
+    rustix::io::write(stdout(), piece(line))
+}
+
+/// Whose writes wait for no reader.
+#[cfg(target_os = "linux")]
+fn is_file() -> bool {
+    use rustix::fs::{FileType, fstat};
+    fstat(stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 #[cfg(target_os = "linux")]

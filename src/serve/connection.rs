@@ -128,10 +128,16 @@ impl Connection {
         self.may_have_more = true;
     }
 
-    /// As [`body_received`](Self::body_received), for bytes that went elsewhere.
-    pub(super) fn body_received_directly(&mut self, count: usize) {
-        self.conversation.incoming().received_directly(count);
-        self.may_have_more = true;
+    /// As [`body_received`](Self::body_received), for bytes that `receive` puts right into `buf`; `None` when others
+    /// come first.
+    pub(super) fn receive_body_directly(
+        &mut self,
+        buf: &mut [u8],
+        receive: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        let received = self.conversation.incoming().receive_directly(buf, receive)?;
+        self.may_have_more |= received.is_ok();
+        Some(received)
     }
 
     /// Ends the sending. What the peer still sends is looked for, so that the system does not reset the

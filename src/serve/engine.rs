@@ -13,7 +13,7 @@ use crate::serve::connection::{Connection, PendingCall, Turn};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, sleep};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use log::Level;
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -60,9 +60,12 @@ pub(super) struct Engine {
 }
 
 /// What the process does at the signal to stop, beside the drain.
-#[derive(Clone, Copy)]
 pub(crate) struct OnSignal {
-    pub received: fn(),
+    /// It can be read from once one has come, and holds a byte for each.
+    pub signals: PipeReader,
+    pub received: fn(&PipeReader),
+    /// What is done when there is no thread that could notice one.
+    pub unseen: fn(),
     pub drain_failed: fn(&Error),
 }
 
@@ -276,6 +279,7 @@ impl Engine {
 
     /// Has the signal to stop, which the readiness set reports, lead to a drain and to this.
     pub(super) fn set_on_signal(&self, on_signal: OnSignal) {
+        self.pool.set_without_thread(on_signal.unseen);
         *self.on_signal.lock() = Some(on_signal);
     }
 

@@ -3,7 +3,7 @@
 
 use crate::api::{Body, BodyWriter, CallKind, Context, Request, RequestBody, Response};
 use crate::contain::report;
-use crate::http1::{Announcement, CloseReason, Facts, Next, Reject, ResponseFraming, TEXT, has_body};
+use crate::http1::{Facts, Next, Reject, ResponseFraming, TEXT, has_body};
 use crate::log::{LifecycleLine, RequestScope};
 use crate::platform::{
     Caller, FC_STATUS_FAILED, FC_STATUS_OK, Failure, Hook, Invocation, JSON, Refusal, Route, contain,
@@ -33,7 +33,6 @@ pub(super) fn serve<'a>(
         context,
         body,
         output,
-        announced: Ok(()),
         response_reads_body: false,
         response_broken_off: false,
     };
@@ -69,8 +68,6 @@ struct Exchange<'a> {
     context: &'a Context,
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
-    /// What the response's head said of the connection.
-    announced: Result<(), CloseReason>,
     response_reads_body: bool,
     response_broken_off: bool,
 }
@@ -239,9 +236,8 @@ impl<'a> Exchange<'a> {
     fn set_head(&mut self, status: u16, framing: ResponseFraming, fields: [&[u8]; 2]) {
         let head = self.context.head();
         let framing = framing.for_response(status, head);
-        self.announced = self.facts(framing).announce();
-        let announcement = Announcement::new(self.announced.is_ok(), head.http10);
-        self.output().set_head(status, framing, announcement, fields);
+        let announced = self.facts(framing).announce();
+        self.output().set_head(status, framing, announced, head.http10, fields);
     }
 
     /// The facts as they are now.
@@ -259,7 +255,8 @@ impl<'a> Exchange<'a> {
 
     fn next(&mut self) -> Next {
         let framing = self.output().framing();
-        self.facts(framing).conclude(self.announced)
+        let announced = self.output().announced();
+        self.facts(framing).conclude(announced)
     }
 
     /// Without a platform nobody would read it.

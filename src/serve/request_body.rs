@@ -34,13 +34,9 @@ impl BodySource for WireBody<'_> {
                 Ok(Taken::NeedsMore) => {}
                 Err(reject) => return Err(error_of(reject)),
             }
-            let room = self.connection.conversation.incoming().direct_room(buf.len());
-            let direct = buf.get_mut(..room).unwrap_or_default();
-            let is_direct = !direct.is_empty();
-            let received = if is_direct { self.receive_into(direct) } else { self.receive() };
-            match received {
-                Ok(count) if is_direct => return Ok(count),
-                Ok(_) => {}
+            match self.receive(buf) {
+                Ok(0) => {}
+                Ok(count) => return Ok(count),
                 Err(error) => return Err(self.remember(error)),
             }
         }
@@ -98,19 +94,17 @@ impl WireBody<'_> {
         self.connection.conversation.facts()
     }
 
-    /// Receives right where the bytes are wanted.
-    fn receive_into(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+    /// Receives more of it: so many bytes of data right into `buf`, or 0 when they are in the inbox.
+    fn receive(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.ask_for_body()?;
-        let count = receive_some(self.io, self.output, buf)?;
-        self.connection.body_received_directly(count);
-        Ok(count)
-    }
-
-    fn receive(&mut self) -> io::Result<usize> {
-        self.ask_for_body()?;
-        let count = receive_some(self.io, self.output, self.connection.conversation.body_space())?;
+        let (io, output) = (self.io, self.output);
+        let directly = self.connection.receive_body_directly(buf, |room| receive_some(io, output, room));
+        if let Some(received) = directly {
+            return received;
+        }
+        let count = receive_some(io, output, self.connection.conversation.body_space())?;
         self.connection.body_received(count);
-        Ok(count)
+        Ok(0)
     }
 
     /// A client that waits for it is asked, unless it has an answer already.
@@ -118,6 +112,7 @@ impl WireBody<'_> {
         let awaits_continue = self.connection.conversation.incoming().take_awaits_continue();
         if awaits_continue && !self.output.borrow().is_begun() {
             self.io.send_all(&mut [IoSlice::new(CONTINUE)])?;
+            self.output.borrow_mut().body_is_asked_for();
         }
         Ok(())
     }

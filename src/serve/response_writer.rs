@@ -3,7 +3,9 @@
 
 use crate::api::PIECE;
 use crate::date::Date;
-use crate::http1::{Announcement, FINAL_CHUNK, ResponseFraming, chunk_size_line, encode_head};
+use crate::http1::{
+    Announcement, CloseReason, FINAL_CHUNK, ResponseFraming, begin_head, chunk_size_line, end_head,
+};
 use crate::serve::blocking::BlockingIo;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, Write};
@@ -14,6 +16,11 @@ const COPY_LIMIT: usize = 4 * 1024;
 pub(super) struct ResponseWriter<'a> {
     io: &'a BlockingIo<'a>,
     framing: ResponseFraming,
+    /// What the head says of the connection, as soon as it is out.
+    announced: Result<(), CloseReason>,
+    http10: bool,
+    /// What was announced is not in the head yet.
+    head_is_open: bool,
     /// The head until it is sent, and then the lines of chunks.
     head: &'a mut Vec<u8>,
     /// What is collected of the body.
@@ -36,8 +43,19 @@ impl<'a> ResponseWriter<'a> {
     ) -> ResponseWriter<'a> {
         head.clear();
         piece.clear();
-        let framing = ResponseFraming::Bodiless;
-        ResponseWriter { io, framing, head, piece, date, left: 0, begun: false, failed: false }
+        ResponseWriter {
+            io,
+            framing: ResponseFraming::Bodiless,
+            announced: Ok(()),
+            http10: false,
+            head_is_open: false,
+            head,
+            piece,
+            date,
+            left: 0,
+            begun: false,
+            failed: false,
+        }
     }
 
     /// Whether anything of the response is out, so that it cannot become another one.
@@ -49,23 +67,40 @@ impl<'a> ResponseWriter<'a> {
         self.failed
     }
 
-    /// Sets the head, which goes out with the first piece of the body.
+    /// Sets the head, which goes out with the first piece of the body, to a client of HTTP/1.0 or 1.1.
     pub(super) fn set_head(
         &mut self,
         status: u16,
         framing: ResponseFraming,
-        announcement: Announcement,
+        announced: Result<(), CloseReason>,
+        http10: bool,
         fields: [&[u8]; 2],
     ) {
         self.framing = framing;
+        self.announced = announced;
+        self.http10 = http10;
+        self.head_is_open = true;
         self.left = if let ResponseFraming::Length(length) = framing { length } else { u64::MAX };
         self.head.clear();
         self.piece.clear();
-        encode_head(self.head, status, framing, announcement, self.date.now(), fields);
+        begin_head(self.head, status, framing, self.date.now(), fields);
+    }
+
+    /// The client is asked for its body: that the connection cannot go on without it is no longer to be announced.
+    pub(super) fn body_is_asked_for(&mut self) {
+        if self.announced == Err(CloseReason::RequestBodyNotAskedFor) {
+            self.announced = Ok(());
+        }
+    }
+
+    /// What the head says of the connection.
+    pub(super) fn announced(&self) -> Result<(), CloseReason> {
+        self.announced
     }
 
     /// Sends the head and the whole body.
     pub(super) fn send_whole(&mut self, body: &[u8]) -> io::Result<()> {
+        self.take_piece(&[]);
         if body.len() <= COPY_LIMIT {
             self.head.extend_from_slice(body);
             return self.send(&[]);
@@ -121,8 +156,11 @@ impl<'a> ResponseWriter<'a> {
         self.send_with_end(data, chunk_end)
     }
 
-    /// Frames what is collected with `data` behind it; returns what has to follow `data`.
+    /// Ends the head, and frames what is collected with `data` behind it; returns what has to follow `data`.
     fn take_piece(&mut self, data: &[u8]) -> &'static [u8] {
+        if std::mem::take(&mut self.head_is_open) {
+            end_head(self.head, Announcement::new(self.announced.is_ok(), self.http10));
+        }
         let size = self.piece.len() + data.len();
         if self.framing != ResponseFraming::Chunked || size == 0 {
             return b"";
@@ -216,7 +254,7 @@ mod tests {
     /// The same of a response with that framing, without the date of its head.
     fn response(framing: ResponseFraming, write: impl FnOnce(&RefCell<ResponseWriter<'_>>)) -> String {
         let sent = sent(|output| {
-            output.borrow_mut().set_head(200, framing, Announcement::Implied, [b"", b""]);
+            output.borrow_mut().set_head(200, framing, Ok(()), false, [b"", b""]);
             write(output);
         });
         let (head, body) = sent.split_once("\r\n\r\n").expect("a head");
@@ -303,7 +341,13 @@ mod tests {
     fn after_a_failure_nothing_more_is_sent() {
         let nothing = sent(|output| {
             output.borrow().io.socket().cut();
-            output.borrow_mut().set_head(200, ResponseFraming::Length(1), Announcement::Close, [b"", b""]);
+            output.borrow_mut().set_head(
+                200,
+                ResponseFraming::Length(1),
+                Err(CloseReason::ClientCloses),
+                false,
+                [b"", b""],
+            );
             assert!(output.borrow_mut().send_whole(b"x").is_err() && output.borrow().has_failed());
             assert!(BodySink(output).write(b"x").is_err() && output.borrow_mut().finish().is_err());
         });
@@ -314,7 +358,13 @@ mod tests {
     fn a_response_that_ends_with_its_connection_is_broken_off_by_a_reset() {
         let write = |output: &RefCell<ResponseWriter<'_>>| {
             let mut writer = output.borrow_mut();
-            writer.set_head(200, ResponseFraming::UntilClose, Announcement::Close, [b"", b""]);
+            writer.set_head(
+                200,
+                ResponseFraming::UntilClose,
+                Err(CloseReason::ClientCloses),
+                false,
+                [b"", b""],
+            );
             writer.break_off();
             assert!(writer.has_failed());
         };

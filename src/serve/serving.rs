@@ -7,7 +7,7 @@ use crate::serve::drain;
 use crate::serve::engine::{Engine, OnSignal};
 use crate::serve::worker::work;
 use crate::sync::Arc;
-use std::io::{self, PipeReader};
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 
@@ -35,18 +35,13 @@ impl Serving {
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
 
-    /// Serves until a signal, on the calling thread too where that is `with_caller`: once something can be read
-    /// from `signals` it drains, and returns when that came to its end.
+    /// Serves until a signal, on the calling thread too where that is `with_caller`: then it drains, and returns
+    /// when that came to its end.
     ///
     /// # Errors
     /// When the listener or the signals cannot be watched, or the system gives no thread.
-    pub(crate) fn run(
-        &self,
-        signals: &PipeReader,
-        on_signal: OnSignal,
-        with_caller: bool,
-    ) -> Result<(), Error> {
-        let added = self.0.ready().add_stop(signals.as_fd());
+    pub(crate) fn run(&self, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
+        let added = self.0.ready().add_stop(on_signal.signals.as_fd());
         added.map_err(|source| Error::Start { what: "signal handlers", source })?;
         self.0.set_on_signal(on_signal);
         if with_caller {

@@ -1,7 +1,7 @@
 //! A worker: waits for what is ready, and does it.
 
 use crate::contain::report;
-use crate::http1::{Announcement, CloseReason, Overdue, ResponseFraming, Step, TEXT, encode_head};
+use crate::http1::{Announcement, CloseReason, Overdue, ResponseFraming, Step, TEXT, begin_head, end_head};
 use crate::net::{Parked, Parking, Ready};
 use crate::platform::Refusal;
 use crate::serve::admission::{self, Disposition};
@@ -170,8 +170,11 @@ impl<'a> Worker<'a> {
         out.clear();
         let framing = ResponseFraming::Length(body.len() as u64);
         let date = self.scratch.date.now();
-        encode_head(out, refusal.status(), framing, Announcement::Close, date, [TEXT, b""]);
-        out.extend_from_slice(body.as_bytes());
+        begin_head(out, refusal.status(), framing, date, [TEXT, b""]);
+        end_head(out, Announcement::Close);
+        if !connection.conversation.asks_for_head() {
+            out.extend_from_slice(body.as_bytes());
+        }
         let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
         report!(Level::Debug, "request refused: {}", refusal.reason());
         connection.conversation.refuse(self.engine.clock().now());

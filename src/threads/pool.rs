@@ -17,6 +17,10 @@ use log::Level;
 use std::io;
 use std::time::Duration;
 
+/// The name of its threads. What `std` says of a stack that overflows before it ends the process has nothing else of
+/// ours in it; tools that look at a process show the first 15 bytes.
+const WORKER: &str = "fc-worker, see FCRT_STACK_SIZE";
+
 /// How long a worker that is not needed stays.
 const SPARE_LIFETIME: Duration = Duration::from_secs(10);
 
@@ -39,6 +43,8 @@ pub(crate) struct Pool<T> {
     closed: OnceEvent,
     clock: Arc<Clock>,
     failed_threads: Tally,
+    /// What is done once when there is no thread to be had.
+    without_thread: Mutex<Option<fn()>>,
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -60,6 +66,7 @@ impl<T: Send + 'static> Pool<T> {
             closed: OnceEvent::default(),
             clock,
             failed_threads: Tally::default(),
+            without_thread: Mutex::default(),
         }
     }
 
@@ -182,7 +189,7 @@ impl<T: Send + 'static> Pool<T> {
         };
         let (task, pool) = (Arc::new(Mutex::new(Some(task))), self.clone());
         let handed = task.clone();
-        let spawned = spawn("fc-worker", self.stack_size, move || {
+        let spawned = spawn(WORKER, self.stack_size, move || {
             if let Some(task) = handed.lock().take() {
                 pool.work(task, &slot);
             }
@@ -212,8 +219,17 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
+    /// Has this done once when the system has no thread to give, by whoever notices.
+    pub(crate) fn set_without_thread(&self, prepare: fn()) {
+        *self.without_thread.lock() = Some(prepare);
+    }
+
     #[cold]
     fn no_thread(&self, error: &io::Error) {
+        let prepare = self.without_thread.lock().take();
+        if let Some(prepare) = prepare {
+            prepare();
+        }
         if let Some(count) = self.failed_threads.add(&self.clock, 1) {
             report!(Level::Error, "cannot make a thread: {error} ({count}x)");
         }

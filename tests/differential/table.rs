@@ -168,7 +168,13 @@ pub const REQUESTS: &[Request] = &[
     refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n"),
     refused("GET / HTTP/3.0\r\nHost: h\r\n\r\n"),
     refused("GET / HTTP/0.9\r\nHost: h\r\n\r\n"),
-    refused("GET / HTTP/1.2\r\nHost: h\r\n\r\n"),
+    not_node(
+        "a later minor version is read as the one that is known (RFC 9110 section 6.2)",
+        not_hyper(
+            "a later minor version is read as the one that is known (RFC 9110 section 6.2)",
+            accepted("GET / HTTP/1.2\r\nHost: h\r\n\r\n"),
+        ),
+    ),
     refused("G@T / HTTP/1.1\r\nHost: h\r\n\r\n"),
     refused("G\"T / HTTP/1.1\r\nHost: h\r\n\r\n"),
     refused("G(T / HTTP/1.1\r\nHost: h\r\n\r\n"),

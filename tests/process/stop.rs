@@ -72,6 +72,35 @@ fn a_drain_that_fails_is_the_end_of_the_process_whichever_thread_hangs() {
     assert!(error.contains("1 invocations"), "{error}");
 }
 
+/// A drain waits for what is in flight here, for 25 seconds: the second signal does not.
+#[test]
+fn sigterm_and_sigint_that_arrive_together_are_two_signals() {
+    for signals in [["TERM", "INT"], ["INT", "TERM"]] {
+        let process = Process::start("stream", &[]);
+        let mut client = process.client();
+        client.send(get("/?count=1000"));
+        client.head();
+        while_it_stands_still(&process, || signals.iter().for_each(|signal| process.signal(signal)));
+        let (code, _, error) = process.end();
+        assert!(matches!(code, Some(130 | 143)), "{code:?} {error}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_with_its_number_however_soon_it_comes() {
+    for (first, second, code) in [("TERM", "INT", 130), ("INT", "TERM", 143)] {
+        let process = Process::start("stream", &[]);
+        let mut client = process.client();
+        client.send(get("/?count=1000"));
+        client.head();
+        process.signal(first);
+        until("it drains", || std::net::TcpStream::connect(("127.0.0.1", process.port)).is_err());
+        process.signal(second);
+        let (found, _, error) = process.end();
+        assert_eq!(found, Some(code), "{error}");
+    }
+}
+
 #[test]
 fn a_stop_makes_no_thread_for_connections_that_are_idle() {
     let process = Process::start("hello", &[]);

@@ -198,6 +198,11 @@ fn queued_requests_hold_a_limited_amount_of_memory_and_the_rest_is_told_503() {
     let reply = last.reply();
     assert_eq!((reply.status, reply.text()), (503, "too many requests wait\n"));
     last.assert_closed();
+    let mut head = server.client();
+    head.expects_no_body = true;
+    head.send(request.replace("GET", "HEAD"));
+    assert_eq!(head.reply().status, 503);
+    head.assert_closed();
     test.let_go(800);
     assert_eq!(first.reply().text(), "done");
     let statuses: Vec<u16> = clients.iter_mut().map(|client| client.reply().status).collect();
@@ -228,6 +233,24 @@ impl Function for Deep {
     fn pre_stop(&self, _: &Context) -> anyhow::Result<()> {
         Ok(self.stopped.send(deep(self.kilobytes))?)
     }
+}
+
+/// Ends its process: run by the test below, in a process of its own.
+#[test]
+#[ignore = "it ends the process"]
+fn overflows_its_stack() {
+    let server = TestServer::start(config(), |_, _| Ok(deep(1 << 20).to_string().into()));
+    server.request(get("/"));
+}
+
+#[test]
+fn what_is_said_of_a_stack_overflow_names_the_option() {
+    let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+    test.args(["limits::overflows_its_stack", "--exact", "--ignored", "--nocapture"]);
+    let output = support::run_to_end(&mut test, support::WATCHDOG);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{error}");
+    assert!(error.contains("FCRT_STACK_SIZE' ") && error.contains("has overflowed its stack"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The server inside this process, over real sockets, byte by byte.
 
+mod advisories;
 mod bodies;
 mod hooks;
 mod keep_alive;
@@ -8,4 +9,5 @@ mod load;
 mod panics;
 mod responses;
 mod shutdown;
+mod statuses;
 mod wire;

@@ -1,6 +1,8 @@
 //! One HTTP call, as the platform takes it: its limits, and the request that the function sees. What becomes
 //! of the reply is in `relay.rs`.
 
+use std::iter;
+
 use fc_runtime::{Request, Response};
 
 use super::failure::{CallKind, Failure};
@@ -18,7 +20,7 @@ const MAX_TARGET: usize = 4 * 1024;
 /// who goes away is noticed while the function works; any other is sent on as it comes.
 pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
     let length = content_length(request);
-    let (method, target, fields) = (request.method(), target(request), request.headers().collect::<Vec<_>>());
+    let (method, target, fields) = (request.method(), target(request), fields(request));
     check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
     let head = |instance: &Instance| {
@@ -52,6 +54,14 @@ fn target(request: &Request<'_>) -> String {
         Some(query) => format!("{}?{query}", request.path()),
         None => request.path().to_owned(),
     }
+}
+
+/// The header fields, with the one host that the function is asked for: that of the target where it names one (RFC 9112
+/// section 3.2.2), and one also where HTTP/1.0 named none, since the function is called in HTTP/1.1.
+fn fields<'a>(request: &Request<'a>) -> Vec<(&'a str, &'a [u8])> {
+    let host = request.header("host").unwrap_or("127.0.0.1");
+    let others = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+    iter::once(("Host", host.as_bytes())).chain(others).collect()
 }
 
 /// Refuses what is outside of the platform's limits. `Connection` is not refused, although the platform's

@@ -25,6 +25,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub fn response(mut reply: InvocationReply, request_left: u64) -> Result<Response, Failure> {
     let length = reply.body.length();
     let response = match (reply.upload.take(), length) {
+        (None, Some(0)) => without_body(reply.headers.content_length()),
         (None, Some(length)) if length <= SMALL => {
             // Failing here still becomes a response of its own, which a cut connection would not be.
             Response::bytes(reply.body.read_all(SMALL)?)
@@ -39,6 +40,14 @@ pub fn response(mut reply: InvocationReply, request_left: u64) -> Result<Respons
     Ok(passed_on.fold(response.with_status(reply.status), |response, (name, value)| {
         response.with_header(name, value)
     }))
+}
+
+/// A reply that has no body: an empty one, or one to HEAD, whose length is that of a GET, or of a status that has none.
+fn without_body(length: Option<u64>) -> Response {
+    match length {
+        Some(length) => Response::reader(io::empty(), Some(length)),
+        None => Response::stream(|_, _| Ok(())),
+    }
 }
 
 /// Piece by piece, each sent as soon as the function has nothing more to add to it.

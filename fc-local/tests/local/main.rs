@@ -17,3 +17,4 @@ mod orphans;
 mod scaling;
 mod template;
 mod watch;
+mod wire;

@@ -10,12 +10,24 @@ fn summary(head: &Head) -> Summary {
 /// Feeds `wire` in pieces that end at `cuts`, as a connection does.
 fn feed(wire: &[u8], cuts: &[usize]) -> Result<Option<(Summary, usize)>, Reject> {
     let (mut head, mut progress) = (Head::default(), Progress::default());
-    for &end in cuts.iter().chain([&wire.len()]) {
-        if let Parsed::Complete(length) = head.parse(&wire[..end], &mut progress)? {
+    let mut wire = wire.to_vec();
+    for end in cuts.iter().copied().chain([wire.len()]) {
+        if let Parsed::Complete(length) = parse(&mut head, &mut wire[..end], &mut progress)? {
             return Ok(Some((summary(&head), length)));
         }
     }
     Ok(None)
+}
+
+/// As a connection does, which reads a later version as what it knows.
+fn parse(head: &mut Head, wire: &mut [u8], progress: &mut Progress) -> Result<Parsed, Reject> {
+    match head.parse(wire, progress) {
+        Ok(Parsed::LaterVersion(minor)) => {
+            wire[minor] = b'1';
+            head.parse(wire, progress)
+        }
+        parsed => parsed,
+    }
 }
 
 fn every_way_of_feeding(wire: &[u8]) -> Vec<Vec<usize>> {
@@ -24,7 +36,7 @@ fn every_way_of_feeding(wire: &[u8]) -> Vec<Vec<usize>> {
     ways
 }
 
-const VALID: [&str; 8] = [
+const VALID: [&str; 9] = [
     "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET / HTTP/1.0\r\n\r\n",
@@ -33,6 +45,7 @@ const VALID: [&str; 8] = [
     "OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
     "M-SEARCH /x HTTP/1.1\r\nHost: [::1]\r\nX: \u{e9}\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 2\r\nA: 3\r\nBlank: \t \r\n\r\n",
+    "\r\nPOST /later HTTP/1.7\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX: HTTP/1.9\r\n\r\n",
 ];
 
 #[test]
@@ -95,11 +108,11 @@ fn every_split_of_a_malformed_head_is_refused_with_the_same_status() {
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
         ("GET http://a@b/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n", 413),
+        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999999999999\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: h\r\nExpect: a\r\n\r\n", 417),
         ("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501),
         ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
-        ("GET / HTTP/1.2\r\nHost: h\r\n\r\n", 505),
+        ("GET / HTTP/0.9\r\nHost: h\r\n\r\n", 505),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     ];
     for (wire, status) in cases {
@@ -122,6 +135,36 @@ fn a_head_over_its_limits_is_refused_before_it_is_complete() {
     assert_eq!(status(&format!("GET /{}", "a".repeat(MAX_HEAD))), Err(414));
     assert_eq!(status(&format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(8192))), Err(414));
     assert_eq!(status(&"\r\n".repeat(MAX_EMPTY_LINES + 1)), Err(400));
+}
+
+#[test]
+fn a_later_minor_version_is_read_as_the_one_that_is_known() {
+    for minor in 2..=9 {
+        let mut wire = format!("GET / HTTP/1.{minor}\r\nHost: h\r\nContent-Length: 3\r\n\r\n").into_bytes();
+        let (mut head, mut progress) = (Head::default(), Progress::default());
+        assert_eq!(parse(&mut head, &mut wire, &mut progress), Ok(Parsed::Complete(wire.len())));
+        assert!(!head.http10 && head.keep_alive && head.length == BodyLength::Known(3), "1.{minor}");
+    }
+    // What refuses a head of version 1.1 refuses it too.
+    for (fields, status) in [("", 400), ("Host: h\n", 400), ("Host: h\r\nExpect: x\r\n", 417)] {
+        let wire = format!("GET / HTTP/1.2\r\n{fields}\r\n");
+        assert_eq!(feed(wire.as_bytes(), &[]).map_err(Reject::status), Err(status), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_method_over_its_limit_is_not_implemented_whatever_follows_it() {
+    let status = |wire: &str| feed(wire.as_bytes(), &[]).map(|_| ()).map_err(Reject::status);
+    let [longest, over] = [MAX_METHOD, MAX_METHOD + 1].map(|length| "M".repeat(length));
+    assert_eq!(status(&format!("{longest} / HTTP/1.1\r\nHost: h\r\n\r\n")), Ok(()));
+    for rest in [" / HTTP/1.1\r\nHost: h\r\n\r\n", " / HTTP/1.1\r\n\r\n", " /", ""] {
+        assert_eq!(status(&format!("\r\n{over}{rest}")), Err(501), "{rest:?}");
+    }
+    for count in [9_000, MAX_HEAD, 2 * MAX_HEAD] {
+        assert_eq!(status(&"M".repeat(count)), Err(501), "{count}");
+        assert_eq!(status(&format!("{} / HTTP/1.1\r\nHost: h\r\n\r\n", "M".repeat(count))), Err(501));
+    }
+    assert_eq!(status(&format!("{longest} /{}", "a".repeat(MAX_HEAD))), Err(414));
 }
 
 #[test]

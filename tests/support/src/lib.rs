@@ -1,6 +1,7 @@
 //! What the tests share: servers, clients that send and read literal bytes, programs and what they say, ports,
 //! gates, directories. Every wait has a watchdog.
 
+pub mod advisories;
 mod client;
 mod gate;
 mod lines;

@@ -83,7 +83,8 @@ fn send_stream(
         upload::append(&mut out, piece.get(..count).unwrap_or_default(), is_chunked);
         if count == 0 {
             let pending = connection.send(&out, patience)?;
-            return pending.map(|pending| Upload::new(connection, pending, is_chunked)).transpose();
+            let upload = |pending| Upload::new(connection, pending, is_chunked).map(Upload::ended);
+            return pending.map(upload).transpose();
         }
     }
 }

@@ -37,6 +37,11 @@ impl Headers {
         self.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 
+    /// What `Content-Length` says, also where there is no body.
+    pub fn content_length(&self) -> Option<u64> {
+        self.all("content-length").next().and_then(decimal)
+    }
+
     /// Whether a `Connection` header has this option.
     fn connection_says(&self, option: &str) -> bool {
         self.all("connection").any(|value| {
