@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::client::{Error, Patience, RequestBody};
+use super::client::{Deadline, Error, Patience, RequestBody};
 use super::failure::NotInitialized;
 use super::function_output::Role;
 use super::process::Process;
@@ -51,7 +51,7 @@ impl Instance {
 
     fn initialize_by_request(&self, timeout: Duration) -> Result<(), NotInitialized> {
         let begin = Instant::now();
-        match self.ask("POST", "/initialize", begin + timeout) {
+        match self.ask("POST", "/initialize", Deadline::after(timeout)) {
             Ok((200..=299, _)) => Ok(()),
             Ok((status, body)) => Err(NotInitialized {
                 message: format!(
@@ -71,9 +71,9 @@ impl Instance {
     }
 
     /// Status and body of the reply to a hook's request.
-    fn ask(&self, method: &str, hook: &str, until: Instant) -> Result<(u16, Vec<u8>), Error> {
+    fn ask(&self, method: &str, hook: &str, deadline: Deadline) -> Result<(u16, Vec<u8>), Error> {
         let head = headers::request(method, hook, Some(hook), &id::uuid(), &self.common_headers);
-        let mut reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(until))?;
+        let mut reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::of(deadline))?;
         let body = reply.body.read_all(MAX_REPLY).map_err(Error::of_body)?;
         Ok((reply.status, body))
     }
@@ -103,7 +103,7 @@ impl Instance {
     /// One health check; why it failed.
     pub fn check_health(&self, check: &HealthCheck) -> Result<(), String> {
         let head = headers::request("GET", &check.path, None, &id::uuid(), &self.common_headers);
-        let patience = Patience::until(Instant::now() + check.timeout);
+        let patience = Patience::of(Deadline::after(check.timeout));
         let mut reply = self
             .pool
             .send(&head, RequestBody::Bytes(b""), &patience)
@@ -122,19 +122,15 @@ impl Instance {
             return;
         };
         let begin = Instant::now();
-        let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.common_headers);
-        let reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(begin + hook.timeout));
         let log = &self.surroundings.log;
-        match reply {
-            Ok(mut reply) => {
-                let body = reply.body.read_all(MAX_REPLY).unwrap_or_default();
-                if reply.is_success() {
-                    let time = milliseconds(begin.elapsed());
-                    log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
-                } else {
-                    let text = format!("PreStop failed with status {}{}", reply.status, shown(&body));
-                    log.warn(Some(&self.id), &text);
-                }
+        match self.ask("GET", "/pre-stop", Deadline::after(hook.timeout)) {
+            Ok((200..=299, _)) => {
+                let time = milliseconds(begin.elapsed());
+                log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
+            }
+            Ok((status, body)) => {
+                let text = format!("PreStop failed with status {status}{}", shown(&body));
+                log.warn(Some(&self.id), &text);
             }
             Err(Error::TimedOut) => {
                 let seconds = hook.timeout.as_secs();

@@ -45,6 +45,10 @@ impl Scaler {
         Scaler { fleet }
     }
 
+    pub fn function(&self) -> Arc<Function> {
+        self.fleet.function()
+    }
+
     /// A place at an instance: an existing one, or a new one that this call starts.
     pub fn acquire(&self, when_full: WhenFull<'_>) -> Result<Ticket, Unavailable> {
         loop {

@@ -5,6 +5,7 @@ mod harness;
 mod api;
 mod asynchronous;
 mod check;
+mod deadlines;
 mod errors;
 mod freeze;
 mod gateway;

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::function::Function;
-use crate::instance::client::{Error, Patience, Pool, RequestBody};
+use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody};
 use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
 
 /// One request id for all probes, so that replies that repeat it can be compared.
@@ -163,7 +163,7 @@ pub fn send(
 ) -> Result<ProbeReply, String> {
     let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
     let mut reply =
-        pool.send(&head, body, &Patience::until(Instant::now() + timeout)).map_err(|error| match error {
+        pool.send(&head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
             Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
             error => error.to_string(),
         })?;

@@ -16,12 +16,27 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong on a connection.
+    pub fn of_connection(error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::TimedOut => Error::TimedOut,
+            _ => Error::Dropped(error),
+        }
+    }
+
+    /// What went wrong while the caller's body was read, by the call's deadline when that was too slow.
+    pub fn of_source(error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::WouldBlock => Error::TimedOut,
+            _ => Error::Source(error),
+        }
+    }
+
     /// What went wrong while a reply's body was read.
     pub fn of_body(error: io::Error) -> Error {
         match error.kind() {
-            ErrorKind::TimedOut => Error::TimedOut,
             ErrorKind::InvalidData | ErrorKind::FileTooLarge => Error::BadReply(error.to_string()),
-            _ => Error::Dropped(error),
+            _ => Error::of_connection(error),
         }
     }
 }

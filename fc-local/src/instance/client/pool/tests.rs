@@ -1,10 +1,11 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::instance::client::request::BodySource;
+use crate::instance::client::wait::Deadline;
 
 /// No test waits for longer.
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -58,7 +59,7 @@ fn head(method: &str) -> RequestHead {
 }
 
 fn send(pool: &Pool, method: &str, body: RequestBody<'_>) -> Result<Reply, Error> {
-    pool.send(&head(method), body, &Patience::until(Instant::now() + WATCHDOG))
+    pool.send(&head(method), body, &Patience::of(Deadline::after(WATCHDOG)))
 }
 
 fn text(mut reply: Reply) -> String {
@@ -191,9 +192,9 @@ fn a_body_of_unknown_length_is_sent_in_chunks() {
 fn waiting_ends_at_its_limit_and_when_the_caller_has_gone() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
-    let limit = Patience::until(Instant::now() + Duration::from_millis(1));
+    let limit = Patience::of(Deadline::after(Duration::from_millis(1)));
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &limit), Err(Error::TimedOut)));
-    let gone = Patience { until: Instant::now() + WATCHDOG, caller_gone: &|| true };
+    let gone = Patience { deadline: Deadline::after(WATCHDOG), caller_gone: &|| true };
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &gone), Err(Error::CallerGone)));
 }
 
@@ -217,6 +218,8 @@ fn a_reply_before_the_whole_request_is_the_reply() {
         fn waits_for(&mut self) -> Option<std::os::fd::BorrowedFd<'_>> {
             None
         }
+
+        fn end_waits_in(&mut self, _: Duration) {}
     }
     let mut endless = Endless;
     let reply = send(&pool, "POST", RequestBody::Stream(&mut endless, Some(1 << 40))).expect("a reply");
