@@ -1,5 +1,5 @@
-//! Ctrl-C and its kin: the first one stops in order, the second one at once; instances are then killed by the
-//! watch over orphans. What a stop is, is not known here.
+//! Ctrl-C and its kin: the first one stops in order, the second one at once; what is left
+//! of instances is then killed by their supervisors. What a stop is, is not known here.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;

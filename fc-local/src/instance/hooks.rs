@@ -4,8 +4,6 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
 use super::client::{Deadline, Error, Patience, RequestBody};
 use super::failure::NotInitialized;
 use super::function_output::Role;
@@ -78,21 +76,25 @@ impl Instance {
         Ok((reply.status, body))
     }
 
-    /// Runs beside the server, in its environment, in a group of its own.
+    /// Runs beside the server, in its environment, in a group of its own. What it leaves behind is the instance's.
     fn initialize_by_command(&self, words: &[String], timeout: Duration) -> Result<(), NotInitialized> {
         let failed =
             |text: String| NotInitialized::replace(format!("Function initialization failed: {text}"));
-        let command = command::of(&self.function, words, &self.id, self.port);
-        let running = Process::spawn(command, &self.id, Role::Initializer, &self.surroundings)
+        let (function, role) = (&self.function, Role::Initializer);
+        let order = command::of(function, words, &self.id, self.port, role);
+        let running = Process::spawn(&order, &function.code, &self.id, role, &self.surroundings)
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         match running.wait(timeout) {
-            Some(status) if status.success() => Ok(()),
+            Some(status) if status.success() => {
+                self.keep(running);
+                Ok(())
+            }
             Some(status) => {
                 let stderr = running.output.last_lines();
                 Err(failed(format!("the command exited with {}: {stderr}", exit_code(status))))
             }
             None => {
-                running.kill(Duration::ZERO);
+                running.end(Duration::ZERO);
                 let stderr = running.output.last_lines();
                 let seconds = timeout.as_secs();
                 Err(failed(format!("the command timed out after {seconds} seconds: {stderr}")))
@@ -142,11 +144,11 @@ impl Instance {
 
     /// PreStop when one is owed, then the end of the process.
     pub fn stop(&self, reason: &str) {
-        self.process.signal(Signal::CONT);
+        self.thaw();
         if self.take_owed_pre_stop() && self.process.exited().is_none() {
             self.pre_stop();
         }
-        self.process.end(self.surroundings.times.sigterm_grace);
+        self.end(self.surroundings.times.sigterm_grace);
         self.pool.reset();
         self.surroundings.log.event(Some(&self.id), &format!("stopped: {reason}"));
     }

@@ -20,9 +20,9 @@ mod process;
 
 mod exit;
 mod function_output;
+pub mod supervisor;
 mod surroundings;
 
-pub mod orphans;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;

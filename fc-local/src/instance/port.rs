@@ -95,7 +95,7 @@ fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
 }
 
 fn open_ports(process: &Process) -> Vec<u16> {
-    procfs::ports_of(&procfs::group_members(process.pid))
+    procfs::ports_of(&process.members())
 }
 
 /// Whether and where a connect succeeds.

@@ -77,7 +77,7 @@ fn thawed(fleet: &Fleet) -> Vec<Arc<Instance>> {
 
 /// Ends an instance that takes more memory than it may.
 fn kill_over_limit(instance: &Instance, now: Instant) {
-    if instance.memory.sample(now) {
+    if instance.exceeds_memory(now) {
         let limit = instance.memory.limit_mb();
         let text = format!(
             "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",

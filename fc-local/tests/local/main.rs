@@ -7,6 +7,7 @@ mod asynchronous;
 mod check;
 mod deadlines;
 mod errors;
+mod escapes;
 mod freeze;
 mod gateway;
 mod hooks;

@@ -110,7 +110,7 @@ impl Subject {
 
     pub fn stop(&mut self) {
         if let Some(instance) = self.instance.take() {
-            instance.process.end(Duration::ZERO);
+            instance.end(Duration::ZERO);
         }
     }
 
@@ -141,6 +141,13 @@ impl Subject {
         let address = self.instance()?.pool.address();
         self.make_room();
         connect(address).map_err(|error| format!("cannot connect: {error}"))
+    }
+}
+
+/// However a check ends, its function has gone then.
+impl Drop for Subject {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
