@@ -125,7 +125,9 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
             Failure::TimedOut { after: instance.function.timeout, memory_mb: instance.memory.peak_mb() }
         }
         client::Error::CallerGone => Failure::ClientClosed,
-        client::Error::Dropped(_) => Failure::Exited(instance.unexpected_exit(started)),
+        client::Error::Dropped(_) | client::Error::BrokenOff(_) => {
+            Failure::Exited(instance.unexpected_exit(started))
+        }
         client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
         // What a body over the platform's limit fails with.
         client::Error::Source(error) if error.kind() == ErrorKind::FileTooLarge => {

@@ -63,7 +63,9 @@ impl Instance {
                 timeout.as_secs(),
                 self.memory.peak_mb()
             ))),
-            Err(Error::Dropped(_)) => Err(NotInitialized::replace(self.unexpected_exit(begin).to_string())),
+            Err(Error::Dropped(_) | Error::BrokenOff(_)) => {
+                Err(NotInitialized::replace(self.unexpected_exit(begin).to_string()))
+            }
             Err(error) => Err(NotInitialized::replace(format!("Function initialization failed: {error}"))),
         }
     }

@@ -72,6 +72,12 @@ impl State {
         self.slots.get(id)?.occupant.instance.clone()
     }
 
+    /// The instance, unless its stop has begun: no call is sent to one of those.
+    pub fn instance_for_calls(&self, id: SlotId) -> Option<Arc<Instance>> {
+        let slot = self.slots.get(id).filter(|slot| slot.is_up())?;
+        slot.occupant.instance.clone()
+    }
+
     pub fn attempt(&self, id: SlotId) -> Option<Arc<Attempt>> {
         self.slots.get(id)?.occupant.attempt.clone()
     }

@@ -96,7 +96,7 @@ impl Scaler {
     }
 
     fn use_ready(&self, mut state: MutexGuard<'_, State>, slot: SlotId) -> Option<Ticket> {
-        let instance = state.instance(slot)?;
+        let instance = state.instance_for_calls(slot)?;
         self.fleet.enter(&mut state, slot);
         drop(state);
         Some(Claim::new(&self.fleet, slot).at(instance))

@@ -195,7 +195,15 @@ impl<T> Slots<T> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;
         self.one_port = None;
-        let idle = self.slots.iter().filter(|slot| slot.calls() == 0 && !slot.state().is_busy());
+        self.outdated()
+    }
+
+    /// The instances of older configurations that nobody uses, nor does anything to.
+    pub fn outdated(&self) -> Vec<SlotId> {
+        let older = self.slots.iter().filter(|slot| slot.generation() != self.generation);
+        let idle = older.filter(|slot| {
+            slot.calls() == 0 && !slot.state().is_busy() && slot.state() != SlotState::Stopping
+        });
         idle.map(Slot::id).collect()
     }
 

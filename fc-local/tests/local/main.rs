@@ -17,5 +17,6 @@ mod limits;
 mod load;
 mod orphans;
 mod scaling;
+mod stops;
 mod template;
 mod watch;

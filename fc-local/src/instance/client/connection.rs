@@ -83,6 +83,11 @@ impl Connection {
 
     /// The head of the final reply; interim ones (1xx) are passed over.
     pub fn read_head(&mut self, patience: &Patience<'_>) -> Result<ReplyHead, Error> {
+        let mut has_begun = false;
+        let dropped = |error, has_begun| match Error::of_connection(error) {
+            Error::Dropped(error) if has_begun => Error::BrokenOff(error),
+            error => error,
+        };
         loop {
             patience.deadline.left().map_err(Error::of_connection)?;
             if let Some((length, head)) = ReplyHead::parse(&self.received)? {
@@ -96,9 +101,10 @@ impl Connection {
                 return Err(Error::BadReply(format!("a response head over {MAX_HEAD} bytes")));
             }
             self.wait(PollFlags::IN, patience)?;
-            if self.receive(patience.deadline).map_err(Error::of_connection)? == 0 {
-                return Err(Error::Dropped(ErrorKind::UnexpectedEof.into()));
+            if self.receive(patience.deadline).map_err(|error| dropped(error, has_begun))? == 0 {
+                return Err(dropped(ErrorKind::UnexpectedEof.into(), has_begun));
             }
+            has_begun = true;
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Error {
     CallerGone,
     /// The connection could not be made, or was dropped before the reply was whole.
     Dropped(io::Error),
+    /// The same, after the reply had begun.
+    BrokenOff(io::Error),
     /// The reply is not HTTP, or over the platform's limits.
     BadReply(String),
     /// The caller's body could not be read.
@@ -46,7 +48,9 @@ impl fmt::Display for Error {
         match self {
             Error::TimedOut => f.write_str("no answer in time"),
             Error::CallerGone => f.write_str("the caller went away"),
-            Error::Dropped(error) => write!(f, "the connection was dropped ({error})"),
+            Error::Dropped(error) | Error::BrokenOff(error) => {
+                write!(f, "the connection was dropped ({error})")
+            }
             Error::BadReply(what) => f.write_str(what),
             Error::Source(error) => write!(f, "the request body ended early ({error})"),
         }

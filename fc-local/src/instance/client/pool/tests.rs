@@ -122,6 +122,17 @@ fn a_dead_pooled_connection_is_not_retried_for_other_methods() {
 }
 
 #[test]
+fn a_pooled_connection_that_dies_after_it_has_begun_to_answer_is_not_retried() {
+    for beginning in ["H", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let (pool, server) = server(vec![vec![OK, beginning]]);
+        assert_eq!(text(send(&pool, "GET", RequestBody::Bytes(b"")).expect("a reply")), "ok");
+        let error = send(&pool, "GET", RequestBody::Bytes(b"")).err().expect(beginning);
+        assert!(matches!(error, Error::BrokenOff(_)), "{beginning}: {error:?}");
+        assert_eq!(server.join().expect("served").len(), 2, "{beginning}");
+    }
+}
+
+#[test]
 fn a_fresh_connection_that_dies_is_not_retried() {
     let (pool, server) = server(vec![vec![""]]);
     assert!(matches!(send(&pool, "GET", RequestBody::Bytes(b"")), Err(Error::Dropped(_))));
