@@ -27,6 +27,8 @@ pub struct ReplyBody {
     idle: Option<Arc<IdleConnections>>,
     framing: Framing,
     deadline: Deadline,
+    /// What a look ahead found, for the next read: the system tells of a reset once.
+    broken_off: Option<io::Error>,
 }
 
 impl ReplyBody {
@@ -36,7 +38,7 @@ impl ReplyBody {
         idle: Option<Arc<IdleConnections>>,
         deadline: Deadline,
     ) -> ReplyBody {
-        let mut body = ReplyBody { connection: Some(connection), idle, framing, deadline };
+        let mut body = ReplyBody { connection: Some(connection), idle, framing, deadline, broken_off: None };
         if framing == Framing::Length(0) {
             body.end();
         }
@@ -67,8 +69,13 @@ impl ReplyBody {
             if connection.has_bytes().is_ok_and(|has_bytes| !has_bytes) {
                 return true;
             }
-            if !matches!(connection.receive(self.deadline), Ok(1..)) {
-                return false;
+            match connection.receive(self.deadline) {
+                Ok(1..) => {}
+                Ok(0) => return false,
+                Err(error) => {
+                    self.broken_off = Some(error);
+                    return false;
+                }
             }
         }
     }
@@ -129,6 +136,9 @@ impl ReplyBody {
             self.deadline.left()?;
             if let Some(count) = self.advance()? {
                 return Ok(count);
+            }
+            if let Some(error) = self.broken_off.take() {
+                return Err(error);
             }
             let Some(connection) = &mut self.connection else { return Ok(0) };
             if !connection.wait_for_bytes(self.deadline)? {

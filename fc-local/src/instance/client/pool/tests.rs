@@ -238,3 +238,24 @@ fn a_reply_before_the_whole_request_is_the_reply() {
     assert!(reply.upload.is_some());
     serving.join().expect("served");
 }
+
+#[test]
+fn a_reset_that_a_look_ahead_found_is_no_end_of_the_body() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        stream.read_exact(&mut [0]).expect("a request");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nuntil").expect("a peer");
+        // The rest of the request that nobody has read makes a reset of the close.
+        drop(stream);
+    });
+    let mut reply = send(&pool, "POST", RequestBody::Bytes(b"x")).expect("a reply");
+    serving.join().expect("served");
+    let mut beginning = [0; 5];
+    let read = reply.body.read_exact(&mut beginning);
+    while read.is_ok() && reply.body.would_wait() {
+        thread::yield_now();
+    }
+    assert!(reply.body.read(&mut [0]).is_err(), "the reply is not whole");
+}
