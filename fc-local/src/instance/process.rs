@@ -166,6 +166,12 @@ impl Process {
 
     /// The supervisor does the rest; it needs nothing of this process for it, neither descriptor nor thread.
     fn begin_end(&self) {
+        let state = self.life.state.lock();
+        if !state.is_gone {
+            // Somebody below it may have stopped it.
+            send(self.supervisor, Signal::CONT);
+        }
+        drop(state);
         let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
     }
 

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, set_child_subreaper, waitid,
-    waitpid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, kill_process, kill_process_group,
+    set_child_subreaper, waitid, waitpid,
 };
 use serde::{Deserialize, Serialize};
 
@@ -272,6 +272,8 @@ impl Family {
     }
 
     fn kill(&self) {
+        // What needs no look into /proc first.
+        let _ = kill_process_group(self.leader, Signal::KILL); // often nobody is left
         for pid in procfs::descendants(getpid()) {
             let _ = kill_process(pid, Signal::KILL); // it may be gone already
         }
