@@ -51,7 +51,9 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
 /// What the instances share.
 pub fn surroundings(args: &PlatformArgs, log: Log) -> Surroundings {
     let times = StartAndStop { start_timeout: args.start_timeout, sigterm_grace: args.sigterm };
-    Surroundings::new(log, times)
+    let surroundings = Surroundings::new(log, times);
+    surroundings.prepare();
+    surroundings
 }
 
 /// When instances are frozen and stopped.

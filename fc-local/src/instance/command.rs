@@ -1,6 +1,8 @@
 //! What is a process of an instance started with? Its command, its environment, whether all that it started goes with
 //! it. What becomes of the process is in `process.rs`.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::function_output::Role;
 use super::supervisor::Order;
 use crate::function::{Function, environment};
@@ -10,6 +12,7 @@ use crate::function::{Function, environment};
 pub fn of(function: &Function, words: &[String], instance_id: &str, port: u16, role: Role) -> Order {
     Order {
         words: words.iter().map(|word| function.mapped(word)).collect(),
+        directory: function.code.as_os_str().as_bytes().to_vec(),
         environment: environment::of(function, instance_id, port).into_iter().collect(),
         takes_all_along: role == Role::Function,
     }

@@ -20,8 +20,9 @@ mod process;
 
 mod exit;
 mod function_output;
-pub mod supervisor;
 mod surroundings;
+
+pub mod supervisor;
 
 pub mod procfs;
 

@@ -7,7 +7,6 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::thread;
@@ -56,17 +55,16 @@ struct State {
 }
 
 impl Process {
-    /// Starts what `order` says in `directory`, in the role `role` of an instance.
+    /// Starts what `order` says, in the role `role` of an instance.
     pub fn spawn(
         order: &Order,
-        directory: &Path,
         instance_id: &str,
         role: Role,
         surroundings: &Arc<Surroundings>,
     ) -> io::Result<Process> {
         let alive = Surroundings::begin_process(surroundings);
         // Whatever fails from here on, the supervisor's drop ends it.
-        let Started { supervisor, pid, finds_all, stdout, stderr } = Supervisor::start(order, directory)?;
+        let Started { supervisor, pid, finds_all, stdout, stderr } = surroundings.run(order)?;
         if !finds_all {
             surroundings.warn_of_lost_processes();
         }

@@ -33,7 +33,7 @@ pub fn start(
     let id = id::instance();
     let begin = Instant::now();
     let order = command::of(function, &function.command, &id, port, Role::Function);
-    let process = Process::spawn(&order, &function.code, &id, Role::Function, surroundings)
+    let process = Process::spawn(&order, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());

@@ -4,12 +4,13 @@
 //! environment, and nothing else is. It ends all of that when fc-local closes its socket, and so does the end of
 //! fc-local itself, however that comes. What the process is for is not known here.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ const EXITED: WaitIdOptions = WaitIdOptions::EXITED.union(WaitIdOptions::NOHANG)
 pub struct Order {
     /// The program and its arguments.
     pub words: Vec<String>,
+    /// The directory that it starts in, as the system spells it.
+    pub directory: Vec<u8>,
     /// The whole environment.
     pub environment: Vec<(String, String)>,
     /// Whether all that the process has left behind ends with it.
@@ -67,6 +70,13 @@ pub struct Supervisor {
     control: UnixStream,
 }
 
+/// A supervisor that has nothing to run yet. One that is ready beforehand costs a cold start nothing.
+pub struct Idle {
+    supervisor: Supervisor,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+}
+
 /// A supervisor's process, as it has just been started.
 pub struct Started {
     pub supervisor: Supervisor,
@@ -76,38 +86,44 @@ pub struct Started {
     pub stderr: ChildStderr,
 }
 
-impl Supervisor {
-    /// Runs what `order` says in `directory`, in a process group of its own.
-    pub fn start(order: &Order, directory: &Path) -> io::Result<Started> {
+impl Idle {
+    pub fn start() -> io::Result<Idle> {
         let (control, theirs) = UnixStream::pair()?;
         // A group of its own, so that Ctrl-C does not reach it.
         let child = Command::new("/proc/self/exe")
             .arg0(NAME)
-            .current_dir(directory)
             .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
         let mut supervisor = Supervisor { child, control };
-        let (Some(stdout), Some(stderr)) = (supervisor.child.stdout.take(), supervisor.child.stderr.take())
-        else {
-            return Err(io::Error::other("a child without pipes"));
-        };
-        let mut order = serde_json::to_vec(order)?;
-        order.push(b'\n');
-        (&supervisor.control).write_all(&order)?;
         supervisor.control.set_read_timeout(Some(SPAWN_TIMEOUT))?;
-        match supervisor.report()? {
-            Some(Report::Runs { pid, finds_all }) => {
-                let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
-                Ok(Started { supervisor, pid, finds_all, stdout, stderr })
-            }
-            Some(Report::Failed { errno }) => Err(io::Error::from_raw_os_error(errno)),
-            _ => Err(io::Error::other("its supervisor ended")),
+        match (supervisor.child.stdout.take(), supervisor.child.stderr.take()) {
+            (Some(stdout), Some(stderr)) => Ok(Idle { supervisor, stdout, stderr }),
+            _ => Err(io::Error::other("a child without pipes")),
         }
     }
 
+    /// Runs what `order` says, in a process group of its own. The inner error is the order's, the outer one the
+    /// supervisor's.
+    pub fn run(self, order: &Order) -> io::Result<io::Result<Started>> {
+        let Idle { supervisor, stdout, stderr } = self;
+        let mut order = serde_json::to_vec(order)?;
+        order.push(b'\n');
+        (&supervisor.control).write_all(&order)?;
+        match supervisor.report()? {
+            Some(Report::Runs { pid, finds_all }) => {
+                let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+                Ok(Ok(Started { supervisor, pid, finds_all, stdout, stderr }))
+            }
+            Some(Report::Failed { errno }) => Ok(Err(io::Error::from_raw_os_error(errno))),
+            _ => Err(io::Error::other("its supervisor ended")),
+        }
+    }
+}
+
+impl Supervisor {
     /// The next line; `None` when the supervisor has gone. Lines are short and come whole.
     pub fn report(&self) -> io::Result<Option<Report>> {
         let mut line = String::new();
@@ -190,6 +206,7 @@ fn supervise(control: &UnixStream) -> io::Result<()> {
     let (program, arguments) = order.words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let child = Command::new(program)
         .args(arguments)
+        .current_dir(OsStr::from_bytes(&order.directory))
         .env_clear()
         .envs(order.environment)
         .stdin(Stdio::null())

@@ -1,10 +1,12 @@
 //! What does every instance of a run share? The log, the times of its start and stop, whether fc-local is stopping, and
 //! how many processes there are. How many instances there are and when one is frozen is not known here.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::supervisor::{Idle, Order, Started};
 use crate::log::Log;
 use crate::sync::{Condvar, Mutex};
 
@@ -12,6 +14,8 @@ pub struct Surroundings {
     pub log: Arc<Log>,
     pub times: StartAndStop,
     stopping: AtomicBool,
+    /// The supervisor of the next process.
+    next: Mutex<Option<Idle>>,
     processes: Mutex<usize>,
     process_ended: Condvar,
     loses_processes: AtomicBool,
@@ -32,9 +36,28 @@ impl Surroundings {
             log: Arc::new(log),
             times,
             stopping: AtomicBool::new(false),
+            next: Mutex::default(),
             processes: Mutex::default(),
             process_ended: Condvar::default(),
             loses_processes: AtomicBool::new(false),
+        }
+    }
+
+    /// Has a supervisor ready for the next process; without one that process starts its own.
+    pub fn prepare(&self) {
+        let mut next = self.next.lock();
+        if next.is_none() && !self.is_stopping() {
+            *next = Idle::start().ok();
+        }
+    }
+
+    /// Runs what `order` says below the supervisor that is ready, or a new one.
+    pub fn run(&self, order: &Order) -> io::Result<Started> {
+        let ready = self.next.lock().take();
+        match ready.map(|idle| idle.run(order)) {
+            Some(Ok(started)) => started,
+            // Somebody may have killed that one.
+            Some(Err(_)) | None => Idle::start()?.run(order)?,
         }
     }
 
@@ -61,6 +84,7 @@ impl Surroundings {
     /// Lets nobody wait any longer for a process that is starting.
     pub fn stop_starting(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        drop(self.next.lock().take());
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -26,6 +26,7 @@ pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
             }
             let now = Instant::now();
             let next = tidy(&fleet, now);
+            fleet.surroundings.prepare();
             for instance in thawed(&fleet) {
                 kill_over_limit(&instance, now);
             }
