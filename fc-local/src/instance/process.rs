@@ -165,6 +165,8 @@ impl Process {
     /// The supervisor does the rest; it needs nothing of this process for it, neither descriptor nor thread.
     fn begin_end(&self) {
         let state = self.life.state.lock();
+        // It begins here, while the supervisor wakes up.
+        self.signal_group(&state, Signal::KILL);
         if !state.is_gone {
             // Somebody below it may have stopped it.
             send(self.supervisor, Signal::CONT);

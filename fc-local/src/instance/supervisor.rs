@@ -34,6 +34,9 @@ const SPAWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// stays.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The first pause of a wait for a supervisor that is about to exit.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(20);
+
 /// The pause between two looks for processes that have been killed and are not gone.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -150,9 +153,14 @@ impl Supervisor {
     /// Waits for the supervisor's end; whether it has ended all that was below it.
     pub fn wait(&mut self) -> bool {
         let began = Instant::now();
+        // Its socket is closed a moment before its exit can be waited for.
+        let mut pause = SHORTEST_PAUSE;
         while began.elapsed() < 2 * KILL_TIMEOUT {
             match self.child.try_wait() {
-                Ok(None) => thread::park_timeout(LOOK_EVERY),
+                Ok(None) => {
+                    thread::park_timeout(pause);
+                    pause = (pause * 2).min(LOOK_EVERY);
+                }
                 status => return status.is_ok_and(|status| status.is_some_and(|status| status.success())),
             }
         }

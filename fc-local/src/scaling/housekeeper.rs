@@ -26,7 +26,9 @@ pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
             }
             let now = Instant::now();
             let next = tidy(&fleet, now);
-            fleet.surroundings.prepare();
+            if fleet.lock().slots.may_grow() {
+                fleet.surroundings.prepare();
+            }
             for instance in thawed(&fleet) {
                 kill_over_limit(&instance, now);
             }

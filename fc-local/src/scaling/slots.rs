@@ -212,6 +212,11 @@ impl<T> Slots<T> {
         self.one_port = Some(ignores);
     }
 
+    /// Whether there may be more than one instance at once.
+    pub fn may_grow(&self) -> bool {
+        self.limits.max_instances > 1
+    }
+
     /// Refuses calls that no instance there is has room for.
     pub fn stop_starting(&mut self) {
         self.may_start = false;
