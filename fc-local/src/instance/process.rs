@@ -50,8 +50,18 @@ struct State {
     status: Option<ExitStatus>,
     /// Nothing of it is left, its supervisor included.
     is_gone: bool,
-    /// Those that were frozen.
+    freeze: Freeze,
+    /// Those that were frozen one by one.
     frozen: HashSet<Pid>,
+}
+
+/// Who is frozen.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Freeze {
+    #[default]
+    Nobody,
+    Group,
+    All,
 }
 
 impl Process {
@@ -94,29 +104,40 @@ impl Process {
 
     /// Signals all of it.
     pub fn signal(&self, signal: Signal) {
+        let found = self.members();
         let state = self.life.state.lock();
         self.signal_group(&state, signal);
         if !state.is_gone {
-            self.descendants().for_each(|pid| send(pid, signal));
+            found.into_iter().for_each(|pid| send(pid, signal));
         }
     }
 
-    /// Stops all of it, until [`thaw`](Self::thaw).
+    /// Stops its group, until [`thaw`](Self::thaw). Looks for nobody, so that it may be done under a lock.
     pub fn freeze(&self) {
         let mut state = self.life.state.lock();
-        // The group at once; who is not in it one by one, until there is nobody who could have started another.
         self.signal_group(&state, Signal::STOP);
+        state.freeze = Freeze::Group;
+    }
+
+    /// Stops who is not in the group, unless it has been thawed meanwhile: one by one, until there is nobody who could
+    /// have started another.
+    pub fn freeze_rest(&self) {
         for _ in 0..FREEZE_PASSES {
-            let is_new = |pid: &Pid| !state.frozen.contains(pid) && !self.is_in_group(&state, *pid);
-            let found: Vec<Pid> = match state.is_gone {
-                true => Vec::new(),
-                false => self.descendants().filter(is_new).collect(),
-            };
-            if found.is_empty() {
-                break;
+            if self.life.state.lock().freeze != Freeze::Group {
+                return;
             }
-            found.iter().for_each(|pid| send(*pid, Signal::STOP));
-            state.frozen.extend(found);
+            let found = self.members();
+            let mut state = self.life.state.lock();
+            if state.freeze != Freeze::Group || state.is_gone {
+                return;
+            }
+            let is_new = |pid: &Pid| !state.frozen.contains(pid) && !self.is_in_group(&state, *pid);
+            let new: Vec<Pid> = found.into_iter().filter(is_new).collect();
+            if new.is_empty() {
+                state.freeze = Freeze::All;
+            }
+            new.iter().for_each(|pid| send(*pid, Signal::STOP));
+            state.frozen.extend(new);
         }
     }
 
@@ -124,16 +145,17 @@ impl Process {
     pub fn thaw(&self) {
         let mut state = self.life.state.lock();
         self.signal_group(&state, Signal::CONT);
+        state.freeze = Freeze::Nobody;
         let frozen = std::mem::take(&mut state.frozen);
         if !state.is_gone {
             frozen.into_iter().for_each(|pid| send(pid, Signal::CONT));
         }
     }
 
-    /// All of it that runs now.
+    /// All of it that runs now. Whoever signals them makes sure that it is not gone meanwhile.
     pub fn members(&self) -> Vec<Pid> {
-        let state = self.life.state.lock();
-        if state.is_gone { Vec::new() } else { self.descendants().collect() }
+        let is_gone = self.life.state.lock().is_gone;
+        if is_gone { Vec::new() } else { procfs::descendants(self.supervisor) }
     }
 
     pub fn exited(&self) -> Option<ExitStatus> {
@@ -173,10 +195,6 @@ impl Process {
         }
         drop(state);
         let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
-    }
-
-    fn descendants(&self) -> impl Iterator<Item = Pid> {
-        procfs::descendants(self.supervisor).into_iter()
     }
 
     /// Whether a signal to the group reaches `pid`.

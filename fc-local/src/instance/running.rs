@@ -28,7 +28,7 @@ pub struct Instance {
     pub pool: Pool,
     pub memory: Memory,
     /// What an Initializer's command left behind.
-    left_behind: Mutex<Option<Process>>,
+    left_behind: Mutex<Option<Arc<Process>>>,
     /// The common headers of every request to it.
     pub common_headers: Vec<u8>,
     cold_start: ColdStart,
@@ -72,24 +72,35 @@ impl Instance {
 
     /// Takes charge of a process that belongs to the instance beside its own.
     pub fn keep(&self, process: Process) {
-        *self.left_behind.lock() = Some(process);
+        *self.left_behind.lock() = Some(Arc::new(process));
     }
 
-    /// Stops all its processes where they are.
+    /// Nobody looks for its processes under the lock.
+    fn left_behind(&self) -> Option<Arc<Process>> {
+        self.left_behind.lock().clone()
+    }
+
+    /// Stops its processes where they are, but for those that have left their group: [`freeze_rest`](Self::freeze_rest)
+    /// looks for them.
     pub fn freeze(&self) {
         self.process.freeze();
-        self.left_behind.lock().iter().for_each(Process::freeze);
+        self.left_behind().iter().for_each(|process| process.freeze());
+    }
+
+    pub fn freeze_rest(&self) {
+        self.process.freeze_rest();
+        self.left_behind().iter().for_each(|process| process.freeze_rest());
     }
 
     pub fn thaw(&self) {
         self.process.thaw();
-        self.left_behind.lock().iter().for_each(Process::thaw);
+        self.left_behind().iter().for_each(|process| process.thaw());
     }
 
     /// Ends all its processes.
     pub fn end(&self, grace: Duration) {
         self.process.end(grace);
-        if let Some(process) = self.left_behind.lock().take() {
+        if let Some(process) = self.left_behind() {
             process.end(Duration::ZERO);
         }
     }
@@ -98,7 +109,7 @@ impl Instance {
     pub fn exceeds_memory(&self, now: Instant) -> bool {
         self.memory.sample(now, || {
             let mut members = self.process.members();
-            members.extend(self.left_behind.lock().iter().flat_map(Process::members));
+            members.extend(self.left_behind().iter().flat_map(|process| process.members()));
             members
         })
     }

@@ -51,5 +51,6 @@ fn call_pre_stop(fleet: &Arc<Fleet>, id: SlotId, instance: &Instance, attempt: A
         freeze_now(state, id, instance);
         Outcome::Again
     });
+    instance.freeze_rest();
     fleet.alarm.ring_by(Instant::now() + fleet.upkeep.idle_timeout);
 }

@@ -57,6 +57,7 @@ pub fn freeze(subject: &mut Subject) -> Finding {
         Err(reason) => return Finding::fail(reason, "start again after an exit"),
     };
     instance.freeze();
+    instance.freeze_rest();
     thread::sleep(FREEZE);
     instance.thaw();
     match subject.still_serves() {
