@@ -74,8 +74,7 @@ impl State {
 
     /// The instance, unless its stop has begun: no call is sent to one of those.
     pub fn instance_for_calls(&self, id: SlotId) -> Option<Arc<Instance>> {
-        let slot = self.slots.get(id).filter(|slot| slot.is_up())?;
-        slot.occupant.instance.clone()
+        self.slots.get_up(id)?.occupant.instance.clone()
     }
 
     pub fn attempt(&self, id: SlotId) -> Option<Arc<Attempt>> {

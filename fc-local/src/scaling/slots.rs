@@ -235,6 +235,11 @@ impl<T> Slots<T> {
         self.slots.iter().find(|slot| slot.id() == id)
     }
 
+    /// The slot, unless its process has not opened its port or its stop has begun: what calls may be sent to.
+    pub fn get_up(&self, id: SlotId) -> Option<&Slot<T>> {
+        self.get(id).filter(|slot| slot.is_up())
+    }
+
     pub fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot<T>> {
         self.slots.iter_mut().find(|slot| slot.id() == id)
     }

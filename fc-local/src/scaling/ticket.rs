@@ -92,8 +92,9 @@ mod tests {
         let fleet = fleet();
         let slot = ready(&fleet);
         let claim = enter(&fleet, slot);
+        assert!(fleet.lock().slots.get_up(slot).is_some());
         fleet.retire(&mut fleet.lock(), slot, "test");
-        assert!(fleet.lock().instance_for_calls(slot).is_none());
+        assert!(fleet.lock().slots.get(slot).is_some() && fleet.lock().slots.get_up(slot).is_none());
         assert!(claim.ticket().is_none());
         assert_eq!(calls(&fleet, slot), Some(0));
     }
