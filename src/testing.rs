@@ -322,6 +322,9 @@ impl BodySource for Bytes<'_> {
     }
 
     #[cfg(feature = "internals")]
+    fn end_waits_in(&self, _: std::time::Duration) {}
+
+    #[cfg(feature = "internals")]
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         None
     }

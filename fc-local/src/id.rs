@@ -11,16 +11,10 @@ pub fn request() -> String {
     format!("1-{:08x}-{:08x}-{:012x}", seconds(), random >> 32, mixed(random) >> 16)
 }
 
-/// `c-67a59f35-150c1267-f381ba1c085c`: an instance. The middle part is the same for all instances of this
-/// process, so that the watch over orphans finds every process that still carries it.
+/// `c-67a59f35-150c1267-f381ba1c085c`: an instance.
 pub fn instance() -> String {
-    format!("{}{:012x}", instance_prefix(), random() >> 16)
-}
-
-/// What the ids of this process's instances begin with.
-pub fn instance_prefix() -> &'static str {
-    static PREFIX: OnceLock<String> = OnceLock::new();
-    PREFIX.get_or_init(|| format!("c-{:08x}-{:08x}-", seconds(), random() >> 32))
+    let random = random();
+    format!("c-{:08x}-{:08x}-{:012x}", seconds(), random >> 32, mixed(random) >> 16)
 }
 
 /// A UUID: hooks.

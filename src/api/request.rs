@@ -128,6 +128,8 @@ pub(crate) trait BodySource {
     fn content_length(&self) -> Option<u64>;
     fn peer_closed(&self) -> bool;
     #[cfg(feature = "internals")]
+    fn end_waits_in(&self, time: std::time::Duration);
+    #[cfg(feature = "internals")]
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>>;
 }
 
@@ -139,6 +141,14 @@ pub struct RequestBody<'a> {
 }
 
 impl RequestBody<'_> {
+    /// Ends every wait for the client in this request in `time` from now, also one in which it makes progress: to
+    /// read its body, which then fails with [`io::ErrorKind::WouldBlock`], and to write the response.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn end_waits_in(&self, time: std::time::Duration) {
+        self.source.end_waits_in(time);
+    }
+
     /// The client's socket, when a read would have to wait for it: for relays, which wait for another
     /// peer at the same time. `None` when a read returns at once, with bytes, the end or an error.
     #[cfg(feature = "internals")]

@@ -46,6 +46,9 @@ pub(super) struct BlockingIo<'a> {
     permit: Option<&'a Permit<PendingCall>>,
     /// Since it was first waited for in this request.
     slow: OnceCell<Arc<SlowPeer>>,
+    /// When every wait in this request is over, also one in which the peer makes progress.
+    #[cfg(feature = "internals")]
+    end: std::cell::Cell<Option<Moment>>,
 }
 
 impl<'a> BlockingIo<'a> {
@@ -55,7 +58,21 @@ impl<'a> BlockingIo<'a> {
         slot: &'a WorkerSlot,
         permit: Option<&'a Permit<PendingCall>>,
     ) -> BlockingIo<'a> {
-        BlockingIo { waits, socket, slot, permit, slow: OnceCell::new() }
+        BlockingIo {
+            waits,
+            socket,
+            slot,
+            permit,
+            slow: OnceCell::new(),
+            #[cfg(feature = "internals")]
+            end: std::cell::Cell::default(),
+        }
+    }
+
+    /// Ends all waits for the peer in `time` from now.
+    #[cfg(feature = "internals")]
+    pub(super) fn end_waits_in(&self, time: Duration) {
+        self.end.set(Some(self.waits.clock.now().plus(time)));
     }
 
     pub(super) fn socket(&self) -> &Arc<Socket> {
@@ -108,7 +125,19 @@ impl<'a> BlockingIo<'a> {
         attempt: impl FnMut() -> io::Result<Option<usize>>,
     ) -> io::Result<usize> {
         let wait = |deadline| self.wait(readiness, deadline);
-        let count = retry(&self.waits.clock, timeout, attempt, wait)?;
+        #[cfg(feature = "internals")]
+        let (timeout, is_last) = match self.end.get().map(|end| end.since(self.waits.clock.now())) {
+            Some(left) if left < timeout => (left, true),
+            _ => (timeout, false),
+        };
+        let count = retry(&self.waits.clock, timeout, attempt, wait);
+        // It is not the peer that took too long.
+        #[cfg(feature = "internals")]
+        let count = count.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut if is_last => io::ErrorKind::WouldBlock.into(),
+            _ => error,
+        });
+        let count = count?;
         self.moved(count);
         Ok(count)
     }

@@ -51,6 +51,11 @@ impl BodySource for WireBody<'_> {
     }
 
     #[cfg(feature = "internals")]
+    fn end_waits_in(&self, time: std::time::Duration) {
+        self.io.end_waits_in(time);
+    }
+
+    #[cfg(feature = "internals")]
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         loop {
             let mut incoming = self.connection.conversation.incoming();

@@ -34,9 +34,6 @@ pub enum Command {
     Package(PackageArgs),
     /// Make the project of a new function
     New(NewArgs),
-    /// Kills what is left of instances when the fc-local that started it is gone
-    #[command(name = "watch", hide = true)]
-    OrphanWatch,
 }
 
 #[derive(Args)]

@@ -48,10 +48,12 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     })
 }
 
-/// What the instances share, with the watch over them.
-pub fn surroundings(args: &PlatformArgs, log: Log) -> Result<Surroundings> {
+/// What the instances share.
+pub fn surroundings(args: &PlatformArgs, log: Log) -> Surroundings {
     let times = StartAndStop { start_timeout: args.start_timeout, sigterm_grace: args.sigterm };
-    Surroundings::start(log, times).context("cannot start the process that watches for orphans")
+    let surroundings = Surroundings::new(log, times);
+    surroundings.prepare();
+    surroundings
 }
 
 /// When instances are frozen and stopped.

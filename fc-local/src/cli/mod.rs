@@ -20,19 +20,21 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::instance::orphans;
+use crate::instance::supervisor;
 use args::{Cli, Command};
 
 /// The program: does what the command line says. The exit code of every wrong use and every error of ours is
 /// 2.
 pub fn run() -> ExitCode {
+    if std::env::args_os().next().is_some_and(|name| name == supervisor::NAME) {
+        return supervisor::run();
+    }
     let result = match Cli::parse().command {
         Command::Start(args) => start::run(&args),
         Command::Invoke(args) => invoke::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Package(args) => package::run(&args),
         Command::New(args) => new::run(&args),
-        Command::OrphanWatch => return orphans::run(),
     };
     result.unwrap_or_else(|error| {
         console::note(format_args!("fc-local: {error:#}"));

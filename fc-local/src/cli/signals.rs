@@ -1,8 +1,9 @@
-//! Ctrl-C and its kin: the first one stops in order, the second one at once; instances are then killed by the
-//! watch over orphans. What a stop is, is not known here.
+//! Ctrl-C and its kin: the first one stops in order, the second one at once; what is left
+//! of instances is then killed by their supervisors. What a stop is, is not known here.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::channel;
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -17,10 +18,17 @@ pub fn at_first(stop: impl FnOnce() + Send + 'static) -> Result<()> {
         signal_hook::low_level::pipe::register(signal, writer.try_clone()?)
             .context("cannot handle signals")?;
     }
+    // `stop` may take its time, and the second signal does not wait for it. Its thread is there before it is needed.
+    let (first, stopping) = channel();
+    let stop = move || {
+        if stopping.recv().is_ok() {
+            stop();
+        }
+    };
+    thread::Builder::new().name("stop".to_owned()).spawn(stop).context("cannot start a thread")?;
     let wait = move || {
         if signals.read_exact(&mut [0]).is_ok() {
-            // `stop` may take its time, and the second signal does not wait for it.
-            let _ = thread::Builder::new().name("stop".to_owned()).spawn(stop); // without a thread the second one ends it
+            let _ = first.send(()); // it waits for this alone
         }
         if signals.read_exact(&mut [0]).is_ok() {
             std::process::exit(INTERRUPTED.into());

@@ -13,7 +13,7 @@ use super::{load, signals, watch};
 use crate::front::Gateway;
 use crate::function::Function;
 use crate::log::{self, Log};
-use crate::scaling::Platform;
+use crate::scaling::{Opened, Platform};
 
 /// What a call may take beside its own limits: the time to read its response.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -33,14 +33,11 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let (name, drain) = (function.name.clone(), drain_timeout(&function));
     let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
-    let platform = Arc::new(start_platform(function, args)?);
+    let platform = Opened::new(start_platform(function, args)?);
     let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
     let server = match bind(args, workers, drain, &gateway) {
         Ok(server) => server,
-        Err(error) => {
-            platform.close();
-            bail!("{error}; choose another address with --listen");
-        }
+        Err(error) => bail!("{error}; choose another address with --listen"),
     };
     let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
     let running = Arc::new(server.start().context("the server failed")?);
@@ -51,10 +48,8 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     gateway.close(drain);
     if let Err(error @ Error::DrainTimeout { .. }) = &result {
         platform.log().warn(None, &format!("calls were cut: {error}"));
-        platform.close();
         return Ok(ExitCode::FAILURE);
     }
-    platform.close();
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
 }
@@ -71,7 +66,7 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
 }
 
 fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
-    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json))?;
+    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json));
     let upkeep = load::upkeep(&args.platform, args.idle_timeout);
     let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings)
         .context("cannot start a thread")?;

@@ -1,7 +1,6 @@
 //! The InvokeFunction API as the vendor's SDK clients call it; any signature is accepted. How an event is
 //! invoked is not known here.
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use fc_runtime::{Request, Response};
 use super::async_queue::AsyncQueue;
 use super::event::{self, Event, EventReply, MAX_ASYNC, MAX_SYNC};
 use super::failure::Failure;
-use super::limited_body::content_length;
+use super::limited_body::read_whole;
 use crate::scaling::Platform;
 
 const PREFIX: &str = "/2023-03-30/functions/";
@@ -50,7 +49,8 @@ impl Api {
         check_qualifier(request.query())?;
         let is_async = is_async(request.header("x-fc-invocation-type"))?;
         let wants_log = wants_log(request.header("x-fc-log-type"))?;
-        let payload = read(request, if is_async { MAX_ASYNC } else { MAX_SYNC })?;
+        let limit = if is_async { MAX_ASYNC } else { MAX_SYNC };
+        let payload = read_whole(request, limit, function.timeout)?;
         if is_async {
             let task = request.header("x-fc-async-task-id").map(str::to_owned);
             self.queue.push(payload, request_id.to_owned(), task)?;
@@ -110,17 +110,6 @@ fn wants_log(log_type: Option<&str>) -> Result<bool, Failure> {
         Some(text) if text.eq_ignore_ascii_case("tail") => Ok(true),
         Some(other) => Err(Failure::InvalidArgument(format!("log type '{other}' is neither None nor Tail"))),
     }
-}
-
-/// The whole body, which is the event.
-fn read(request: &mut Request<'_>, limit: u64) -> Result<Vec<u8>, Failure> {
-    let too_large = || Failure::EntityTooLarge(format!("the event is over {limit} bytes"));
-    if content_length(request).is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let mut payload = Vec::new();
-    request.body().take(limit + 1).read_to_end(&mut payload).map_err(|_| Failure::ClientClosed)?;
-    if payload.len() as u64 > limit { Err(too_large()) } else { Ok(payload) }
 }
 
 #[cfg(test)]

@@ -64,8 +64,15 @@ impl AsyncQueue {
                     run(&platform, &tasks, &task);
                 }
             };
-            let spawned = thread::Builder::new().name("async".to_owned()).spawn(work);
-            state.workers += usize::from(spawned.is_ok());
+            match thread::Builder::new().name("async".to_owned()).spawn(work) {
+                Ok(_) => state.workers += 1,
+                Err(error) if state.workers == 0 => {
+                    state.waiting.pop_back();
+                    return Err(Failure::Exhausted(format!("nobody can run it: {error}")));
+                }
+                // Another one runs it later.
+                Err(_) => {}
+            }
         }
         self.tasks.changed.notify_one();
         Ok(())

@@ -34,7 +34,11 @@ impl Gateway {
                 (CallKind::Http, http_trigger::invoke(scaler, &mut request, &request_id))
             }
         };
-        let response = result.unwrap_or_else(|failure| self.refuse(&failure, kind, &request_id));
+        let response = result.unwrap_or_else(|failure| {
+            // It is the platform's, and the call's time is not its own.
+            request.body().end_waits_in(Duration::MAX);
+            self.refuse(&failure, kind, &request_id)
+        });
         response.with_header("X-Fc-Request-Id", &request_id)
     }
 

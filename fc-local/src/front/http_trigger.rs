@@ -7,7 +7,7 @@ use fc_runtime::{Request, Response};
 
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
-use super::limited_body::{LimitedBody, MAX_BODY, content_length};
+use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
@@ -40,12 +40,13 @@ pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> R
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
         let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
-        return relay::response(reply, body.left());
+        let left = body.left();
+        return relay::response(reply, request.body(), left);
     }
-    let body = request.bytes().map_err(|_| Failure::ClientClosed)?;
+    let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
     let caller_gone = || request.peer_closed();
     let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
-    relay::response(reply, MAX_BODY)
+    relay::response(reply, request.body(), MAX_BODY)
 }
 
 /// Path and query: what the function is asked for, whatever host the client's target named.

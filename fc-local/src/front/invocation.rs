@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::failure::{CallKind, Failure};
-use crate::instance::client::{self, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload};
+use crate::instance::client::{
+    self, Deadline, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload,
+};
 use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
 use crate::scaling::{Scaler, Ticket, WhenFull};
@@ -70,8 +72,8 @@ pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationR
         CallKind::Event => instance.process.output.position(),
         CallKind::Http => 0,
     };
-    let until = started + instance.function.timeout;
-    let patience = Patience { until, caller_gone: invocation.caller_gone };
+    let deadline = Deadline::after(instance.function.timeout);
+    let patience = Patience { deadline, caller_gone: invocation.caller_gone };
     match instance.pool.send(&head, invocation.body, &patience) {
         Ok(reply) => accepted(reply, run, output_position),
         Err(error) => {
@@ -123,7 +125,9 @@ fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> F
             Failure::TimedOut { after: instance.function.timeout, memory_mb: instance.memory.peak_mb() }
         }
         client::Error::CallerGone => Failure::ClientClosed,
-        client::Error::Dropped(_) => Failure::Exited(instance.unexpected_exit(started)),
+        client::Error::Dropped(_) | client::Error::BrokenOff(_) => {
+            Failure::Exited(instance.unexpected_exit(started))
+        }
         client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
         // What a body over the platform's limit fails with.
         client::Error::Source(error) if error.kind() == ErrorKind::FileTooLarge => {
@@ -174,9 +178,22 @@ impl InvocationBody {
         self.body.would_wait()
     }
 
-    /// An error once the function's time is up, for whoever waits for something else.
-    pub fn check_time(&mut self) -> io::Result<()> {
-        self.body.check_time().map_err(|error| self.failed_read(error))
+    /// When the call is over, for whoever waits for something else.
+    pub fn deadline(&self) -> Deadline {
+        self.body.deadline()
+    }
+
+    /// An error once the function's time is up, which is the invocation's failure.
+    pub fn time_left(&mut self) -> io::Result<()> {
+        self.in_time(self.body.deadline().left()).map(drop)
+    }
+
+    /// What came of a wait for something else: that it took too long is the invocation's failure.
+    pub fn in_time<T>(&mut self, waited: io::Result<T>) -> io::Result<T> {
+        waited.map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => self.failed_read(error),
+            _ => error,
+        })
     }
 
     /// The connection, to wait on beside another.
@@ -188,6 +205,14 @@ impl InvocationBody {
     pub fn read_all(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
         let result = self.body.read_all(limit);
         result.map_err(|error| self.fail(error)).inspect(|_| self.finish())
+    }
+
+    /// The first `count` bytes of a longer body. Failing here still becomes a response of its own: that is what the
+    /// server sends at once.
+    pub fn read_beginning(&mut self, count: u64) -> Result<Vec<u8>, Failure> {
+        let mut beginning = Vec::new();
+        let result = (&mut self.body).take(count).read_to_end(&mut beginning);
+        result.map_err(|error| self.fail(error)).map(|_| beginning)
     }
 
     fn finish(&mut self) {
@@ -227,7 +252,13 @@ impl Drop for InvocationBody {
     fn drop(&mut self) {
         // Nobody reads on: the caller went away, or there is no body.
         if let Some(run) = self.run.take() {
-            if self.body.is_complete() { run.finished() } else { run.failed(&Failure::ClientClosed) }
+            if self.body.is_complete() {
+                return run.finished();
+            }
+            let error =
+                self.body.deadline().left().map_or(client::Error::TimedOut, |_| client::Error::CallerGone);
+            let failure = failure_of(&error, &run.ticket.instance, run.started);
+            run.failed(&failure);
         }
     }
 }

@@ -3,9 +3,11 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use fc_runtime::{Request, RequestBody};
 
+use super::failure::Failure;
 use crate::instance::client::BodySource;
 
 /// The platform's limit for the body of an HTTP call.
@@ -14,6 +16,28 @@ pub const MAX_BODY: u64 = 32 * 1024 * 1024;
 /// The length that the client announced, which the server has found to be one.
 pub fn content_length(request: &Request<'_>) -> Option<u64> {
     request.header("content-length")?.parse().ok()
+}
+
+/// The whole body, at most `limit` bytes, before the call begins. It has as much time as the function has for the call:
+/// a caller that sends a byte now and then holds a worker no longer.
+pub fn read_whole(request: &mut Request<'_>, limit: u64, time: Duration) -> Result<Vec<u8>, Failure> {
+    let too_large = || Failure::EntityTooLarge(format!("the event is over {limit} bytes"));
+    if content_length(request).is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut whole = Vec::new();
+    request.body().end_waits_in(time);
+    let read = request.body().take(limit + 1).read_to_end(&mut whole);
+    request.body().end_waits_in(Duration::MAX);
+    match read {
+        Ok(_) if whole.len() as u64 > limit => Err(too_large()),
+        Ok(_) => Ok(whole),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Failure::InvalidArgument(format!(
+            "the request body did not arrive within {} s, the function's timeout",
+            time.as_secs()
+        ))),
+        Err(_) => Err(Failure::ClientClosed),
+    }
 }
 
 /// A body that fails with [`ErrorKind::FileTooLarge`] beyond its limit.
@@ -51,6 +75,10 @@ impl<B: Read> Read for LimitedBody<B> {
 impl BodySource for LimitedBody<&mut RequestBody<'_>> {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         self.body.waits_for()
+    }
+
+    fn end_waits_in(&mut self, time: Duration) {
+        self.body.end_waits_in(time);
     }
 }
 

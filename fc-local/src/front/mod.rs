@@ -12,7 +12,8 @@ mod relay;
 
 pub mod invocation;
 
-pub mod failure;
 mod limited_body;
+
+pub mod failure;
 
 pub use gateway::Gateway;

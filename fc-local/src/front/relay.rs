@@ -1,10 +1,10 @@
 //! How does the function's reply reach its caller? In one piece, piece by piece, or while the request is
 //! still being sent. What request and reply mean is not known here.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, Cursor, Read as _, Write};
 use std::time::Duration;
 
-use fc_runtime::Response;
+use fc_runtime::{RequestBody, Response};
 
 use super::failure::Failure;
 use super::invocation::{InvocationBody, InvocationReply};
@@ -18,19 +18,27 @@ pub const SMALL: u64 = 64 * 1024;
 /// What one read takes.
 const PIECE: usize = 16 * 1024;
 
-/// How long a wait for either side lasts before the time is looked at.
-const WAIT: Duration = Duration::from_secs(1);
-
-/// The function's reply as its caller gets it. `request_left` is what may still come of the request's body.
-pub fn response(mut reply: InvocationReply, request_left: u64) -> Result<Response, Failure> {
+/// The function's reply as the caller of `request` gets it. `request_left` is what may still come of its body.
+pub fn response(
+    mut reply: InvocationReply,
+    request: &RequestBody<'_>,
+    request_left: u64,
+) -> Result<Response, Failure> {
     let length = reply.body.length();
+    // A caller that takes its time takes the function's, for as long as the function is not done.
+    request.end_waits_in(reply.body.deadline().left().unwrap_or(Duration::ZERO));
     let response = match (reply.upload.take(), length) {
         (None, Some(0)) => without_body(reply.headers.content_length()),
         (None, Some(length)) if length <= SMALL => {
             // Failing here still becomes a response of its own, which a cut connection would not be.
-            Response::bytes(reply.body.read_all(SMALL)?)
+            let body = reply.body.read_all(SMALL)?;
+            request.end_waits_in(Duration::MAX);
+            Response::bytes(body)
         }
-        (None, Some(length)) => Response::reader(reply.body, Some(length)),
+        (None, Some(length)) => {
+            let beginning = Cursor::new(reply.body.read_beginning(SMALL)?);
+            Response::reader(beginning.chain(reply.body), Some(length))
+        }
         (None, None) => Response::stream(move |_, out| stream(reply.body, out)),
         (Some(upload), _) => Response::stream(move |body, out| {
             both_ways(upload, &mut LimitedBody::new(body, request_left), reply.body, out)
@@ -108,7 +116,9 @@ fn both_ways(
 ) -> anyhow::Result<()> {
     let mut piece = vec![0; PIECE];
     let mut request_is_over = false;
+    let deadline = reply.deadline();
     loop {
+        reply.time_left()?;
         let step = step(!reply.would_wait(), request_is_over, upload.is_empty());
         if step != Step::Reply {
             out.flush()?;
@@ -119,9 +129,9 @@ fn both_ways(
                     return Ok(());
                 }
             }
-            Step::Upload => match upload.send() {
+            Step::Upload => match upload.send(deadline) {
                 Ok(true) => {}
-                Ok(false) => upload.wait(WAIT)?,
+                Ok(false) => reply.in_time(upload.wait(deadline))?,
                 // The function wants no more of it; its reply is what counts.
                 Err(_) => {
                     request_is_over = true;
@@ -141,12 +151,12 @@ fn both_ways(
 
 /// Waits for more of the request or of the reply; whether it was the request.
 fn comes_first(request: &mut dyn BodySource, reply: &mut InvocationBody) -> io::Result<bool> {
+    let deadline = reply.deadline();
     while let (Some(caller), Some(function)) = (request.waits_for(), reply.stream()) {
-        let (_, has_replied) = readable(caller, function, WAIT)?;
-        if has_replied {
+        let readable = readable(caller, function, deadline);
+        if let (_, true) = reply.in_time(readable)? {
             return Ok(false);
         }
-        reply.check_time()?;
     }
     Ok(true)
 }

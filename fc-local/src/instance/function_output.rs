@@ -15,6 +15,10 @@ const MAX_LINE: usize = 32 * 1024;
 /// How much of the end of a log the platform shows.
 const TAIL: usize = 4096;
 
+/// The most that the kernel keeps of a pipe (`/proc/sys/fs/pipe-max-size`), so the most that can be there at once. A
+/// process that prints faster than it is read must not hold up for ever who only wants to know what is there.
+const MAX_PIPE: usize = 1024 * 1024;
+
 /// Whose output it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -144,7 +148,8 @@ impl<R: Read> Stream<R> {
     /// Appends what there is to `printed`, when it is kept, and tells `log` every line that it completes.
     fn drain(&mut self, printed: &mut Vec<u8>, log: impl Fn(Origin, &[u8])) {
         let mut buffer = [0; 8192];
-        while self.is_open {
+        let mut taken = 0;
+        while self.is_open && taken < MAX_PIPE {
             let bytes = match self.pipe.read(&mut buffer) {
                 Ok(0) => b"".as_slice(),
                 Ok(count) => buffer.get(..count).unwrap_or_default(),
@@ -159,6 +164,7 @@ impl<R: Read> Stream<R> {
                 }
                 return;
             }
+            taken += bytes.len();
             if self.is_kept {
                 printed.extend_from_slice(bytes);
             }
@@ -226,6 +232,20 @@ mod tests {
         let (lines, _) = drained(&mut pipe);
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [MAX_LINE]);
         assert_eq!(pipe.line.len(), 8192);
+    }
+
+    #[test]
+    fn a_process_that_prints_without_end_holds_up_nobody() {
+        struct Endless;
+        impl Read for Endless {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                buffer.fill(b'y');
+                Ok(buffer.len())
+            }
+        }
+        let mut printed = Vec::new();
+        Stream::new(Origin::Stdout, Endless, true).drain(&mut printed, |_, _| {});
+        assert_eq!(printed.len(), MAX_PIPE);
     }
 
     #[test]

@@ -4,9 +4,7 @@
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use super::client::{Error, Patience, RequestBody};
+use super::client::{Deadline, Error, Patience, RequestBody};
 use super::failure::NotInitialized;
 use super::function_output::Role;
 use super::process::Process;
@@ -51,7 +49,7 @@ impl Instance {
 
     fn initialize_by_request(&self, timeout: Duration) -> Result<(), NotInitialized> {
         let begin = Instant::now();
-        match self.ask("POST", "/initialize", begin + timeout) {
+        match self.ask("POST", "/initialize", Deadline::after(timeout)) {
             Ok((200..=299, _)) => Ok(()),
             Ok((status, body)) => Err(NotInitialized {
                 message: format!(
@@ -65,34 +63,40 @@ impl Instance {
                 timeout.as_secs(),
                 self.memory.peak_mb()
             ))),
-            Err(Error::Dropped(_)) => Err(NotInitialized::replace(self.unexpected_exit(begin).to_string())),
+            Err(Error::Dropped(_) | Error::BrokenOff(_)) => {
+                Err(NotInitialized::replace(self.unexpected_exit(begin).to_string()))
+            }
             Err(error) => Err(NotInitialized::replace(format!("Function initialization failed: {error}"))),
         }
     }
 
     /// Status and body of the reply to a hook's request.
-    fn ask(&self, method: &str, hook: &str, until: Instant) -> Result<(u16, Vec<u8>), Error> {
+    fn ask(&self, method: &str, hook: &str, deadline: Deadline) -> Result<(u16, Vec<u8>), Error> {
         let head = headers::request(method, hook, Some(hook), &id::uuid(), &self.common_headers);
-        let mut reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(until))?;
+        let mut reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::of(deadline))?;
         let body = reply.body.read_all(MAX_REPLY).map_err(Error::of_body)?;
         Ok((reply.status, body))
     }
 
-    /// Runs beside the server, in its environment, in a group of its own.
+    /// Runs beside the server, in its environment, in a group of its own. What it leaves behind is the instance's.
     fn initialize_by_command(&self, words: &[String], timeout: Duration) -> Result<(), NotInitialized> {
         let failed =
             |text: String| NotInitialized::replace(format!("Function initialization failed: {text}"));
-        let command = command::of(&self.function, words, &self.id, self.port);
-        let running = Process::spawn(command, &self.id, Role::Initializer, &self.surroundings)
+        let (function, role) = (&self.function, Role::Initializer);
+        let order = command::of(function, words, &self.id, self.port, role);
+        let running = Process::spawn(&order, &self.id, role, &self.surroundings)
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         match running.wait(timeout) {
-            Some(status) if status.success() => Ok(()),
+            Some(status) if status.success() => {
+                self.keep(running);
+                Ok(())
+            }
             Some(status) => {
                 let stderr = running.output.last_lines();
                 Err(failed(format!("the command exited with {}: {stderr}", exit_code(status))))
             }
             None => {
-                running.kill(Duration::ZERO);
+                running.end(Duration::ZERO);
                 let stderr = running.output.last_lines();
                 let seconds = timeout.as_secs();
                 Err(failed(format!("the command timed out after {seconds} seconds: {stderr}")))
@@ -103,7 +107,7 @@ impl Instance {
     /// One health check; why it failed.
     pub fn check_health(&self, check: &HealthCheck) -> Result<(), String> {
         let head = headers::request("GET", &check.path, None, &id::uuid(), &self.common_headers);
-        let patience = Patience::until(Instant::now() + check.timeout);
+        let patience = Patience::of(Deadline::after(check.timeout));
         let mut reply = self
             .pool
             .send(&head, RequestBody::Bytes(b""), &patience)
@@ -122,19 +126,15 @@ impl Instance {
             return;
         };
         let begin = Instant::now();
-        let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.common_headers);
-        let reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(begin + hook.timeout));
         let log = &self.surroundings.log;
-        match reply {
-            Ok(mut reply) => {
-                let body = reply.body.read_all(MAX_REPLY).unwrap_or_default();
-                if reply.is_success() {
-                    let time = milliseconds(begin.elapsed());
-                    log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
-                } else {
-                    let text = format!("PreStop failed with status {}{}", reply.status, shown(&body));
-                    log.warn(Some(&self.id), &text);
-                }
+        match self.ask("GET", "/pre-stop", Deadline::after(hook.timeout)) {
+            Ok((200..=299, _)) => {
+                let time = milliseconds(begin.elapsed());
+                log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
+            }
+            Ok((status, body)) => {
+                let text = format!("PreStop failed with status {status}{}", shown(&body));
+                log.warn(Some(&self.id), &text);
             }
             Err(Error::TimedOut) => {
                 let seconds = hook.timeout.as_secs();
@@ -146,11 +146,11 @@ impl Instance {
 
     /// PreStop when one is owed, then the end of the process.
     pub fn stop(&self, reason: &str) {
-        self.process.signal(Signal::CONT);
+        self.thaw();
         if self.take_owed_pre_stop() && self.process.exited().is_none() {
             self.pre_stop();
         }
-        self.process.end(self.surroundings.times.sigterm_grace);
+        self.end(self.surroundings.times.sigterm_grace);
         self.pool.reset();
         self.surroundings.log.event(Some(&self.id), &format!("stopped: {reason}"));
     }

@@ -9,30 +9,29 @@ use rustix::process::Pid;
 use super::procfs;
 use crate::sync::Mutex;
 
-/// How often new members of a group are looked for, which means reading all of /proc.
+/// How often new processes of the instance are looked for.
 const MEMBERS_EVERY: Duration = Duration::from_millis(500);
 
 const MEGABYTE: u64 = 1024 * 1024;
 
 pub struct Memory {
-    group: Pid,
+    leader: Pid,
     limit: u64,
     peak: AtomicU64,
     exceeded: AtomicBool,
     members: Mutex<Members>,
 }
 
-/// The processes of the group as they were last looked for.
+/// The processes of the instance as they were last looked for.
 struct Members {
-    pids: Vec<i32>,
+    pids: Vec<Pid>,
     looked_at: Option<Instant>,
 }
 
 impl Memory {
-    pub fn new(group: Pid, limit_mb: u64) -> Memory {
-        let leader = group.as_raw_nonzero().get();
+    pub fn new(leader: Pid, limit_mb: u64) -> Memory {
         Memory {
-            group,
+            leader,
             limit: limit_mb * MEGABYTE,
             peak: AtomicU64::new(0),
             exceeded: AtomicBool::new(false),
@@ -40,12 +39,12 @@ impl Memory {
         }
     }
 
-    /// Looks at the group; true the first time that it is over its limit.
-    pub fn sample(&self, now: Instant) -> bool {
+    /// Looks at the processes that `find` finds; true the first time that they are over their limit.
+    pub fn sample(&self, now: Instant, find: impl FnOnce() -> Vec<Pid>) -> bool {
         let used = {
             let mut members = self.members.lock();
             if members.is_due(now) {
-                *members = Members { pids: procfs::group_members(self.group), looked_at: Some(now) };
+                *members = Members { pids: find(), looked_at: Some(now) };
             }
             members.used()
         };
@@ -55,7 +54,7 @@ impl Memory {
 
     /// The most seen so far, in MB, the leader's own peak included while it lives.
     pub fn peak_mb(&self) -> f64 {
-        self.peak.fetch_max(procfs::peak(self.group.as_raw_nonzero().get()), Ordering::Relaxed);
+        self.peak.fetch_max(procfs::peak(self.leader), Ordering::Relaxed);
         self.peak.load(Ordering::Relaxed) as f64 / MEGABYTE as f64
     }
 
@@ -81,11 +80,12 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
+    use rustix::process::getpid;
+
     use super::*;
 
     fn of_this_process(limit_mb: u64) -> Memory {
-        let pid = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw).expect("a process id");
-        Memory::new(pid, limit_mb)
+        Memory::new(getpid(), limit_mb)
     }
 
     #[test]
@@ -93,14 +93,15 @@ mod tests {
         let memory = of_this_process(0);
         memory.members.lock().looked_at = Some(Instant::now());
         let now = Instant::now();
-        assert_eq!([memory.sample(now), memory.sample(now)], [true, false]);
+        let sample = || memory.sample(now, || unreachable!("it is not due"));
+        assert_eq!([sample(), sample()], [true, false]);
         assert!(memory.peak_mb() > 0.0);
     }
 
     #[test]
     fn what_is_within_the_limit_is_no_more_than_measured() {
         let memory = of_this_process(1 << 20);
-        assert!(!memory.sample(Instant::now()));
+        assert!(!memory.sample(Instant::now(), || vec![getpid()]));
         assert_eq!(memory.limit_mb(), 1 << 20);
     }
 

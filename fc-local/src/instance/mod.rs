@@ -22,7 +22,8 @@ mod exit;
 mod function_output;
 mod surroundings;
 
-pub mod orphans;
+pub mod supervisor;
+
 pub mod procfs;
 
 pub use exit::describe as describe_exit;

@@ -21,8 +21,8 @@ const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
-/// The bound of one connect on this machine.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The bound of one connect on this machine: only a server whose queue is full keeps one waiting.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Why the port is of no use.
 pub enum NotReady {
@@ -46,7 +46,8 @@ pub fn wait(
     let start = Instant::now();
     let mut next_look = LOOK_FOR_PORTS;
     loop {
-        match reach(port) {
+        let left = surroundings.times.start_timeout.saturating_sub(start.elapsed());
+        match reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)) {
             Reach::Nowhere => {}
             Reach::Everywhere(host) => return Ok(host),
             Reach::Loopback(host) => {
@@ -94,7 +95,7 @@ fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
 }
 
 fn open_ports(process: &Process) -> Vec<u16> {
-    procfs::ports_of(&procfs::group_members(process.pid))
+    procfs::ports_of(&process.members())
 }
 
 /// Whether and where a connect succeeds.
@@ -111,22 +112,22 @@ enum Reach {
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 83, 157, 211));
 
 /// Three connects instead of a look into /proc/net/tcp, which takes the kernel milliseconds.
-fn reach(port: u16) -> Reach {
-    if connects(ANY, port) {
+fn reach(port: u16, timeout: Duration) -> Reach {
+    if connects(ANY, port, timeout) {
         return Reach::Everywhere(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    match loopback.into_iter().find(|host| connects(*host, port)) {
+    match loopback.into_iter().find(|host| connects(*host, port, timeout)) {
         None => Reach::Nowhere,
         // It may have been bound between the two.
-        Some(host) if connects(ANY, port) => Reach::Everywhere(host),
+        Some(host) if connects(ANY, port, timeout) => Reach::Everywhere(host),
         Some(host) => Reach::Loopback(host),
     }
 }
 
 /// A port of the ephemeral range can be connected to itself while nobody listens: that does not count.
-fn connects(host: IpAddr, port: u16) -> bool {
-    TcpStream::connect_timeout(&SocketAddr::new(host, port), CONNECT_TIMEOUT)
+fn connects(host: IpAddr, port: u16, timeout: Duration) -> bool {
+    TcpStream::connect_timeout(&SocketAddr::new(host, port), timeout)
         .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
@@ -167,14 +168,14 @@ mod tests {
     #[test]
     fn a_listener_on_all_interfaces_is_reached_everywhere() {
         let (_listener, port) = listener("0.0.0.0");
-        assert!(matches!(reach(port), Reach::Everywhere(_)));
+        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Everywhere(_)));
         assert_eq!(loopback_only(port), None);
     }
 
     #[test]
     fn a_listener_on_loopback_says_nothing_of_other_interfaces() {
         let (_listener, port) = listener("127.0.0.1");
-        assert!(matches!(reach(port), Reach::Loopback(_)));
+        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Loopback(_)));
         assert_eq!(loopback_only(port), Some(Ipv4Addr::LOCALHOST.into()));
     }
 

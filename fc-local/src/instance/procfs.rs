@@ -4,32 +4,60 @@
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Kills every process whose `FC_INSTANCE_ID` begins with `id_prefix`, wherever it has gone: a grandchild in
-/// a session of its own is in no group we know. Returns how many there were.
-pub fn kill_instances(id_prefix: &str) -> usize {
-    let wanted = format!("FC_INSTANCE_ID={id_prefix}");
-    let mut found = 0;
+/// Kills every process whose `FC_INSTANCE_ID` is `id`, wherever it has gone.
+pub fn kill_instances(id: &str) {
+    let wanted = format!("FC_INSTANCE_ID={id}");
     for pid in processes() {
         let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
             continue;
         };
-        if environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(wanted.as_bytes()))
+        if environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
             && let Some(pid) = Pid::from_raw(pid)
         {
             let _ = kill_process(pid, Signal::CONT); // it may be gone already
             let _ = kill_process(pid, Signal::KILL);
-            found += 1;
+        }
+    }
+}
+
+/// All processes below `root`, also those that have exited and are not reaped.
+pub fn descendants(root: Pid) -> Vec<Pid> {
+    let mut found: Vec<Pid> = Vec::new();
+    let mut unread = vec![root];
+    while let Some(pid) = unread.pop() {
+        for child in children(pid) {
+            if !found.contains(&child) {
+                found.push(child);
+                unread.push(child);
+            }
         }
     }
     found
 }
 
-/// The processes of a group.
-pub fn group_members(group: Pid) -> Vec<i32> {
-    processes().filter(|pid| stat_field(*pid, 2) == Some(group.as_raw_nonzero().get().into())).collect()
+/// The children of a process: those of each of its threads.
+pub fn children(parent: Pid) -> Vec<Pid> {
+    static IS_LISTED: LazyLock<bool> =
+        LazyLock::new(|| fs::exists("/proc/thread-self/children").unwrap_or_default());
+    if *IS_LISTED { listed_children(parent) } else { children_by_their_parent(parent) }
+}
+
+fn listed_children(parent: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero()));
+    let lists = threads.into_iter().flatten().flatten().map(|thread| thread.path().join("children"));
+    let texts: Vec<String> = lists.filter_map(|list| fs::read_to_string(list).ok()).collect();
+    let pids = texts.iter().flat_map(|text| text.split_whitespace());
+    pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+/// For a kernel without `CONFIG_PROC_CHILDREN`: all processes are looked at.
+fn children_by_their_parent(parent: Pid) -> Vec<Pid> {
+    let is_child = |pid: &i32| stat_field(*pid, 1) == Some(parent.as_raw_nonzero().get().into());
+    processes().filter(is_child).filter_map(Pid::from_raw).collect()
 }
 
 /// All process ids.
@@ -40,7 +68,7 @@ fn processes() -> impl Iterator<Item = i32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-/// A number of /proc/PID/stat, counted behind the command's name: 0 is the state, 2 the group.
+/// A number of /proc/PID/stat, counted behind the command's name: 0 is the state, 1 the parent.
 fn stat_field(pid: i32, index: usize) -> Option<i64> {
     // One read: files of /proc have no size to prepare for, and there are many of these.
     let mut buffer = [0; 512];
@@ -50,17 +78,17 @@ fn stat_field(pid: i32, index: usize) -> Option<i64> {
 }
 
 /// Resident memory of a process now, in bytes.
-pub fn resident(pid: i32) -> u64 {
+pub fn resident(pid: Pid) -> u64 {
     status_field(pid, "VmRSS:")
 }
 
 /// The most a process ever had, in bytes.
-pub fn peak(pid: i32) -> u64 {
+pub fn peak(pid: Pid) -> u64 {
     status_field(pid, "VmHWM:")
 }
 
-fn status_field(pid: i32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+fn status_field(pid: Pid, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
@@ -72,10 +100,12 @@ pub fn listeners(port: u16) -> Vec<IpAddr> {
 }
 
 /// The ports that one of `pids` listens on.
-pub fn ports_of(pids: &[i32]) -> Vec<u16> {
+pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
     let mut inodes = Vec::new();
     for pid in pids {
-        for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+        for entry in
+            fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero())).into_iter().flatten().flatten()
+        {
             let target = fs::read_link(entry.path()).unwrap_or_default();
             let inode = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']'));
             inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
@@ -133,6 +163,11 @@ fn ip(hex: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::process::Command;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::getpid;
 
     use super::*;
 
@@ -143,8 +178,24 @@ mod tests {
         let port = |listener: &TcpListener| listener.local_addr().expect("bound").port();
         assert_eq!(listeners(port(&any)), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
         assert_eq!(listeners(port(&loopback)), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
-        let own = i32::try_from(std::process::id()).expect("a pid");
-        assert!(ports_of(&[own]).contains(&port(&any)));
+        assert!(ports_of(&[getpid()]).contains(&port(&any)));
+    }
+
+    #[test]
+    fn the_children_that_are_listed_are_those_that_name_their_parent() {
+        let mut child = Command::new("sh").args(["-c", "sleep 1000 & wait"]).spawn().expect("a shell");
+        let shell = Pid::from_child(&child);
+        // The sleeper is the shell's child as soon as there is one.
+        let began = Instant::now();
+        while listed_children(shell).is_empty() && began.elapsed() < Duration::from_secs(30) {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        let sleeper = listed_children(shell);
+        assert_eq!((sleeper.len(), children_by_their_parent(shell)), (1, sleeper.clone()));
+        assert!(children(getpid()).contains(&shell) && children_by_their_parent(getpid()).contains(&shell));
+        assert!(descendants(getpid()).contains(&sleeper[0]));
+        let _ = kill_process(sleeper[0], Signal::KILL);
+        child.wait().expect("it ends with the sleeper");
     }
 
     #[test]

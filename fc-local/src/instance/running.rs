@@ -14,6 +14,7 @@ use super::memory::Memory;
 use super::process::Process;
 use super::surroundings::Surroundings;
 use crate::function::Function;
+use crate::sync::Mutex;
 
 /// How long after a reset of its connections an exit can be waited for.
 const EXIT_AFTER_RESET: Duration = Duration::from_millis(20);
@@ -26,6 +27,8 @@ pub struct Instance {
     pub process: Process,
     pub pool: Pool,
     pub memory: Memory,
+    /// What an Initializer's command left behind.
+    left_behind: Mutex<Option<Arc<Process>>>,
     /// The common headers of every request to it.
     pub common_headers: Vec<u8>,
     cold_start: ColdStart,
@@ -58,12 +61,57 @@ impl Instance {
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
             process,
+            left_behind: Mutex::default(),
             pool: Pool::new(host, port),
             memory,
             common_headers: headers::common(function),
             cold_start: ColdStart::new(cold_start),
             owes_pre_stop: AtomicBool::new(false),
         }
+    }
+
+    /// Takes charge of a process that belongs to the instance beside its own.
+    pub fn keep(&self, process: Process) {
+        *self.left_behind.lock() = Some(Arc::new(process));
+    }
+
+    /// Nobody looks for its processes under the lock.
+    fn left_behind(&self) -> Option<Arc<Process>> {
+        self.left_behind.lock().clone()
+    }
+
+    /// Stops its processes where they are, but for those that have left their group: [`freeze_rest`](Self::freeze_rest)
+    /// looks for them.
+    pub fn freeze(&self) {
+        self.process.freeze();
+        self.left_behind().iter().for_each(|process| process.freeze());
+    }
+
+    pub fn freeze_rest(&self) {
+        self.process.freeze_rest();
+        self.left_behind().iter().for_each(|process| process.freeze_rest());
+    }
+
+    pub fn thaw(&self) {
+        self.process.thaw();
+        self.left_behind().iter().for_each(|process| process.thaw());
+    }
+
+    /// Ends all its processes.
+    pub fn end(&self, grace: Duration) {
+        self.process.end(grace);
+        if let Some(process) = self.left_behind() {
+            process.end(Duration::ZERO);
+        }
+    }
+
+    /// Looks at the memory of all its processes; true the first time that it is over the limit.
+    pub fn exceeds_memory(&self, now: Instant) -> bool {
+        self.memory.sample(now, || {
+            let mut members = self.process.members();
+            members.extend(self.left_behind().iter().flat_map(|process| process.members()));
+            members
+        })
     }
 
     /// Adds a part to the cold start's account.

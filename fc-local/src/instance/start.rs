@@ -32,8 +32,8 @@ pub fn start(
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
-    let command = command::of(function, &function.command, &id, port);
-    let process = Process::spawn(command, &id, Role::Function, surroundings)
+    let order = command::of(function, &function.command, &id, port, Role::Function);
+    let process = Process::spawn(&order, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());

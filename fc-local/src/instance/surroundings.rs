@@ -1,19 +1,24 @@
-//! What does every instance of a run share? The log, the watch over orphans, the times of its start and stop,
-//! and whether fc-local is stopping. How many instances there are and when one is frozen is not known here.
+//! What does every instance of a run share? The log, the times of its start and stop, whether fc-local is stopping, and
+//! how many processes there are. How many instances there are and when one is frozen is not known here.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::orphans::OrphanWatch;
+use super::supervisor::{Idle, Order, Started};
 use crate::log::Log;
+use crate::sync::{Condvar, Mutex};
 
 pub struct Surroundings {
     pub log: Arc<Log>,
-    pub orphans: Arc<OrphanWatch>,
     pub times: StartAndStop,
     stopping: AtomicBool,
+    /// The supervisor of the next process.
+    next: Mutex<Option<Idle>>,
+    processes: Mutex<usize>,
+    process_ended: Condvar,
+    loses_processes: AtomicBool,
 }
 
 /// The times of a start and a stop.
@@ -26,15 +31,60 @@ pub struct StartAndStop {
 }
 
 impl Surroundings {
-    /// Starts the watch over orphans, which every instance is told to.
-    pub fn start(log: Log, times: StartAndStop) -> io::Result<Surroundings> {
-        let orphans = Arc::new(OrphanWatch::start()?);
-        Ok(Surroundings { log: Arc::new(log), orphans, times, stopping: AtomicBool::new(false) })
+    pub fn new(log: Log, times: StartAndStop) -> Surroundings {
+        Surroundings {
+            log: Arc::new(log),
+            times,
+            stopping: AtomicBool::new(false),
+            next: Mutex::default(),
+            processes: Mutex::default(),
+            process_ended: Condvar::default(),
+            loses_processes: AtomicBool::new(false),
+        }
+    }
+
+    /// Has a supervisor ready for the next process; without one that process starts its own.
+    pub fn prepare(&self) {
+        let mut next = self.next.lock();
+        if next.is_none() && !self.is_stopping() {
+            *next = Idle::start().ok();
+        }
+    }
+
+    /// Runs what `order` says below the supervisor that is ready, or a new one.
+    pub fn run(&self, order: &Order) -> io::Result<Started> {
+        let ready = self.next.lock().take();
+        match ready.map(|idle| idle.run(order)) {
+            Some(Ok(started)) => started,
+            // Somebody may have killed that one.
+            Some(Err(_)) | None => Idle::start()?.run(order)?,
+        }
+    }
+
+    /// Counts a process from before its fork until nothing of it is left.
+    pub fn begin_process(surroundings: &Arc<Surroundings>) -> Alive {
+        *surroundings.processes.lock() += 1;
+        Alive(Arc::clone(surroundings))
+    }
+
+    /// Waits for the end of all processes, at most `timeout`; how many are left.
+    pub fn wait_for_processes(&self, timeout: Duration) -> usize {
+        *self.process_ended.wait_timeout_while(self.processes.lock(), timeout, |processes| *processes > 0)
+    }
+
+    /// Says once what cannot be promised here.
+    pub fn warn_of_lost_processes(&self) {
+        if !self.loses_processes.swap(true, Ordering::SeqCst) {
+            let text = "this system has no child subreapers: processes that leave the function's group are not frozen, \
+                 and at a stop only those are found that kept their environment";
+            self.log.warn(None, text);
+        }
     }
 
     /// Lets nobody wait any longer for a process that is starting.
     pub fn stop_starting(&self) {
         self.stopping.store(true, Ordering::SeqCst);
+        drop(self.next.lock().take());
     }
 
     pub fn is_stopping(&self) -> bool {
@@ -42,12 +92,21 @@ impl Surroundings {
     }
 }
 
+/// A process that is counted.
+pub struct Alive(Arc<Surroundings>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        *self.0.processes.lock() -= 1;
+        self.0.process_ended.notify_all();
+    }
+}
+
 #[cfg(test)]
 impl Surroundings {
-    /// Surroundings in which nothing is printed and nobody watches over orphans.
+    /// Surroundings in which nothing is printed.
     pub fn for_tests() -> Surroundings {
         let times = StartAndStop { start_timeout: Duration::from_secs(30), sigterm_grace: Duration::ZERO };
-        let orphans = Arc::new(OrphanWatch::none());
-        Surroundings { log: Arc::new(Log::silent()), orphans, times, stopping: AtomicBool::new(false) }
+        Surroundings::new(Log::silent(), times)
     }
 }

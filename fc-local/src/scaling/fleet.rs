@@ -7,11 +7,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
 use super::alarm::Alarm;
 use super::attempt::{Attempt, Outcome};
-use super::slot::{SlotEvent, SlotId, SlotState};
+use super::slot::{SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
@@ -74,6 +72,11 @@ impl State {
         self.slots.get(id)?.occupant.instance.clone()
     }
 
+    /// The instance, unless its stop has begun: no call is sent to one of those.
+    pub fn instance_for_calls(&self, id: SlotId) -> Option<Arc<Instance>> {
+        self.slots.get_up(id)?.occupant.instance.clone()
+    }
+
     pub fn attempt(&self, id: SlotId) -> Option<Arc<Attempt>> {
         self.slots.get(id)?.occupant.attempt.clone()
     }
@@ -109,7 +112,7 @@ impl Fleet {
         let Some(slot) = state.slots.get_mut(id) else { return };
         let thaws = slot.enter();
         if let Some(instance) = slot.occupant.instance.as_ref().filter(|_| thaws) {
-            instance.process.signal(Signal::CONT);
+            instance.thaw();
         }
         self.alarm.ring_by(Instant::now() + LOOK_EVERY);
     }
@@ -150,7 +153,11 @@ impl Fleet {
             instance.stop(reason);
         };
         if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(stop) {
-            self.surroundings.log.warn(None, &format!("cannot stop an instance: {error}"));
+            // Without its instance, whose end needs no thread.
+            state.slots.remove(id);
+            self.surroundings
+                .log
+                .warn(None, &format!("an instance is killed, since it cannot be stopped: {error}"));
         }
     }
 
@@ -167,7 +174,6 @@ impl Fleet {
             state.slots.remove(id);
             let text = format!("process exited ({})", describe_exit(status));
             self.surroundings.log.warn(Some(&instance.id), &text);
-            instance.process.end(Duration::ZERO);
             self.tell_all();
         }
     }
@@ -190,23 +196,19 @@ impl Fleet {
         self.tell_all();
     }
 
-    /// Stops all instances and waits until they are gone. Whether some may be left: those that were being
-    /// started.
-    pub fn close(self: &Arc<Self>) -> bool {
+    /// Stops all instances and waits until they are gone; those that are being started end by themselves.
+    pub fn close(self: &Arc<Self>) {
         let mut state = self.lock();
         state.slots.close();
-        let starting = state.slots.iter().any(|slot| slot.state() == SlotState::Starting);
         let pre_stop = state.function.pre_stop.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
         let longest = pre_stop + self.surroundings.times.sigterm_grace + STOP_GRACE;
         for id in state.slots.iter().map(|slot| slot.id()).collect::<Vec<_>>() {
             self.retire(&mut state, id, "the platform stops");
         }
         let mut state = self.moved.wait_timeout_while(state, longest, |state| !state.slots.is_empty());
-        let left = !state.slots.is_empty();
         state.slots.clear();
         drop(state);
         self.alarm.ring_by(Instant::now());
-        starting || left
     }
 
     /// Waits for as long as `is_waiting` says so of the slots, which every slot that moves on is a reason to

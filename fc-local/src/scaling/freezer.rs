@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal;
-
 use super::attempt::{Attempt, Outcome};
 use super::fleet::{Fleet, State};
 use super::slot::{SlotEvent, SlotId, SlotState};
@@ -26,7 +24,7 @@ pub fn freeze(fleet: &Arc<Fleet>, state: &mut State, id: SlotId, with_hooks: boo
 
 fn freeze_now(state: &mut State, id: SlotId, instance: &Instance) {
     if state.slots.get_mut(id).is_some_and(|slot| slot.freeze()) {
-        instance.process.signal(Signal::STOP);
+        instance.freeze();
     }
 }
 
@@ -53,5 +51,6 @@ fn call_pre_stop(fleet: &Arc<Fleet>, id: SlotId, instance: &Instance, attempt: A
         freeze_now(state, id, instance);
         Outcome::Again
     });
+    instance.freeze_rest();
     fleet.alarm.ring_by(Instant::now() + fleet.upkeep.idle_timeout);
 }

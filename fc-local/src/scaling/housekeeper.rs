@@ -26,9 +26,12 @@ pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
             }
             let now = Instant::now();
             let next = tidy(&fleet, now);
-            for instance in thawed(&fleet) {
-                kill_over_limit(&instance, now);
+            if fleet.lock().slots.may_grow() {
+                fleet.surroundings.prepare();
             }
+            let (frozen, thawed) = instances(&fleet);
+            frozen.iter().for_each(|instance| instance.freeze_rest());
+            thawed.iter().for_each(|instance| kill_over_limit(instance, now));
             if let Some(next) = next {
                 fleet.alarm.ring_by(next);
             }
@@ -68,16 +71,19 @@ fn tidy(fleet: &Arc<Fleet>, now: Instant) -> Option<Instant> {
     next
 }
 
-/// The instances that run.
-fn thawed(fleet: &Fleet) -> Vec<Arc<Instance>> {
+/// The instances that are frozen, and those that run. What is asked of them is in /proc, so not under the lock.
+fn instances(fleet: &Fleet) -> (Vec<Arc<Instance>>, Vec<Arc<Instance>>) {
     let state = fleet.lock();
-    let thawed = state.slots.iter().filter(|slot| !slot.is_frozen());
-    thawed.filter_map(|slot| slot.occupant.instance.clone()).collect()
+    let instances = |is_frozen| {
+        let slots = state.slots.iter().filter(move |slot| slot.is_frozen() == is_frozen);
+        slots.filter_map(|slot| slot.occupant.instance.clone()).collect()
+    };
+    (instances(true), instances(false))
 }
 
 /// Ends an instance that takes more memory than it may.
 fn kill_over_limit(instance: &Instance, now: Instant) {
-    if instance.memory.sample(now) {
+    if instance.exceeds_memory(now) {
         let limit = instance.memory.limit_mb();
         let text = format!(
             "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",

@@ -22,7 +22,7 @@ mod upkeep;
 mod slot;
 mod unavailable;
 
-pub use platform::Platform;
+pub use platform::{Opened, Platform};
 pub use scaler::{Scaler, WhenFull};
 pub use ticket::Ticket;
 #[cfg(test)]

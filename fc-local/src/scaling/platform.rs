@@ -1,8 +1,10 @@
 //! The platform around one function: its parts put together, and its life from start to close.
 
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::fleet::Fleet;
 use super::housekeeper;
@@ -10,10 +12,12 @@ use super::scaler::Scaler;
 use super::slots::{Limits, Slots};
 use super::upkeep::Upkeep;
 use crate::function::Function;
-use crate::id;
-use crate::instance::{Surroundings, procfs};
+use crate::instance::Surroundings;
 use crate::log::Log;
 use crate::sync::Mutex;
+
+/// How long the end of processes is waited for that are in no slot: those that were just being started.
+const LAST_WAIT: Duration = Duration::from_secs(10);
 
 pub struct Platform {
     pub scaler: Scaler,
@@ -61,14 +65,38 @@ impl Platform {
 
     /// Stops all instances; nothing of them is left afterwards.
     pub fn close(&self) {
-        if self.fleet.close() {
-            // An instance that was just being started is in no list yet.
-            procfs::kill_instances(id::instance_prefix());
-        }
+        self.fleet.stop_starting();
+        self.fleet.close();
         if let Some(housekeeper) = self.housekeeper.lock().take() {
             let _ = housekeeper.join(); // a panic there has been printed
         }
-        self.fleet.surroundings.log.flush();
-        self.fleet.surroundings.orphans.finish();
+        let left = self.fleet.surroundings.wait_for_processes(LAST_WAIT);
+        if left > 0 {
+            self.log().warn(None, &format!("{left} processes are not gone although they were killed"));
+        }
+        self.log().flush();
+    }
+}
+
+/// A platform that is closed on every way out of a command.
+pub struct Opened(Arc<Platform>);
+
+impl Opened {
+    pub fn new(platform: Platform) -> Opened {
+        Opened(Arc::new(platform))
+    }
+}
+
+impl Deref for Opened {
+    type Target = Arc<Platform>;
+
+    fn deref(&self) -> &Arc<Platform> {
+        &self.0
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.close();
     }
 }

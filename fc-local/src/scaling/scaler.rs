@@ -45,6 +45,10 @@ impl Scaler {
         Scaler { fleet }
     }
 
+    pub fn function(&self) -> Arc<Function> {
+        self.fleet.function()
+    }
+
     /// A place at an instance: an existing one, or a new one that this call starts.
     pub fn acquire(&self, when_full: WhenFull<'_>) -> Result<Ticket, Unavailable> {
         loop {
@@ -92,7 +96,7 @@ impl Scaler {
     }
 
     fn use_ready(&self, mut state: MutexGuard<'_, State>, slot: SlotId) -> Option<Ticket> {
-        let instance = state.instance(slot)?;
+        let instance = state.instance_for_calls(slot)?;
         self.fleet.enter(&mut state, slot);
         drop(state);
         Some(Claim::new(&self.fleet, slot).at(instance))

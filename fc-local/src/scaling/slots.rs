@@ -195,13 +195,26 @@ impl<T> Slots<T> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;
         self.one_port = None;
-        let idle = self.slots.iter().filter(|slot| slot.calls() == 0 && !slot.state().is_busy());
+        self.outdated()
+    }
+
+    /// The instances of older configurations that nobody uses, nor does anything to.
+    pub fn outdated(&self) -> Vec<SlotId> {
+        let older = self.slots.iter().filter(|slot| slot.generation() != self.generation);
+        let idle = older.filter(|slot| {
+            slot.calls() == 0 && !slot.state().is_busy() && slot.state() != SlotState::Stopping
+        });
         idle.map(Slot::id).collect()
     }
 
     /// Takes note that the function opens one port only.
     pub fn allow_one(&mut self, ignores: IgnoresPort) {
         self.one_port = Some(ignores);
+    }
+
+    /// Whether there may be more than one instance at once.
+    pub fn may_grow(&self) -> bool {
+        self.limits.max_instances > 1
     }
 
     /// Refuses calls that no instance there is has room for.
@@ -220,6 +233,11 @@ impl<T> Slots<T> {
 
     pub fn get(&self, id: SlotId) -> Option<&Slot<T>> {
         self.slots.iter().find(|slot| slot.id() == id)
+    }
+
+    /// The slot, unless its process has not opened its port or its stop has begun: what calls may be sent to.
+    pub fn get_up(&self, id: SlotId) -> Option<&Slot<T>> {
+        self.get(id).filter(|slot| slot.is_up())
     }
 
     pub fn get_mut(&mut self, id: SlotId) -> Option<&mut Slot<T>> {

@@ -32,9 +32,9 @@ impl Claim {
         Ticket { claim: self, instance }
     }
 
-    /// The place at the slot's instance; `None` when that has gone meanwhile.
+    /// The place at the slot's instance; `None` when that has gone meanwhile, or its stop has begun.
     pub fn ticket(self) -> Option<Ticket> {
-        let instance = self.fleet.lock().instance(self.slot);
+        let instance = self.fleet.lock().instance_for_calls(self.slot);
         instance.map(|instance| self.at(instance))
     }
 }
@@ -85,6 +85,18 @@ mod tests {
         assert_eq!(calls(&fleet, slot), Some(1), "the other one may finish");
         drop(other);
         assert_eq!(state_of(&fleet, slot), Some(SlotState::Stopping));
+    }
+
+    #[test]
+    fn a_call_that_waited_for_an_instance_is_not_sent_to_it_once_its_stop_has_begun() {
+        let fleet = fleet();
+        let slot = ready(&fleet);
+        let claim = enter(&fleet, slot);
+        assert!(fleet.lock().slots.get_up(slot).is_some());
+        fleet.retire(&mut fleet.lock(), slot, "test");
+        assert!(fleet.lock().slots.get(slot).is_some() && fleet.lock().slots.get_up(slot).is_none());
+        assert!(claim.ticket().is_none());
+        assert_eq!(calls(&fleet, slot), Some(0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::attempt::{Attempt, Outcome};
 use super::fleet::{Fleet, State};
 use super::slot::SlotId;
+use super::slots::CHANGED;
 
 pub struct Underway {
     fleet: Arc<Fleet>,
@@ -24,6 +25,10 @@ impl Underway {
         let mut state = self.fleet.lock();
         let outcome = decide(&self.fleet, &mut state);
         state.end(self.slot, &self.attempt, outcome.clone());
+        // A configuration that came meanwhile left it alone.
+        if state.slots.outdated().contains(&self.slot) {
+            self.fleet.retire(&mut state, self.slot, CHANGED);
+        }
         drop(state);
         self.fleet.tell_all();
         outcome
@@ -48,6 +53,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+    use crate::function::Function;
     use crate::scaling::fleet::tests::{fleet, ready, state_of};
     use crate::scaling::slot::{SlotEvent, SlotState};
 
@@ -71,6 +77,20 @@ mod tests {
         let state = fleet.lock();
         let slot = state.slots.get(slot).expect("it stays");
         assert!(slot.state() == SlotState::Ready && slot.occupant.attempt.is_none());
+    }
+
+    #[test]
+    fn an_instance_that_was_busy_while_the_configuration_changed_goes_when_it_no_longer_is() {
+        let fleet = fleet();
+        let (slot, attempt) = parking(&fleet);
+        let underway = Underway::new(&fleet, slot, attempt);
+        fleet.reload(Function::example());
+        assert_eq!(state_of(&fleet, slot), Some(SlotState::Parking), "its hook may finish");
+        underway.conclude(|_, state| {
+            assert!(state.apply(slot, SlotEvent::NeedInitializer));
+            Outcome::Again
+        });
+        assert_eq!(state_of(&fleet, slot), Some(SlotState::Stopping));
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl Fc {
         self.invoke_with("", event)
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.program.pid
+    }
+
     pub fn signal(&self, signal: Signal) {
         self.program.signal(signal);
     }

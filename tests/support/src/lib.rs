@@ -17,7 +17,7 @@ pub use gate::{Gate, Passage, gate};
 pub use lines::{FifoGate, FifoLines, Lines};
 pub use port::reserved_port;
 pub use process::{Process, example_command, example_path};
-pub use program::{Program, run_to_end, state, wait_until_gone};
+pub use program::{Program, kill, run_to_end, state, wait_until_gone};
 pub use rustix::process::Signal;
 pub use scratch::{Scratch, empty_directory};
 pub use server::{TestServer, config};

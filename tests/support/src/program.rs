@@ -90,6 +90,11 @@ pub fn run_to_end(command: &mut Command, limit: Duration) -> Output {
     Program::start(command.stdin(Stdio::null())).finish(limit)
 }
 
+/// Kills a process, whoever's child it is.
+pub fn kill(process: u32) {
+    kill_process(pid(process), Signal::KILL).expect("it runs");
+}
+
 /// The state letter of a process, `None` when there is no such process.
 pub fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

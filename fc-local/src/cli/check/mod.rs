@@ -23,14 +23,13 @@ use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let surroundings = Arc::new(load::surroundings(&args.platform, Log::silent())?);
+    let surroundings = Arc::new(load::surroundings(&args.platform, Log::silent()));
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     if !args.platform.json && std::io::stderr().is_terminal() {
         console::note(format_args!("testing; the longest test takes {} s", args.idle.as_secs()));
     }
     let findings = examine(&mut subject, args.idle);
-    subject.stop();
-    surroundings.orphans.finish();
+    drop(subject);
     report::print(&findings, args.platform.json).context("cannot print the report")?;
     let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -4,10 +4,10 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::function::Function;
-use crate::instance::client::{Error, Patience, Pool, RequestBody};
+use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody};
 use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
 
 /// One request id for all probes, so that replies that repeat it can be compared.
@@ -110,7 +110,7 @@ impl Subject {
 
     pub fn stop(&mut self) {
         if let Some(instance) = self.instance.take() {
-            instance.process.end(Duration::ZERO);
+            instance.end(Duration::ZERO);
         }
     }
 
@@ -144,6 +144,13 @@ impl Subject {
     }
 }
 
+/// However a check ends, its function has gone then.
+impl Drop for Subject {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
     stream.set_read_timeout(Some(READ_TIMEOUT))?;
@@ -163,7 +170,7 @@ pub fn send(
 ) -> Result<ProbeReply, String> {
     let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
     let mut reply =
-        pool.send(&head, body, &Patience::until(Instant::now() + timeout)).map_err(|error| match error {
+        pool.send(&head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
             Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
             error => error.to_string(),
         })?;

@@ -21,7 +21,7 @@ use crate::id;
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::Log;
-use crate::scaling::{Platform, WhenFull};
+use crate::scaling::{Opened, Platform, WhenFull};
 use input::{HttpRequest, Input};
 use report::{Summary, billed, print_body, print_head};
 
@@ -32,10 +32,10 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let memory_size_mb = function.memory_mb;
     let input = Input::of(args)?;
-    let surroundings = load::surroundings(&args.platform, Log::to_stderr(args.platform.json))?;
+    let surroundings = load::surroundings(&args.platform, Log::to_stderr(args.platform.json));
     let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
     let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
-    let platform = Arc::new(platform);
+    let platform = Opened::new(platform);
     let is_interrupted = stop_at_ctrl_c(&platform)?;
     let request_id = id::request();
     let call = Call { platform: &platform, request_id: &request_id, args };

@@ -1,9 +1,9 @@
 //! One connection to the function: bytes out, bytes and heads of replies in. Whose request they belong to is
 //! not known here, nor where a body ends.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -12,7 +12,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::error::Error;
 use super::reply_head::ReplyHead;
-use super::wait::{Patience, ready, retrying};
+use super::wait::{Deadline, Patience, possible, ready, retrying};
 
 /// The longest head of a reply: the platform passes on 8 KB of headers.
 const MAX_HEAD: usize = 64 * 1024;
@@ -24,7 +24,7 @@ const READ_SIZE: usize = 16 * 1024;
 const CALLER_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 pub struct Connection {
-    pub stream: TcpStream,
+    stream: TcpStream,
     /// Bytes that arrived and are not yet used.
     pub received: Vec<u8>,
 }
@@ -39,15 +39,9 @@ pub enum IdleState {
 }
 
 impl Connection {
-    pub fn open(address: SocketAddr, until: Instant) -> Result<Connection, Error> {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Error::TimedOut);
-        }
-        let stream = TcpStream::connect_timeout(&address, left).map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => Error::TimedOut,
-            _ => Error::Dropped(error),
-        })?;
+    pub fn open(address: SocketAddr, deadline: Deadline) -> Result<Connection, Error> {
+        let opened = deadline.left().and_then(|left| TcpStream::connect_timeout(&address, left));
+        let stream = opened.map_err(Error::of_connection)?;
         stream.set_nodelay(true).map_err(Error::Dropped)?;
         Ok(Connection { stream, received: Vec::new() })
     }
@@ -68,6 +62,7 @@ impl Connection {
     pub fn send(&self, bytes: &[u8], patience: &Patience<'_>) -> Result<Option<Vec<u8>>, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
+            patience.deadline.left().map_err(Error::of_connection)?;
             match send(&self.stream, rest, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
@@ -88,7 +83,13 @@ impl Connection {
 
     /// The head of the final reply; interim ones (1xx) are passed over.
     pub fn read_head(&mut self, patience: &Patience<'_>) -> Result<ReplyHead, Error> {
+        let mut has_begun = false;
+        let dropped = |error, has_begun| match Error::of_connection(error) {
+            Error::Dropped(error) if has_begun => Error::BrokenOff(error),
+            error => error,
+        };
         loop {
+            patience.deadline.left().map_err(Error::of_connection)?;
             if let Some((length, head)) = ReplyHead::parse(&self.received)? {
                 self.received.drain(..length);
                 if head.status >= 200 {
@@ -100,31 +101,39 @@ impl Connection {
                 return Err(Error::BadReply(format!("a response head over {MAX_HEAD} bytes")));
             }
             self.wait(PollFlags::IN, patience)?;
-            if self.receive().map_err(Error::Dropped)? == 0 {
-                return Err(Error::Dropped(ErrorKind::UnexpectedEof.into()));
+            if self.receive(patience.deadline).map_err(|error| dropped(error, has_begun))? == 0 {
+                return Err(dropped(ErrorKind::UnexpectedEof.into(), has_begun));
             }
+            has_begun = true;
         }
     }
 
     /// Reads once into `received`; 0 is the end.
-    pub fn receive(&mut self) -> io::Result<usize> {
+    pub fn receive(&mut self, deadline: Deadline) -> io::Result<usize> {
+        deadline.left()?;
         let mut buffer = [0; READ_SIZE];
-        let count = retrying(|| (&self.stream).read(&mut buffer))?;
+        // Whoever has not waited for it must not wait in here, where the deadline is not.
+        let count = retrying(|| Ok(recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT)?.0))?;
         self.received.extend_from_slice(buffer.get(..count).unwrap_or_default());
         Ok(count)
     }
 
     /// Whether there are bytes to [`receive`](Self::receive), or the end of them.
     pub fn has_bytes(&self) -> io::Result<bool> {
-        Ok(!ready(&self.stream, PollFlags::IN, Duration::ZERO)?.is_empty())
+        Ok(!possible(&self.stream, PollFlags::IN)?.is_empty())
     }
 
-    /// Waits for bytes to [`receive`](Self::receive); false when there are none within `timeout`.
-    pub fn wait_for_bytes(&self, timeout: Duration) -> io::Result<bool> {
+    /// Waits for bytes to [`receive`](Self::receive); false when a signal interrupted that.
+    pub fn wait_for_bytes(&self, deadline: Deadline) -> io::Result<bool> {
         // A function that writes head and body apart may be held up by Nagle's algorithm until the head is
         // acknowledged.
         let _ = set_tcp_quickack(&self.stream, true); // only speed depends on it
-        Ok(!ready(&self.stream, PollFlags::IN, timeout)?.is_empty())
+        Ok(!ready(&self.stream, PollFlags::IN, deadline, Duration::MAX)?.is_empty())
+    }
+
+    /// To wait on beside another.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// Closes the connection with a reset instead of the usual exchange.
@@ -139,13 +148,10 @@ impl Connection {
 
     fn wait(&self, wanted: PollFlags, patience: &Patience<'_>) -> Result<PollFlags, Error> {
         loop {
-            let left = patience.left();
-            let ready = ready(&self.stream, wanted, left.min(CALLER_CHECK_EVERY)).map_err(Error::Dropped)?;
+            let ready = ready(&self.stream, wanted, patience.deadline, CALLER_CHECK_EVERY)
+                .map_err(Error::of_connection)?;
             if !ready.is_empty() {
                 return Ok(ready);
-            }
-            if left.is_zero() {
-                return Err(Error::TimedOut);
             }
             if (patience.caller_gone)() {
                 return Err(Error::CallerGone);

@@ -9,6 +9,8 @@ pub enum Error {
     CallerGone,
     /// The connection could not be made, or was dropped before the reply was whole.
     Dropped(io::Error),
+    /// The same, after the reply had begun.
+    BrokenOff(io::Error),
     /// The reply is not HTTP, or over the platform's limits.
     BadReply(String),
     /// The caller's body could not be read.
@@ -16,12 +18,27 @@ pub enum Error {
 }
 
 impl Error {
+    /// What went wrong on a connection.
+    pub fn of_connection(error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::TimedOut => Error::TimedOut,
+            _ => Error::Dropped(error),
+        }
+    }
+
+    /// What went wrong while the caller's body was read, by the call's deadline when that was too slow.
+    pub fn of_source(error: io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::WouldBlock => Error::TimedOut,
+            _ => Error::Source(error),
+        }
+    }
+
     /// What went wrong while a reply's body was read.
     pub fn of_body(error: io::Error) -> Error {
         match error.kind() {
-            ErrorKind::TimedOut => Error::TimedOut,
             ErrorKind::InvalidData | ErrorKind::FileTooLarge => Error::BadReply(error.to_string()),
-            _ => Error::Dropped(error),
+            _ => Error::of_connection(error),
         }
     }
 }
@@ -31,7 +48,9 @@ impl fmt::Display for Error {
         match self {
             Error::TimedOut => f.write_str("no answer in time"),
             Error::CallerGone => f.write_str("the caller went away"),
-            Error::Dropped(error) => write!(f, "the connection was dropped ({error})"),
+            Error::Dropped(error) | Error::BrokenOff(error) => {
+                write!(f, "the connection was dropped ({error})")
+            }
             Error::BadReply(what) => f.write_str(what),
             Error::Source(error) => write!(f, "the request body ended early ({error})"),
         }

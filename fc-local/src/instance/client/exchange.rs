@@ -31,7 +31,7 @@ pub fn exchange(
     let framing = reply.framing(&head.method)?;
     let keep_alive = reply.keep_alive && upload.is_none();
     let idle = keep_alive.then(|| Arc::clone(idle));
-    let body = ReplyBody::new(connection, framing, idle, patience.until);
+    let body = ReplyBody::new(connection, framing, idle, patience.deadline);
     Ok(Reply { status: reply.status, headers: reply.headers, body, upload })
 }
 
@@ -68,7 +68,9 @@ fn send_stream(
         None => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
     }
     let mut piece = vec![0; PIECE];
+    source.end_waits_in(patience.deadline.left().map_err(Error::of_connection)?);
     loop {
+        patience.deadline.left().map_err(Error::of_connection)?;
         // What is here goes out, the head included, before anybody waits for more of the body.
         if (out.len() >= PIECE || source.waits_for().is_some()) && !out.is_empty() {
             if let Some(pending) = connection.send(&out, patience)? {
@@ -79,7 +81,7 @@ fn send_stream(
         if replies_before(connection, source, patience)? {
             return Upload::new(connection, out, is_chunked).map(Some);
         }
-        let count = retrying(|| source.read(&mut piece)).map_err(Error::Source)?;
+        let count = retrying(|| source.read(&mut piece)).map_err(Error::of_source)?;
         upload::append(&mut out, piece.get(..count).unwrap_or_default(), is_chunked);
         if count == 0 {
             let pending = connection.send(&out, patience)?;
@@ -96,13 +98,10 @@ fn replies_before(
     patience: &Patience<'_>,
 ) -> Result<bool, Error> {
     while let Some(caller) = source.waits_for() {
-        let left = patience.left();
-        let (caller_ready, replied) = readable(caller, &connection.stream, left).map_err(Error::Dropped)?;
+        let readable = readable(caller, connection.stream(), patience.deadline);
+        let (caller_ready, replied) = readable.map_err(Error::of_connection)?;
         if replied && !caller_ready {
             return Ok(true);
-        }
-        if left.is_zero() {
-            return Err(Error::TimedOut);
         }
     }
     Ok(false)

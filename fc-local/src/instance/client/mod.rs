@@ -25,4 +25,4 @@ pub use reply::{Reply, ReplyBody};
 pub use reply_head::Headers;
 pub use request::{BodySource, RequestBody, RequestHead};
 pub use upload::Upload;
-pub use wait::{Patience, readable};
+pub use wait::{Deadline, Patience, readable};

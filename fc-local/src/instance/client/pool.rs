@@ -32,12 +32,13 @@ impl Pool {
         let is_repeatable = head.is_safe() && matches!(body, RequestBody::Bytes(_));
         while let Some(connection) = self.idle.take() {
             match exchange(connection, head, &mut body, patience, &self.idle) {
-                // A dead one says nothing about the next: the function may have closed them all.
+                // A dead one says nothing about the next: the function may have closed them all. One that has
+                // begun to answer is not dead.
                 Err(Error::Dropped(_)) if is_repeatable => {}
                 result => return result,
             }
         }
-        let connection = Connection::open(self.address, patience.until)?;
+        let connection = Connection::open(self.address, patience.deadline)?;
         exchange(connection, head, &mut body, patience, &self.idle)
     }
 

@@ -4,13 +4,13 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::chunk;
 use super::connection::Connection;
 use super::idle::IdleConnections;
 use super::reply_head::{Framing, Headers};
 use super::upload::Upload;
+use super::wait::Deadline;
 
 pub struct Reply {
     pub status: u16,
@@ -20,19 +20,15 @@ pub struct Reply {
     pub upload: Option<Upload>,
 }
 
-impl Reply {
-    pub fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-}
-
 pub struct ReplyBody {
     /// Taken when the body has ended.
     connection: Option<Connection>,
     /// Where the connection goes then, unless it ends with the body.
     idle: Option<Arc<IdleConnections>>,
     framing: Framing,
-    until: Instant,
+    deadline: Deadline,
+    /// What a look ahead found, for the next read: the system tells of a reset once.
+    broken_off: Option<io::Error>,
 }
 
 impl ReplyBody {
@@ -40,9 +36,9 @@ impl ReplyBody {
         connection: Connection,
         framing: Framing,
         idle: Option<Arc<IdleConnections>>,
-        until: Instant,
+        deadline: Deadline,
     ) -> ReplyBody {
-        let mut body = ReplyBody { connection: Some(connection), idle, framing, until };
+        let mut body = ReplyBody { connection: Some(connection), idle, framing, deadline, broken_off: None };
         if framing == Framing::Length(0) {
             body.end();
         }
@@ -73,20 +69,25 @@ impl ReplyBody {
             if connection.has_bytes().is_ok_and(|has_bytes| !has_bytes) {
                 return true;
             }
-            if !matches!(connection.receive(), Ok(1..)) {
-                return false;
+            match connection.receive(self.deadline) {
+                Ok(1..) => {}
+                Ok(0) => return false,
+                Err(error) => {
+                    self.broken_off = Some(error);
+                    return false;
+                }
             }
         }
     }
 
-    /// An error once the time is up, for whoever waits for something else.
-    pub fn check_time(&self) -> io::Result<()> {
-        if Instant::now() < self.until { Ok(()) } else { Err(ErrorKind::TimedOut.into()) }
+    /// When the call is over, for whoever waits for something else.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// The connection, to wait on beside another.
     pub fn stream(&self) -> Option<&TcpStream> {
-        self.connection.as_ref().map(|connection| &connection.stream)
+        self.connection.as_ref().map(Connection::stream)
     }
 
     /// The whole body, at most `limit` bytes.
@@ -132,18 +133,18 @@ impl ReplyBody {
     /// The same after waiting for some.
     fn available(&mut self) -> io::Result<u64> {
         loop {
+            self.deadline.left()?;
             if let Some(count) = self.advance()? {
                 return Ok(count);
             }
+            if let Some(error) = self.broken_off.take() {
+                return Err(error);
+            }
             let Some(connection) = &mut self.connection else { return Ok(0) };
-            let left = self.until.saturating_duration_since(Instant::now());
-            if !connection.wait_for_bytes(left)? {
-                if left.is_zero() {
-                    return Err(ErrorKind::TimedOut.into());
-                }
+            if !connection.wait_for_bytes(self.deadline)? {
                 continue;
             }
-            if connection.receive()? == 0 {
+            if connection.receive(self.deadline)? == 0 {
                 if self.framing == Framing::UntilClose {
                     self.idle = None;
                     self.end();
@@ -157,7 +158,7 @@ impl ReplyBody {
 
 impl Read for ReplyBody {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
+        if buffer.is_empty() || self.is_complete() {
             return Ok(0);
         }
         let available = self.available()?;

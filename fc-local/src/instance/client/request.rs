@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 pub struct RequestHead {
     pub method: String,
@@ -19,12 +20,19 @@ pub enum RequestBody<'a> {
 pub trait BodySource: Read {
     /// What a read would wait for; `None` when it returns at once.
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>>;
+
+    /// Lets every read that waits all the same end in this time, with [`ErrorKind::WouldBlock`].
+    ///
+    /// [`ErrorKind::WouldBlock`]: std::io::ErrorKind::WouldBlock
+    fn end_waits_in(&mut self, time: Duration);
 }
 
 impl BodySource for &[u8] {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         None
     }
+
+    fn end_waits_in(&mut self, _: Duration) {}
 }
 
 impl RequestHead {

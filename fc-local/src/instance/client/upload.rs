@@ -12,7 +12,7 @@ use rustix::net::{SendFlags, send};
 use super::chunk;
 use super::connection::Connection;
 use super::error::Error;
-use super::wait::ready;
+use super::wait::{Deadline, ready};
 
 pub struct Upload {
     /// A second handle: the reply's body owns the connection.
@@ -26,7 +26,7 @@ pub struct Upload {
 
 impl Upload {
     pub fn new(connection: &Connection, pending: Vec<u8>, is_chunked: bool) -> Result<Upload, Error> {
-        let stream = connection.stream.try_clone().map_err(Error::Dropped)?;
+        let stream = connection.stream().try_clone().map_err(Error::Dropped)?;
         Ok(Upload { stream, pending, is_chunked, has_ended: false })
     }
 
@@ -50,7 +50,8 @@ impl Upload {
     }
 
     /// Sends what the connection takes now; false when it takes nothing.
-    pub fn send(&mut self) -> io::Result<bool> {
+    pub fn send(&mut self, deadline: Deadline) -> io::Result<bool> {
+        deadline.left()?;
         match send(&self.stream, &self.pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(count) => {
                 self.pending.drain(..count);
@@ -63,8 +64,8 @@ impl Upload {
     }
 
     /// Waits until more can be sent or something arrived.
-    pub fn wait(&self, timeout: Duration) -> io::Result<()> {
-        ready(&self.stream, PollFlags::IN | PollFlags::OUT, timeout).map(drop)
+    pub fn wait(&self, deadline: Deadline) -> io::Result<()> {
+        ready(&self.stream, PollFlags::IN | PollFlags::OUT, deadline, Duration::MAX).map(drop)
     }
 
     /// Forgets what is still to be sent.

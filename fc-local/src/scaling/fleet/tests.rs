@@ -1,6 +1,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::scaling::slot::SlotState;
 use crate::scaling::slots::{Choice, Limits};
 use crate::scaling::ticket::Claim;
 use crate::scaling::unavailable::NoRoom;
@@ -92,13 +93,13 @@ fn a_fleet_that_stops_starting_starts_nothing() {
 }
 
 #[test]
-fn a_close_tells_of_instances_that_were_being_started() {
-    let empty = fleet();
-    assert!(!empty.close());
+fn a_closed_fleet_is_empty_and_stays_so() {
     let fleet = fleet();
     starting(&fleet);
-    assert!(fleet.close());
+    fleet.close();
     assert!(fleet.lock().slots.is_empty() && fleet.lock().slots.is_closing());
+    assert_eq!(fleet.lock().slots.choose(), Choice::Refuse(NoRoom::Stopping));
+    fleet.close();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::requests::SILENCE;
 use crate::cli::check::report::Finding;
 use crate::cli::check::subject::{Subject, send};
 use crate::instance::Instance;
-use crate::instance::client::{IdleState, Pool, RequestBody};
+use crate::instance::client::{Deadline, IdleState, Pool, RequestBody};
 use crate::log::milliseconds;
 
 /// What a request may take longer than twice the one before it, beside an idle connection.
@@ -68,7 +68,8 @@ pub fn concurrency(subject: &mut Subject) -> Finding {
     if let Err(reason) = subject.send("POST", "/invoke", "/invoke", RequestBody::Bytes(b"{}")) {
         return Finding::fail(format!("a request beside {} others under way: {reason}", wanted - 1), remedy);
     }
-    let unanswered = open.iter_mut().filter_map(|stream| finish(stream).err()).count();
+    let unanswered =
+        open.iter_mut().filter_map(|stream| finish(stream, subject.function.timeout).err()).count();
     if unanswered > 0 {
         return Finding::fail(format!("{unanswered} of {wanted} requests at once were not answered"), remedy);
     }
@@ -82,10 +83,15 @@ fn half_a_request(subject: &mut Subject) -> Result<TcpStream, String> {
     Ok(stream)
 }
 
-fn finish(stream: &mut TcpStream) -> io::Result<()> {
+/// Whether the answer begins within `timeout`, however it comes.
+fn finish(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
+    let deadline = Deadline::after(timeout);
     stream.write_all(b"}")?;
     let mut start = [0; 5];
-    stream.read_exact(&mut start)?;
+    for byte in &mut start {
+        stream.set_read_timeout(Some(deadline.left()?))?;
+        stream.read_exact(std::slice::from_mut(byte))?;
+    }
     if start == *b"HTTP/" { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
 }
 

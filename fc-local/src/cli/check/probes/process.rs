@@ -8,8 +8,8 @@ use rustix::process::Signal;
 
 use crate::cli::check::report::Finding;
 use crate::cli::check::subject::{NotServing, Subject};
+use crate::instance::NotStarted;
 use crate::instance::client::RequestBody;
-use crate::instance::{NotStarted, procfs};
 use crate::log::milliseconds;
 
 /// How long the process is stopped: long enough for timers of the function to fall due meanwhile.
@@ -56,9 +56,10 @@ pub fn freeze(subject: &mut Subject) -> Finding {
         Ok(instance) => instance,
         Err(reason) => return Finding::fail(reason, "start again after an exit"),
     };
-    instance.process.signal(Signal::STOP);
+    instance.freeze();
+    instance.freeze_rest();
     thread::sleep(FREEZE);
-    instance.process.signal(Signal::CONT);
+    instance.thaw();
     match subject.still_serves() {
         Ok(()) => Finding::pass("serves after SIGSTOP and SIGCONT"),
         Err(reason) => Finding::fail(
@@ -74,7 +75,7 @@ pub fn sigterm(subject: &mut Subject) -> Finding {
         Err(reason) => return Finding::fail(reason, "start again after an exit"),
     };
     let begin = Instant::now();
-    let members = procfs::group_members(instance.process.pid).len();
+    let members = instance.process.members().len();
     instance.process.signal(Signal::TERM);
     let exited = instance.process.wait(SIGTERM_GRACE);
     end_at_sigterm(exited.map(|_| begin.elapsed()), members)

@@ -1,10 +1,11 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::instance::client::request::BodySource;
+use crate::instance::client::wait::Deadline;
 
 /// No test waits for longer.
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -58,7 +59,7 @@ fn head(method: &str) -> RequestHead {
 }
 
 fn send(pool: &Pool, method: &str, body: RequestBody<'_>) -> Result<Reply, Error> {
-    pool.send(&head(method), body, &Patience::until(Instant::now() + WATCHDOG))
+    pool.send(&head(method), body, &Patience::of(Deadline::after(WATCHDOG)))
 }
 
 fn text(mut reply: Reply) -> String {
@@ -117,6 +118,17 @@ fn a_dead_pooled_connection_is_not_retried_for_other_methods() {
         assert!(matches!(error, Error::Dropped(_)), "{method}: {error:?}");
         drop(TcpStream::connect(pool.address()).expect("the last script"));
         assert_eq!(server.join().expect("served").len(), 2, "{method}");
+    }
+}
+
+#[test]
+fn a_pooled_connection_that_dies_after_it_has_begun_to_answer_is_not_retried() {
+    for beginning in ["H", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let (pool, server) = server(vec![vec![OK, beginning]]);
+        assert_eq!(text(send(&pool, "GET", RequestBody::Bytes(b"")).expect("a reply")), "ok");
+        let error = send(&pool, "GET", RequestBody::Bytes(b"")).err().expect(beginning);
+        assert!(matches!(error, Error::BrokenOff(_)), "{beginning}: {error:?}");
+        assert_eq!(server.join().expect("served").len(), 2, "{beginning}");
     }
 }
 
@@ -191,9 +203,9 @@ fn a_body_of_unknown_length_is_sent_in_chunks() {
 fn waiting_ends_at_its_limit_and_when_the_caller_has_gone() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
-    let limit = Patience::until(Instant::now() + Duration::from_millis(1));
+    let limit = Patience::of(Deadline::after(Duration::from_millis(1)));
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &limit), Err(Error::TimedOut)));
-    let gone = Patience { until: Instant::now() + WATCHDOG, caller_gone: &|| true };
+    let gone = Patience { deadline: Deadline::after(WATCHDOG), caller_gone: &|| true };
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &gone), Err(Error::CallerGone)));
 }
 
@@ -217,10 +229,33 @@ fn a_reply_before_the_whole_request_is_the_reply() {
         fn waits_for(&mut self) -> Option<std::os::fd::BorrowedFd<'_>> {
             None
         }
+
+        fn end_waits_in(&mut self, _: Duration) {}
     }
     let mut endless = Endless;
     let reply = send(&pool, "POST", RequestBody::Stream(&mut endless, Some(1 << 40))).expect("a reply");
     assert_eq!(reply.status, 413);
     assert!(reply.upload.is_some());
     serving.join().expect("served");
+}
+
+#[test]
+fn a_reset_that_a_look_ahead_found_is_no_end_of_the_body() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        stream.read_exact(&mut [0]).expect("a request");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nuntil").expect("a peer");
+        // The rest of the request that nobody has read makes a reset of the close.
+        drop(stream);
+    });
+    let mut reply = send(&pool, "POST", RequestBody::Bytes(b"x")).expect("a reply");
+    serving.join().expect("served");
+    let mut beginning = [0; 5];
+    let read = reply.body.read_exact(&mut beginning);
+    while read.is_ok() && reply.body.would_wait() {
+        thread::yield_now();
+    }
+    assert!(reply.body.read(&mut [0]).is_err(), "the reply is not whole");
 }
