@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::instance::{NotStarted, UnexpectedExit};
+use crate::log::terminal;
 use crate::scaling::Unavailable;
 
 /// Why a call gets no reply of the function's own.
@@ -73,13 +74,13 @@ impl Failure {
 
     /// A failure of the function, which the platform reports in its place.
     fn of_the_function(&self, status: u16, error_type: &'static str) -> Refusal {
-        let body = json!({ "errorMessage": self.to_string() }).to_string();
+        let body = terminal::json(&json!({ "errorMessage": self.to_string() }), false);
         Refusal { status, error_type: Some(error_type), body }
     }
 
     fn of_the_system(&self, status: u16, code: &str, request_id: &str) -> Refusal {
         let body = json!({"RequestId": request_id, "Code": code, "Message": self.to_string()});
-        Refusal { status, error_type: None, body: body.to_string() }
+        Refusal { status, error_type: None, body: terminal::json(&body, false) }
     }
 
     /// Whether an instance was involved, whose part of the log tells of it.

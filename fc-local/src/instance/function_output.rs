@@ -12,6 +12,10 @@ use crate::sync::Mutex;
 /// The platform's limit for a line.
 const MAX_LINE: usize = 32 * 1024;
 
+/// What a pipe holds at the most (/proc/sys/fs/pipe-max-size): who reads this much has read all that was printed
+/// before, also of a function that prints faster than anybody reads.
+const MAX_DRAIN: usize = 1024 * 1024;
+
 /// How much of the end of a log the platform shows.
 const TAIL: usize = 4096;
 
@@ -59,7 +63,7 @@ impl FunctionOutput {
         Ok(FunctionOutput { log, instance_id: instance_id.to_owned(), streams: Mutex::new(streams) })
     }
 
-    /// Reads all that there is now. A function has printed what belongs to a reply before its last byte, so
+    /// Reads all that there is now, and not what comes meanwhile. A function has printed what belongs to a reply before its last byte, so
     /// that this makes the log complete up to that reply.
     pub fn drain(&self) {
         let mut streams = self.streams.lock();
@@ -144,7 +148,8 @@ impl<R: Read> Stream<R> {
     /// Appends what there is to `printed`, when it is kept, and tells `log` every line that it completes.
     fn drain(&mut self, printed: &mut Vec<u8>, log: impl Fn(Origin, &[u8])) {
         let mut buffer = [0; 8192];
-        while self.is_open {
+        let mut drained = 0;
+        while self.is_open && drained < MAX_DRAIN {
             let bytes = match self.pipe.read(&mut buffer) {
                 Ok(0) => b"".as_slice(),
                 Ok(count) => buffer.get(..count).unwrap_or_default(),
@@ -159,6 +164,7 @@ impl<R: Read> Stream<R> {
                 }
                 return;
             }
+            drained += bytes.len();
             if self.is_kept {
                 printed.extend_from_slice(bytes);
             }
@@ -226,6 +232,14 @@ mod tests {
         let (lines, _) = drained(&mut pipe);
         assert_eq!(lines.iter().map(String::len).collect::<Vec<_>>(), [MAX_LINE]);
         assert_eq!(pipe.line.len(), 8192);
+    }
+
+    #[test]
+    fn a_function_that_prints_without_end_keeps_nobody() {
+        let mut pipe = Stream::new(Origin::Stdout, std::io::repeat(b'\n'), true);
+        let mut printed = Vec::new();
+        pipe.drain(&mut printed, |_, _| {});
+        assert_eq!(printed.len(), MAX_DRAIN);
     }
 
     #[test]

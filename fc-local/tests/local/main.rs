@@ -14,6 +14,7 @@ mod invoke;
 mod limits;
 mod load;
 mod orphans;
+mod output;
 mod scaling;
 mod template;
 mod watch;
