@@ -117,7 +117,7 @@ fn merged(template: Vec<(String, String)>, flags: &[(String, String)]) -> Result
         merged.retain(|(known, _)| known != name);
         merged.push((name.clone(), value.clone()));
     }
-    variables::check_size(&merged)?;
+    variables::check_values(&merged)?;
     Ok(merged)
 }
 

@@ -3,6 +3,8 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use crate::function::header_text;
+
 /// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -63,7 +65,8 @@ pub fn shell(text: &str) -> Result<String, String> {
 
 /// The path of a request.
 pub fn path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path starts with '/'".to_owned()) }
+    header_text::check_path("a path", text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -126,6 +129,6 @@ mod tests {
 
     #[test]
     fn a_path_begins_with_a_slash() {
-        assert!(path("/health?x").is_ok() && path("health").is_err());
+        assert!(path("/health?x").is_ok() && path("health").is_err() && path("/a b").is_err());
     }
 }

@@ -11,7 +11,7 @@ use super::fields::{integer, line_of, seconds, string, strings};
 use super::interpolate::Scope;
 use super::yaml::{self, Node, Value};
 use crate::function::configuration::{HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
-use crate::function::variables;
+use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
 #[derive(Debug, Default)]
@@ -57,9 +57,18 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
         .cloned()
         .unwrap_or(Node { line: props.line, value: Value::Null });
     let lifecycle = props.get("instanceLifecycleConfig");
-    let logs = props.get("logConfig");
+    let log_field = |key| match props.get("logConfig") {
+        Some(config) => string(config, key),
+        None => Ok(None),
+    };
     Ok(Template {
-        name: Some(string(&props, "functionName")?.unwrap_or_else(|| name.to_owned())),
+        name: Some(match string(&props, "functionName")? {
+            Some(name) => name,
+            None => {
+                header_text::check_value("the resource", name)?;
+                name.to_owned()
+            }
+        }),
         region: string(&props, "region")?,
         container,
         code: code(&props, directory)?,
@@ -77,8 +86,8 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
             Some(config) => integer(config, "maxAsyncRetryAttempts", 0..=8)?,
             None => None,
         },
-        log_project: logs.and_then(|node| node.get("project")).and_then(Node::text),
-        log_store: logs.and_then(|node| node.get("logstore")).and_then(Node::text),
+        log_project: log_field("project")?,
+        log_store: log_field("logstore")?,
     })
 }
 
@@ -237,9 +246,8 @@ fn health(node: &Node) -> Result<HealthCheck> {
     let Some(path) = string(node, "httpGetUrl")? else {
         bail!("line {}: healthCheckConfig needs httpGetUrl", node.line);
     };
-    if !path.starts_with('/') {
-        bail!("line {}: httpGetUrl must start with '/', not '{path}'", line_of(node, "httpGetUrl"));
-    }
+    header_text::check_path("httpGetUrl", &path)
+        .with_context(|| format!("line {}", line_of(node, "httpGetUrl")))?;
     let defaults = HealthCheck::new(path);
     Ok(HealthCheck {
         initial_delay: seconds(node, "initialDelaySeconds", 0..=120)?.unwrap_or(defaults.initial_delay),
