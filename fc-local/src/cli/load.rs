@@ -30,6 +30,7 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     Ok(Function {
         name: template.name.unwrap_or_else(|| "local".to_owned()),
         region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
+        domains: template.domains,
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
         command,
         maps_code: template_path.is_some() || args.code.is_some(),

@@ -30,6 +30,8 @@ pub enum Failure {
     /// The call is outside the platform's limits.
     InvalidArgument(String),
     EntityTooLarge(String),
+    /// The call comes from a web page that has no business here.
+    Forbidden(String),
     FunctionNotFound(String),
     VersionNotFound(String),
     AliasNotFound(String),
@@ -66,6 +68,7 @@ impl Failure {
             Failure::Exhausted(_) => self.of_the_system(429, "ResourceExhausted", request_id),
             Failure::InvalidArgument(_) => self.of_the_system(400, "InvalidArgument", request_id),
             Failure::EntityTooLarge(_) => self.of_the_system(400, "EntityTooLarge", request_id),
+            Failure::Forbidden(_) => self.of_the_system(403, "AccessDenied", request_id),
             Failure::FunctionNotFound(_) => self.of_the_system(404, "FunctionNotFound", request_id),
             Failure::VersionNotFound(_) => self.of_the_system(404, "VersionNotFound", request_id),
             Failure::AliasNotFound(_) => self.of_the_system(404, "AliasNotFound", request_id),
@@ -90,6 +93,7 @@ impl Failure {
             Failure::Exhausted(_)
                 | Failure::InvalidArgument(_)
                 | Failure::EntityTooLarge(_)
+                | Failure::Forbidden(_)
                 | Failure::FunctionNotFound(_)
                 | Failure::VersionNotFound(_)
                 | Failure::AliasNotFound(_)
@@ -147,6 +151,7 @@ impl fmt::Display for Failure {
             | Failure::BadResponse(message)
             | Failure::Exhausted(message)
             | Failure::InvalidArgument(message)
+            | Failure::Forbidden(message)
             | Failure::EntityTooLarge(message) => f.write_str(message),
         }
     }
@@ -198,6 +203,7 @@ mod tests {
             (Failure::Exhausted(text()), 429, "ResourceExhausted"),
             (Failure::InvalidArgument(text()), 400, "InvalidArgument"),
             (Failure::EntityTooLarge(text()), 400, "EntityTooLarge"),
+            (Failure::Forbidden(text()), 403, "AccessDenied"),
             (Failure::FunctionNotFound(text()), 404, "FunctionNotFound"),
             (Failure::VersionNotFound(text()), 404, "VersionNotFound"),
             (Failure::AliasNotFound(text()), 404, "AliasNotFound"),

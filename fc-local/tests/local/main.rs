@@ -4,6 +4,7 @@ mod harness;
 
 mod api;
 mod asynchronous;
+mod callers;
 mod check;
 mod errors;
 mod freeze;

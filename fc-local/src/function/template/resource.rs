@@ -18,6 +18,7 @@ use crate::function::{header_text, variables};
 pub struct Template {
     pub name: Option<String>,
     pub region: Option<String>,
+    pub domains: Vec<String>,
     pub container: bool,
     pub code: Option<PathBuf>,
     pub handler: Option<String>,
@@ -70,6 +71,7 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
             }
         }),
         region: string(&props, "region")?,
+        domains: domains(&document, &props)?,
         container,
         code: code(&props, directory)?,
         handler: string(&props, "handler")?,
@@ -116,6 +118,31 @@ fn choose<'a>(document: &'a Node, resource: Option<&str>) -> Result<(&'a str, &'
         (None, []) => bail!("line {}: no resource has 'component: fc3'", resources.line),
         (None, _) => bail!("there are several functions; choose one with --resource: {}", names()),
     }
+}
+
+/// The custom domains of the resource, and those that the template gives to any of its functions. The vendor's
+/// `auto` is a domain of its own making, which is none here.
+fn domains(document: &Node, props: &Node) -> Result<Vec<String>> {
+    let mut domains = Vec::new();
+    if let Some(domain) = props.get("customDomain") {
+        domains.extend(string(domain, "domainName")?);
+    }
+    for (_, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
+        let is_domain = resource.get("component").and_then(Node::text).is_some_and(|component| {
+            component == "fc3-domain"
+                || component.starts_with("fc3-domain@")
+                || component.ends_with("/fc3-domain")
+        });
+        if let Some(name) =
+            resource.get("props").and_then(|props| props.get("domainName")).filter(|_| is_domain)
+        {
+            // One that cannot be resolved is another function's matter.
+            let name = Scope { document, this: resource }.resolve(name).ok().and_then(|name| name.text());
+            domains.extend(name);
+        }
+    }
+    domains.retain(|domain| !domain.eq_ignore_ascii_case("auto"));
+    Ok(domains)
 }
 
 fn is_container(props: &Node) -> Result<bool> {
