@@ -2,7 +2,7 @@
 //! a panic, and a reader that stands still holds up nothing but the answer that was asked for.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -36,7 +36,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn new() -> Answer {
-        Answer { for_terminal: io::stdout().is_terminal().then(TerminalText::default), ends_line: true }
+        Answer { for_terminal: output::stdout().is_terminal().then(TerminalText::default), ends_line: true }
     }
 
     /// Waits until all of it is written.

@@ -2,7 +2,6 @@
 //! prints which is not known here.
 
 use std::borrow::Cow;
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -72,11 +71,11 @@ impl Origin {
 
 impl Log {
     pub fn to_stdout(json: bool) -> Log {
-        Log::new(output::stdout(), Format::of(json, std::io::stdout().is_terminal()))
+        Log::new(output::stdout(), json)
     }
 
     pub fn to_stderr(json: bool) -> Log {
-        Log::new(output::stderr(), Format::of(json, std::io::stderr().is_terminal()))
+        Log::new(output::stderr(), json)
     }
 
     /// For `check`, whose table is the only output.
@@ -84,7 +83,8 @@ impl Log {
         Log { output: None, format: Format::Plain }
     }
 
-    fn new(output: Arc<Output>, format: Format) -> Log {
+    fn new(output: Arc<Output>, json: bool) -> Log {
+        let format = Format::of(json, output.is_terminal());
         output.describe_dropped(move |count| {
             format.line(now(), Origin::Warning, None, &output::dropped(count), Map::new())
         });

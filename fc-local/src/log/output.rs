@@ -3,7 +3,7 @@
 //! time of whoever has something to say. What the lines say is not known here.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -33,6 +33,7 @@ pub struct Output {
     changed: Condvar,
     /// Held while a batch is written.
     sink: Mutex<Box<dyn Write + Send>>,
+    is_terminal: bool,
 }
 
 struct State {
@@ -55,13 +56,17 @@ struct State {
 /// Standard output.
 pub fn stdout() -> Arc<Output> {
     static STDOUT: OnceLock<Arc<Output>> = OnceLock::new();
-    Arc::clone(STDOUT.get_or_init(|| Output::new(sink(io::stdout().as_fd().try_clone_to_owned()))))
+    Arc::clone(STDOUT.get_or_init(|| {
+        Output::new(sink(io::stdout().as_fd().try_clone_to_owned()), io::stdout().is_terminal())
+    }))
 }
 
 /// Standard error.
 pub fn stderr() -> Arc<Output> {
     static STDERR: OnceLock<Arc<Output>> = OnceLock::new();
-    Arc::clone(STDERR.get_or_init(|| Output::new(sink(io::stderr().as_fd().try_clone_to_owned()))))
+    Arc::clone(STDERR.get_or_init(|| {
+        Output::new(sink(io::stderr().as_fd().try_clone_to_owned()), io::stderr().is_terminal())
+    }))
 }
 
 fn sink(descriptor: io::Result<OwnedFd>) -> Box<dyn Write + Send> {
@@ -72,7 +77,7 @@ fn sink(descriptor: io::Result<OwnedFd>) -> Box<dyn Write + Send> {
 }
 
 impl Output {
-    pub fn new(sink: Box<dyn Write + Send>) -> Arc<Output> {
+    pub fn new(sink: Box<dyn Write + Send>, is_terminal: bool) -> Arc<Output> {
         let state = State {
             queued: Vec::new(),
             dropped: 0,
@@ -84,7 +89,12 @@ impl Output {
             failed: None,
             is_interrupted: false,
         };
-        Arc::new(Output { state: Mutex::new(state), changed: Condvar::default(), sink: Mutex::new(sink) })
+        let (state, sink) = (Mutex::new(state), Mutex::new(sink));
+        Arc::new(Output { state, changed: Condvar::default(), sink, is_terminal })
+    }
+
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
     }
 
     /// How a line says how many were dropped.

@@ -222,6 +222,46 @@ fn the_log_of_an_invocation_that_nobody_reads_holds_up_neither_it_nor_its_end() 
     assert_eq!(quiet.wait().code(), Some(0));
 }
 
+/// A person at a terminal: stops the output with Ctrl-S while calls go on, starts it again with Ctrl-Q, and ends
+/// with Ctrl-C.
+const PERSON: &str = "
+import json, os, pty, re, sys, urllib.request
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b''
+def read_until(pattern):
+    global seen
+    while not (found := re.search(pattern, seen)):
+        seen += os.read(terminal, 65536)
+    return found
+address = read_until(rb'is served on (http://[0-9.:]+/)').group(1).decode()
+os.write(terminal, b'\x13')
+event = json.dumps({'path': '/say', 'text': 'x' * 16384}).encode()
+for _ in range(300):
+    url = address + '2023-03-30/functions/local/invocations'
+    assert urllib.request.urlopen(url, event, 20).status == 200
+os.write(terminal, b'\x11')
+read_until(rb'[0-9]+ lines dropped')
+os.write(terminal, b'\x03')
+read_until(rb'stopped: the platform stops')
+try:
+    while os.read(terminal, 65536): pass
+except OSError: pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+
+#[test]
+fn a_terminal_that_is_stopped_by_ctrl_s_stops_no_call() {
+    let mut person = Command::new(python_path());
+    person.env("no_proxy", "*").args(["-c", PERSON, env!("CARGO_BIN_EXE_fc-local")]);
+    person
+        .args(["start", "--listen", "127.0.0.1:0", "--port", &reserved_port().to_string(), "--"])
+        .args(python());
+    let output = run_to_end(&mut person, WATCHDOG);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Runs the command on a terminal that Python plays; what the terminal got.
 fn on_a_terminal(command: &Command) -> String {
     let script = "

@@ -1,12 +1,12 @@
 //! Findings as people and programs read them. How they are come by is not known here.
 
 use std::fmt::{self, Write};
-use std::io::{self, IsTerminal as _};
 
 use anyhow::Result;
 use serde::Serialize;
 
 use crate::cli::console;
+use crate::log::output;
 use crate::log::terminal::{self, shown};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ pub fn print(findings: &[Finding], json: bool) -> Result<()> {
         return console::print(terminal::json(&report, true));
     }
     let mut table = String::new();
-    write_table(&mut table, findings, io::stdout().is_terminal())?;
+    write_table(&mut table, findings, output::stdout().is_terminal())?;
     console::print(table.trim_end())
 }
 
