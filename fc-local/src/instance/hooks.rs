@@ -42,6 +42,7 @@ impl Instance {
             InitializerKind::Command(words) => self.initialize_by_command(words, initializer.timeout),
         };
         self.spent("initializer", begin.elapsed());
+        self.process.output.drain(); // what it printed stands before what is said of it
         match &result {
             Ok(()) => self.owe_pre_stop(),
             Err(error) => self.surroundings.log.warn(Some(&self.id), &error.message),
@@ -124,6 +125,7 @@ impl Instance {
         let begin = Instant::now();
         let head = headers::request("GET", "/pre-stop", Some("/pre-stop"), &id::uuid(), &self.common_headers);
         let reply = self.pool.send(&head, RequestBody::Bytes(b""), &Patience::until(begin + hook.timeout));
+        self.process.output.drain(); // what it printed stands before what is said of it
         let log = &self.surroundings.log;
         match reply {
             Ok(mut reply) => {

@@ -132,6 +132,18 @@ fn dropped(line: &str) -> Option<usize> {
 }
 
 #[test]
+fn what_a_function_printed_stands_before_the_line_about_its_call() {
+    let (mut fc, address) = start(&[], &python());
+    assert_eq!(say(address, "said 0"), 200);
+    fc.lines_until(" event 200 ");
+    for number in 1..100 {
+        assert_eq!(say(address, &format!("said {number}")), 200);
+        let lines = fc.lines_until(" event 200 ");
+        assert!(lines.len() == 2 && lines[0].contains(&format!("| said {number}")), "{lines:?}");
+    }
+}
+
+#[test]
 fn ctrl_c_works_while_nobody_reads() {
     let (mut fc, address) = start(&["--pre-stop"], &python());
     say_more_than_is_kept(address);
