@@ -1,9 +1,12 @@
 //! Readers of fc-local's output that stand still or go away, and terminals: nothing that they do or that is
 //! printed on them may stop calls, Ctrl-C or the function.
 
-use std::io::{BufRead as _, BufReader, PipeReader, Read as _, pipe};
+use std::io::{self, BufRead as _, BufReader, PipeReader, Read as _, pipe};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use crate::harness::{fc_local, python, python_path, python_script};
 use support::{Client, Scratch, WATCHDOG, eventually, reserved_port, run_to_end};
@@ -11,7 +14,19 @@ use support::{Client, Scratch, WATCHDOG, eventually, reserved_port, run_to_end};
 /// A program with a reader that reads when the test does.
 struct Read {
     child: Child,
-    output: BufReader<PipeReader>,
+    output: BufReader<Bounded>,
+}
+
+/// A pipe that is waited for no longer than a test may take.
+struct Bounded(PipeReader);
+
+impl io::Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let watchdog = Timespec::try_from(WATCHDOG).expect("seconds");
+        let ready = retry_on_intr(|| poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&watchdog)));
+        assert_eq!(ready, Ok(1), "nothing was said within {WATCHDOG:?}");
+        self.0.read(buffer)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +44,7 @@ fn read(command: &mut Command, stream: Stream) -> Read {
     };
     let child = command.spawn().expect("fc-local");
     command.stdout(Stdio::null()).stderr(Stdio::null()); // the writer is the program's alone
-    Read { child, output: BufReader::new(reader) }
+    Read { child, output: BufReader::new(Bounded(reader)) }
 }
 
 impl Read {
@@ -156,7 +171,7 @@ fn a_reader_that_is_gone_stops_no_call() {
     let (mut fc, address) = start(&[], &python());
     let (reader, writer) = pipe().expect("a pipe");
     drop(writer);
-    drop(std::mem::replace(&mut fc.output, BufReader::new(reader)));
+    drop(std::mem::replace(&mut fc.output, BufReader::new(Bounded(reader))));
     say_more_than_is_kept(address);
     fc.interrupt();
     assert_eq!(fc.wait().code(), Some(0));
