@@ -224,6 +224,23 @@ fn one_file_is_the_source_of_locks() {
 }
 
 #[test]
+fn one_file_writes_standard_output() {
+    assert_only(
+        &["log/output"],
+        &["io::stdout", "io::stderr", "println!(", "eprintln!(", "print!(", "stdio::"],
+    );
+}
+
+#[test]
+fn only_the_instance_layer_writes_heads() {
+    let outside =
+        |source: &Source| source.module[0] != "instance" && source.name() != "cli/check/probes/connections";
+    for source in sources().iter().filter(|source| outside(source)) {
+        assert!(!source.code().contains("\\r\\n"), "{} writes a head", source.name());
+    }
+}
+
+#[test]
 fn rules_know_no_process_clock_thread_or_lock() {
     let pure = ["scaling/slot", "scaling/slots", "scaling/upkeep", "scaling/unavailable"];
     let codec = ["instance/client/chunk", "instance/client/reply_head", "instance/client/request"];

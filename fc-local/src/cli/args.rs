@@ -5,13 +5,14 @@
     reason = "the comments are the help text, and brackets in it hold defaults"
 )]
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::values::{address, concurrency, duration, duration_within, path, shell, variable};
+use super::values::{
+    Listen, address, concurrency, duration, duration_within, host_name, path, shell, variable,
+};
 
 /// Function Compute's half of a custom runtime, on your machine: starts the function, calls its hooks, invokes, freezes,
 /// scales and stops it as the platform does.
@@ -40,7 +41,11 @@ pub enum Command {
 pub struct StartArgs {
     /// Where callers connect
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
-    pub listen: SocketAddr,
+    pub listen: Listen,
+
+    /// Also take calls to this host name [localhost, the template's domains]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub allow_host: Vec<String>,
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,

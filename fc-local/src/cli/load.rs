@@ -30,6 +30,7 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     Ok(Function {
         name: template.name.unwrap_or_else(|| "local".to_owned()),
         region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
+        domains: template.domains,
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
         command,
         maps_code: template_path.is_some() || args.code.is_some(),
@@ -119,7 +120,7 @@ fn merged(template: Vec<(String, String)>, flags: &[(String, String)]) -> Result
         merged.retain(|(known, _)| known != name);
         merged.push((name.clone(), value.clone()));
     }
-    variables::check_size(&merged)?;
+    variables::check_values(&merged)?;
     Ok(merged)
 }
 

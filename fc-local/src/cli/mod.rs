@@ -16,6 +16,7 @@ mod args;
 mod console;
 mod values;
 
+use std::backtrace::Backtrace;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -23,13 +24,28 @@ use clap::Parser as _;
 use crate::instance::supervisor;
 use args::{Cli, Command};
 
-/// The program: does what the command line says. The exit code of every wrong use and every error of ours is
-/// 2.
+/// The exit code of every wrong use and every error of ours.
+const WRONG_USE: u8 = 2;
+
+/// The program: does what the command line says.
 pub fn run() -> ExitCode {
     if std::env::args_os().next().is_some_and(|name| name == supervisor::NAME) {
         return supervisor::run();
     }
-    let result = match Cli::parse().command {
+    // A panic is told like everything else, so that no thread waits for a reader under it.
+    std::panic::set_hook(Box::new(|panic| {
+        console::note(format_args!("fc-local: {panic}\n{}", Backtrace::capture()));
+    }));
+    let code = match Cli::try_parse() {
+        Ok(Cli { command }) => execute(command),
+        Err(usage) => explain(&usage),
+    };
+    console::finish(console::PATIENCE);
+    code
+}
+
+fn execute(command: Command) -> ExitCode {
+    let result = match command {
         Command::Start(args) => start::run(&args),
         Command::Invoke(args) => invoke::run(&args),
         Command::Check(args) => check::run(&args),
@@ -38,6 +54,17 @@ pub fn run() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         console::note(format_args!("fc-local: {error:#}"));
-        ExitCode::from(2)
+        ExitCode::from(WRONG_USE)
     })
+}
+
+/// Help, or what is wrong with the command line.
+fn explain(usage: &clap::Error) -> ExitCode {
+    let text = usage.render().to_string();
+    if usage.use_stderr() {
+        console::note(text.trim_end());
+        return ExitCode::from(WRONG_USE);
+    }
+    let _ = console::print(text.trim_end()); // help that nobody reads
+    ExitCode::SUCCESS
 }

@@ -8,6 +8,8 @@ use std::thread;
 
 use anyhow::{Context as _, Result};
 
+use super::console;
+
 /// The exit code of a program that Ctrl-C ended, as shells report it.
 pub const INTERRUPTED: u8 = 130;
 
@@ -31,6 +33,7 @@ pub fn at_first(stop: impl FnOnce() + Send + 'static) -> Result<()> {
             let _ = first.send(()); // it waits for this alone
         }
         if signals.read_exact(&mut [0]).is_ok() {
+            console::finish(console::NO_PATIENCE);
             std::process::exit(INTERRUPTED.into());
         }
     };

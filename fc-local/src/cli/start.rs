@@ -11,6 +11,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use super::args::StartArgs;
 use super::{load, signals, watch};
 use crate::front::Gateway;
+use crate::front::guard::Guard;
 use crate::function::Function;
 use crate::log::{self, Log};
 use crate::scaling::{Opened, Platform};
@@ -30,11 +31,12 @@ const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let (name, drain) = (function.name.clone(), drain_timeout(&function));
+    let (name, port, drain) = (function.name.clone(), function.port, drain_timeout(&function));
     let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
     let platform = Opened::new(start_platform(function, args)?);
-    let gateway = Arc::new(Gateway::new(Arc::clone(&platform), args.platform.http_timeout_status));
+    let gateway = Gateway::new(Arc::clone(&platform), guard(args), args.platform.http_timeout_status);
+    let gateway = Arc::new(gateway);
     let server = match bind(args, workers, drain, &gateway) {
         Ok(server) => server,
         Err(error) => bail!("{error}; choose another address with --listen"),
@@ -43,6 +45,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let running = Arc::new(server.start().context("the server failed")?);
     stop_at_ctrl_c(&platform, &running)?;
     announce(platform.log(), &name, &running);
+    warn_of_the_network(platform.log(), port, &running);
     let result = running.join();
     drop(watching);
     gateway.close(drain);
@@ -52,6 +55,13 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     }
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The names under which callers may reach the server.
+fn guard(args: &StartArgs) -> Guard {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let names = args.allow_host.iter().chain(&args.listen.name).cloned();
+    Guard::new(args.listen.address.ip(), machine.trim(), names)
 }
 
 /// How long calls in flight may take at a stop. A second Ctrl-C does not wait for it.
@@ -78,7 +88,7 @@ fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
 /// the server's.
 fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
     let config = ServerConfig::default()
-        .address(args.listen)
+        .address(args.listen.address)
         .hooks(false)
         .max_workers(workers)
         .max_body(u64::MAX)
@@ -104,6 +114,21 @@ fn announce(log: &Log, name: &str, running: &Running) {
     log.event(None, &format!("{name} is served on http://{address}/"));
     log.event(None, &format!("try: curl http://{address}/"));
     log.event(None, &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"));
+}
+
+/// Says who else can reach what is served: by choice the server, by the platform's contract the function.
+fn warn_of_the_network(log: &Log, port: u16, running: &Running) {
+    let address = running.local_addr();
+    if !address.ip().to_canonical().is_loopback() {
+        log.warn(
+            None,
+            &format!("--listen {address}: whoever reaches this machine over the network can call the function, without a key"),
+        );
+    }
+    log.warn(
+        None,
+        &format!("the function's own port, {port} for its first instance, is open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call it past fc-local, unless a firewall keeps them out"),
+    );
 }
 
 /// An author's shell often allows 1,024 descriptors, the platform many more: two per call are soon used up.

@@ -1,7 +1,10 @@
 //! Values of the command line, from text. Which option takes which is not known here.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
+
+use crate::front::guard;
+use crate::function::header_text;
 
 /// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -27,15 +30,39 @@ pub fn duration_within<const LOW: u64, const HIGH: u64>(text: &str) -> Result<Du
     Ok(value)
 }
 
-/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+/// Where a server listens, and the name that it was given by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    pub address: SocketAddr,
+    pub name: Option<String>,
+}
+
+/// The port that is listened at when none is named.
+const LISTEN_PORT: u16 = 8080;
+
+/// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback, a bare address has the usual port.
+pub fn address(text: &str) -> Result<Listen, String> {
+    let at = |ip: IpAddr, port| Listen { address: SocketAddr::new(ip, port), name: None };
     if let Ok(port) = text.parse() {
-        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+        return Ok(at(Ipv4Addr::LOCALHOST.into(), port));
+    }
+    if let Ok(ip) = text.parse() {
+        return Ok(at(ip, LISTEN_PORT));
     }
     let mut found = text
         .to_socket_addrs()
         .map_err(|_| format!("'{text}' is not an address such as 127.0.0.1:8080, localhost:8080 or 8080"))?;
-    found.next().ok_or_else(|| format!("'{text}' has no address"))
+    let address = found.next().ok_or_else(|| format!("'{text}' has no address"))?;
+    let name = text.rsplit_once(':').map(|(name, _)| name.to_owned()).filter(|name| guard::is_name(name));
+    Ok(Listen { address, name })
+}
+
+/// A host name, or `*.` and one.
+pub fn host_name(text: &str) -> Result<String, String> {
+    if guard::is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("a host name such as app.example or *.app.example, without scheme and port".to_owned())
 }
 
 /// Requests at once per instance.
@@ -63,7 +90,8 @@ pub fn shell(text: &str) -> Result<String, String> {
 
 /// The path of a request.
 pub fn path(text: &str) -> Result<String, String> {
-    if text.starts_with('/') { Ok(text.to_owned()) } else { Err("a path starts with '/'".to_owned()) }
+    header_text::check_path("a path", text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -97,12 +125,29 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_port_is_on_loopback() {
-        assert_eq!(address("8080"), Ok(SocketAddr::from(([127, 0, 0, 1], 8080))));
-        assert_eq!(address("0.0.0.0:80"), Ok(SocketAddr::from(([0, 0, 0, 0], 80))));
-        for text in ["", "80x", "65536", "127.0.0.1"] {
+    fn a_bare_port_is_on_loopback_and_a_bare_address_at_the_usual_port() {
+        let found = |text: &str| address(text).map(|listen| (listen.address.to_string(), listen.name));
+        for (text, wanted, name) in [
+            ("8080", "127.0.0.1:8080", None),
+            ("0.0.0.0:80", "0.0.0.0:80", None),
+            ("0.0.0.0", "0.0.0.0:8080", None),
+            ("::", "[::]:8080", None),
+            ("[::1]:80", "[::1]:80", None),
+        ] {
+            assert_eq!(found(text), Ok((wanted.to_owned(), name)), "{text}");
+        }
+        assert!(
+            matches!(address("localhost:80"), Ok(Listen { name: Some(name), .. }) if name == "localhost")
+        );
+        for text in ["", "80x", "65536", "127.0.0.1:", "127.0.0.1:x"] {
             assert!(address(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_host_name_has_neither_scheme_nor_port() {
+        assert!(["app.example", "*.app.example", "box"].iter().all(|text| host_name(text).is_ok()));
+        assert!(["", "http://a", "a:80", "*", "127.0.0.1"].iter().all(|text| host_name(text).is_err()));
     }
 
     #[test]
@@ -126,6 +171,6 @@ mod tests {
 
     #[test]
     fn a_path_begins_with_a_slash() {
-        assert!(path("/health?x").is_ok() && path("health").is_err());
+        assert!(path("/health?x").is_ok() && path("health").is_err() && path("/a b").is_err());
     }
 }

@@ -45,7 +45,7 @@ impl<'a> Event<'a> {
 pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, Failure> {
     let head = |instance: &Instance| {
         let mut headers = instance.common_headers.clone();
-        headers.extend_from_slice(format!("x-fc-retry-count: {}\r\n", event.retries).as_bytes());
+        headers::append(&mut headers, "x-fc-retry-count", event.retries.to_string().as_bytes());
         headers::request("POST", "/invoke", Some("/invoke"), event.request_id, &headers)
     };
     let invocation = Invocation {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::instance::{NotStarted, UnexpectedExit};
+use crate::log::terminal;
 use crate::scaling::Unavailable;
 
 /// Why a call gets no reply of the function's own.
@@ -29,6 +30,8 @@ pub enum Failure {
     /// The call is outside the platform's limits.
     InvalidArgument(String),
     EntityTooLarge(String),
+    /// The call comes from a web page that has no business here.
+    Forbidden(String),
     FunctionNotFound(String),
     VersionNotFound(String),
     AliasNotFound(String),
@@ -65,6 +68,7 @@ impl Failure {
             Failure::Exhausted(_) => self.of_the_system(429, "ResourceExhausted", request_id),
             Failure::InvalidArgument(_) => self.of_the_system(400, "InvalidArgument", request_id),
             Failure::EntityTooLarge(_) => self.of_the_system(400, "EntityTooLarge", request_id),
+            Failure::Forbidden(_) => self.of_the_system(403, "AccessDenied", request_id),
             Failure::FunctionNotFound(_) => self.of_the_system(404, "FunctionNotFound", request_id),
             Failure::VersionNotFound(_) => self.of_the_system(404, "VersionNotFound", request_id),
             Failure::AliasNotFound(_) => self.of_the_system(404, "AliasNotFound", request_id),
@@ -73,13 +77,13 @@ impl Failure {
 
     /// A failure of the function, which the platform reports in its place.
     fn of_the_function(&self, status: u16, error_type: &'static str) -> Refusal {
-        let body = json!({ "errorMessage": self.to_string() }).to_string();
+        let body = terminal::json(&json!({ "errorMessage": self.to_string() }), false);
         Refusal { status, error_type: Some(error_type), body }
     }
 
     fn of_the_system(&self, status: u16, code: &str, request_id: &str) -> Refusal {
         let body = json!({"RequestId": request_id, "Code": code, "Message": self.to_string()});
-        Refusal { status, error_type: None, body: body.to_string() }
+        Refusal { status, error_type: None, body: terminal::json(&body, false) }
     }
 
     /// Whether an instance was involved, whose part of the log tells of it.
@@ -89,6 +93,7 @@ impl Failure {
             Failure::Exhausted(_)
                 | Failure::InvalidArgument(_)
                 | Failure::EntityTooLarge(_)
+                | Failure::Forbidden(_)
                 | Failure::FunctionNotFound(_)
                 | Failure::VersionNotFound(_)
                 | Failure::AliasNotFound(_)
@@ -146,6 +151,7 @@ impl fmt::Display for Failure {
             | Failure::BadResponse(message)
             | Failure::Exhausted(message)
             | Failure::InvalidArgument(message)
+            | Failure::Forbidden(message)
             | Failure::EntityTooLarge(message) => f.write_str(message),
         }
     }
@@ -197,6 +203,7 @@ mod tests {
             (Failure::Exhausted(text()), 429, "ResourceExhausted"),
             (Failure::InvalidArgument(text()), 400, "InvalidArgument"),
             (Failure::EntityTooLarge(text()), 400, "EntityTooLarge"),
+            (Failure::Forbidden(text()), 403, "AccessDenied"),
             (Failure::FunctionNotFound(text()), 404, "FunctionNotFound"),
             (Failure::VersionNotFound(text()), 404, "VersionNotFound"),
             (Failure::AliasNotFound(text()), 404, "AliasNotFound"),

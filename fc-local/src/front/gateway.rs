@@ -8,6 +8,7 @@ use fc_runtime::{Request, Response};
 
 use super::api::Api;
 use super::failure::{CallKind, Failure};
+use super::guard::{Claims, Guard};
 use super::http_trigger;
 use crate::id;
 use crate::scaling::Platform;
@@ -15,31 +16,38 @@ use crate::scaling::Platform;
 pub struct Gateway {
     platform: Arc<Platform>,
     api: Api,
+    guard: Guard,
     /// The status of an HTTP call that timed out.
     http_timeout_status: u16,
 }
 
 impl Gateway {
-    pub fn new(platform: Arc<Platform>, http_timeout_status: u16) -> Gateway {
-        Gateway { api: Api::new(Arc::clone(&platform)), platform, http_timeout_status }
+    pub fn new(platform: Arc<Platform>, guard: Guard, http_timeout_status: u16) -> Gateway {
+        Gateway { api: Api::new(Arc::clone(&platform)), platform, guard, http_timeout_status }
     }
 
     /// Any request to the listen address.
     pub fn serve(&self, mut request: Request<'_>) -> Response {
         let request_id = id::request();
-        let (kind, result) = match Api::function_of(&request) {
-            Some(name) => (CallKind::Event, self.api.invoke(name, &mut request, &request_id)),
-            None => {
-                let scaler = &self.platform.scaler;
-                (CallKind::Http, http_trigger::invoke(scaler, &mut request, &request_id))
-            }
-        };
+        let name = Api::function_of(&request);
+        let kind = if name.is_some() { CallKind::Event } else { CallKind::Http };
+        let is_allowed = self.check(kind, &Claims::of(&request));
+        let result = is_allowed.and_then(|()| match name {
+            Some(name) => self.api.invoke(name, &mut request, &request_id),
+            None => http_trigger::invoke(&self.platform.scaler, &mut request, &request_id),
+        });
         let response = result.unwrap_or_else(|failure| {
             // It is the platform's, and the call's time is not its own.
             request.body().end_waits_in(Duration::MAX);
             self.refuse(&failure, kind, &request_id)
         });
         response.with_header("X-Fc-Request-Id", &request_id)
+    }
+
+    /// The function's domains are looked up for callers that name one: it takes the lock of all instances.
+    fn check(&self, kind: CallKind, claims: &Claims<'_>) -> Result<(), Failure> {
+        let with_domains = |_| self.guard.check(kind, claims, &self.platform.function().domains);
+        self.guard.check(kind, claims, &[]).or_else(with_domains)
     }
 
     /// A response of the platform's own.

@@ -150,6 +150,7 @@ fn condemned(failure: &Failure, concurrency: usize, has_health_check: bool) -> O
 impl Run {
     fn failed(mut self, failure: &Failure) {
         let instance = Arc::clone(&self.ticket.instance);
+        instance.process.output.drain(); // what it printed stands before the line about the call
         instance.end_cold_start();
         let function = &instance.function;
         if let Some(reason) = condemned(failure, function.concurrency, function.health.is_some()) {
@@ -164,6 +165,7 @@ impl Run {
         let time = milliseconds(self.started.elapsed());
         let text = format!("{} {} {} {time:.1} ms", self.request_id, self.title, self.outcome);
         let instance = &self.ticket.instance;
+        instance.process.output.drain(); // what it printed stands before the line about the call
         instance.surroundings.log.event_soon(&instance.id, &text);
     }
 }

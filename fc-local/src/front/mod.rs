@@ -3,6 +3,8 @@
 
 mod gateway;
 
+pub mod guard;
+
 mod api;
 mod async_queue;
 mod http_trigger;

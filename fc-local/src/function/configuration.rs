@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct Function {
     pub name: String,
     pub region: String,
+    /// Its custom domains, which callers may name as the host; `*.` stands for any name below.
+    pub domains: Vec<String>,
     pub handler: String,
     /// The command as the user wrote it, `/code/…` included.
     pub command: Vec<String>,
@@ -112,6 +114,7 @@ impl Function {
         Function {
             name: "example".to_owned(),
             region: "cn-hangzhou".to_owned(),
+            domains: Vec::new(),
             handler: "index.handler".to_owned(),
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),

@@ -6,6 +6,8 @@ pub mod template;
 pub mod environment;
 pub mod variables;
 
+pub mod header_text;
+
 pub mod account;
 mod configuration;
 

@@ -8,8 +8,8 @@ const MAX_SIZE: usize = 4096;
 
 /// Refuses a name that a user cannot or may not set.
 pub fn check_name(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        bail!("'{name}' is not a name for an environment variable");
+    if name.is_empty() || name.contains('=') || name.contains(char::is_control) {
+        bail!("{name:?} is not a name for an environment variable");
     }
     if name.starts_with("FC_") {
         bail!("the variable {name} is refused: names that start with FC_ are the platform's own");
@@ -17,8 +17,11 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Refuses more variables than the platform takes.
-pub fn check_size(variables: &[(String, String)]) -> Result<()> {
+/// Refuses values that no process can have, and more of them than the platform takes.
+pub fn check_values(variables: &[(String, String)]) -> Result<()> {
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.contains('\0')) {
+        bail!("the variable {name} has a NUL in its value, which ends one");
+    }
     let size: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MAX_SIZE {
         bail!("environment variables take {size} bytes, the platform's limit is {MAX_SIZE}");
@@ -32,7 +35,7 @@ mod tests {
 
     #[test]
     fn names_that_no_process_can_have_and_the_platforms_own_are_refused() {
-        for name in ["", "A=B", "A\0B", "FC_", "FC_REGION"] {
+        for name in ["", "A=B", "A\0B", "A\nB", "A\x1b[2J", "FC_", "FC_REGION"] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         for name in ["A", "fc_region", "MY_FC_REGION", "ALIBABA_CLOUD_ACCESS_KEY_ID"] {
@@ -41,10 +44,17 @@ mod tests {
     }
 
     #[test]
+    fn a_value_may_have_lines_and_no_nul() {
+        let of = |value: &str| check_values(&[("A".to_owned(), value.to_owned())]);
+        assert!(of("-----BEGIN KEY-----\r\nx\n\x1b").is_ok());
+        assert!(of("a\0b").is_err());
+    }
+
+    #[test]
     fn names_and_values_share_one_limit() {
         let variables = |size: usize| [("A".repeat(96), "x".repeat(size - 96))];
-        assert!(check_size(&variables(MAX_SIZE)).is_ok());
-        let error = check_size(&variables(MAX_SIZE + 1)).expect_err("over the limit").to_string();
+        assert!(check_values(&variables(MAX_SIZE)).is_ok());
+        let error = check_values(&variables(MAX_SIZE + 1)).expect_err("over the limit").to_string();
         assert_eq!(error, "environment variables take 4097 bytes, the platform's limit is 4096");
     }
 }

@@ -63,7 +63,7 @@ impl FunctionOutput {
         Ok(FunctionOutput { log, instance_id: instance_id.to_owned(), streams: Mutex::new(streams) })
     }
 
-    /// Reads all that there is now. A function has printed what belongs to a reply before its last byte, so
+    /// Reads all that there is now, and not what comes meanwhile. A function has printed what belongs to a reply before its last byte, so
     /// that this makes the log complete up to that reply.
     pub fn drain(&self) {
         let mut streams = self.streams.lock();

@@ -52,7 +52,11 @@ pub fn common(function: &Function) -> Vec<u8> {
         ("service-logproject", &function.log_project),
         ("service-logstore", &function.log_store),
     ];
-    values.iter().flat_map(|(name, value)| format!("x-fc-{name}: {value}\r\n").into_bytes()).collect()
+    let mut bytes = Vec::new();
+    for (name, value) in values {
+        append(&mut bytes, &format!("x-fc-{name}"), value.as_bytes());
+    }
+    bytes
 }
 
 /// A request of the platform's own: hooks, events, health checks.
@@ -81,10 +85,7 @@ pub fn forwarded<'h>(
 ) -> RequestHead {
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     for (name, value) in headers.filter(|(name, _)| !is_hop_by_hop(name)) {
-        bytes.extend_from_slice(name.as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value);
-        bytes.extend_from_slice(b"\r\n");
+        append(&mut bytes, name, value);
     }
     finish(&mut bytes, Some("/http-invoke"), request_id, common);
     RequestHead { method: method.to_owned(), bytes }
@@ -93,9 +94,18 @@ pub fn forwarded<'h>(
 fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, common: &[u8]) {
     bytes.extend_from_slice(common);
     if let Some(path) = control_path {
-        bytes.extend_from_slice(format!("x-fc-control-path: {path}\r\n").as_bytes());
+        append(bytes, "x-fc-control-path", path.as_bytes());
     }
-    bytes.extend_from_slice(format!("x-fc-request-id: {request_id}\r\n").as_bytes());
+    append(bytes, "x-fc-request-id", request_id.as_bytes());
+}
+
+/// The one place that writes a header. What a value may be is checked where it comes from; what would end its
+/// line is a space here all the same (RFC 9110 section 5.5).
+pub fn append(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(b": ");
+    bytes.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
+    bytes.extend_from_slice(b"\r\n");
 }
 
 fn is_hop_by_hop(name: &str) -> bool {
@@ -141,6 +151,23 @@ mod tests {
             "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-fc-region: r\r\n\
              x-fc-control-path: /http-invoke\r\nx-fc-request-id: 1-2-3-4\r\n"
         );
+    }
+
+    #[test]
+    fn no_value_of_a_configuration_becomes_a_header_of_its_own() {
+        let hostile = || "a\r\nx-fc-injected: b\n\nc\0".to_owned();
+        let function = Function {
+            name: hostile(),
+            region: hostile(),
+            handler: hostile(),
+            log_project: hostile(),
+            log_store: hostile(),
+            ..Function::example()
+        };
+        let common = String::from_utf8(common(&function)).expect("text");
+        assert_eq!(common.matches("\r\n").count(), 13, "{common:?}");
+        assert!(common.split("\r\n").all(|line| !line.contains(['\r', '\n', '\0'])), "{common:?}");
+        assert!(!common.contains("\nx-fc-injected"), "{common:?}");
     }
 
     #[test]

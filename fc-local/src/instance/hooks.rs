@@ -40,6 +40,7 @@ impl Instance {
             InitializerKind::Command(words) => self.initialize_by_command(words, initializer.timeout),
         };
         self.spent("initializer", begin.elapsed());
+        self.process.output.drain(); // what it printed stands before what is said of it
         match &result {
             Ok(()) => self.owe_pre_stop(),
             Err(error) => self.surroundings.log.warn(Some(&self.id), &error.message),
@@ -126,8 +127,10 @@ impl Instance {
             return;
         };
         let begin = Instant::now();
+        let outcome = self.ask("GET", "/pre-stop", Deadline::after(hook.timeout));
+        self.process.output.drain(); // what it printed stands before what is said of it
         let log = &self.surroundings.log;
-        match self.ask("GET", "/pre-stop", Deadline::after(hook.timeout)) {
+        match outcome {
             Ok((200..=299, _)) => {
                 let time = milliseconds(begin.elapsed());
                 log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));

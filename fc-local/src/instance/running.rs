@@ -128,6 +128,7 @@ impl Instance {
     /// The first invocation is over, whatever came of it: the account is printed once.
     pub fn end_cold_start(&self) {
         if let Some(parts) = self.cold_start.close() {
+            self.process.output.drain(); // what it printed meanwhile stands before
             self.surroundings.log.cold_start(&self.id, &parts);
         }
     }

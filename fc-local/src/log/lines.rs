@@ -1,24 +1,27 @@
 //! The lines that fc-local prints while it runs: the function's own, the platform's events, cold starts. Who
 //! prints which is not known here.
 
-use std::io::{IsTerminal, Write};
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::output::{self, Output};
+use super::terminal;
 use super::time::{clock, milliseconds, rounded, timestamp};
-use crate::sync::Mutex;
+
+/// What of a text is printed, in bytes: a line of the platform's log is half as long at the most.
+const MAX_TEXT: usize = 64 * 1024;
+
+/// What stands before the second line of a text, so that nobody takes it for a line of its own: as much as there
+/// is before the first.
+const INDENT: &str = "\n                      ";
 
 pub struct Log {
-    sink: Mutex<Sink>,
+    /// Where the lines go.
+    output: Option<Arc<Output>>,
     format: Format,
-}
-
-/// Where the lines go.
-struct Sink {
-    out: Box<dyn Write + Send>,
-    /// Lines that may wait for the next ones.
-    pending: Vec<u8>,
 }
 
 /// Whose line it is.
@@ -68,27 +71,24 @@ impl Origin {
 
 impl Log {
     pub fn to_stdout(json: bool) -> Log {
-        let colours = std::io::stdout().is_terminal();
-        Log::new(Box::new(std::io::stdout()), json, colours)
+        Log::new(output::stdout(), json)
     }
 
     pub fn to_stderr(json: bool) -> Log {
-        let colours = std::io::stderr().is_terminal();
-        Log::new(Box::new(std::io::stderr()), json, colours)
+        Log::new(output::stderr(), json)
     }
 
     /// For `check`, whose table is the only output.
     pub fn silent() -> Log {
-        Log::new(Box::new(std::io::sink()), false, false)
+        Log { output: None, format: Format::Plain }
     }
 
-    fn new(out: Box<dyn Write + Send>, json: bool, colours: bool) -> Log {
-        let format = match (json, colours) {
-            (true, _) => Format::Json,
-            (false, true) => Format::Coloured,
-            (false, false) => Format::Plain,
-        };
-        Log { sink: Mutex::new(Sink { out, pending: Vec::new() }), format }
+    fn new(output: Arc<Output>, json: bool) -> Log {
+        let format = Format::of(json, output.is_terminal());
+        output.describe_dropped(move |count| {
+            format.line(now(), Origin::Warning, None, &output::dropped(count), Map::new())
+        });
+        Log { output: Some(output), format }
     }
 
     /// An event of the platform, about an instance or about all.
@@ -97,9 +97,11 @@ impl Log {
     }
 
     /// An event that happens with every call: written with the next line, or at the next
-    /// [`flush`](Log::flush), so that no call waits for a terminal.
+    /// [`flush`](Log::flush), so that no call has to wake anybody.
     pub fn event_soon(&self, instance: &str, text: &str) {
-        self.append(Origin::Platform, Some(instance), text, Map::new());
+        if let Some(output) = &self.output {
+            output.push_later(&self.format.line(now(), Origin::Platform, Some(instance), text, Map::new()));
+        }
     }
 
     /// Something the author should know.
@@ -127,27 +129,22 @@ impl Log {
         self.print(Origin::Platform, Some(instance), &text, fields);
     }
 
-    /// Writes what is pending.
+    /// Has written what may have waited.
     pub fn flush(&self) {
-        let mut sink = self.sink.lock();
-        let Sink { out, pending } = &mut *sink;
-        if !pending.is_empty() {
-            let _ = out.write_all(pending); // a closed terminal is no reason to stop serving
-            let _ = out.flush();
-            pending.clear();
+        if let Some(output) = &self.output {
+            output.flush();
         }
     }
 
     fn print(&self, origin: Origin, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
-        self.append(origin, instance, text, fields);
-        self.flush();
+        if let Some(output) = &self.output {
+            output.push(&self.format.line(now(), origin, instance, text, fields));
+        }
     }
+}
 
-    fn append(&self, origin: Origin, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let line = self.format.line(now, origin, instance, text, fields);
-        self.sink.lock().pending.extend_from_slice(line.as_bytes());
-    }
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,6 +155,14 @@ enum Format {
 }
 
 impl Format {
+    fn of(json: bool, is_terminal: bool) -> Format {
+        match (json, is_terminal) {
+            (true, _) => Format::Json,
+            (false, true) => Format::Coloured,
+            (false, false) => Format::Plain,
+        }
+    }
+
     /// One line. Its `fields` are for programs.
     fn line(
         self,
@@ -168,6 +173,8 @@ impl Format {
         fields: Map<String, Value>,
     ) -> String {
         let (time, id) = (clock(since_epoch), instance.map_or("-", short));
+        let text = cut(text);
+        let shown = || terminal::shown(&text).trim_ascii_end().replace('\n', INDENT);
         match self {
             Format::Json => {
                 let time = timestamp(since_epoch);
@@ -176,14 +183,24 @@ impl Format {
                     object.insert("instance".to_owned(), json!(instance));
                     object.extend(fields);
                 }
-                format!("{object}\n")
+                format!("{}\n", terminal::json(&object, false))
             }
-            Format::Plain => format!("{time} {id:<6} {} {text}\n", origin.mark()),
+            Format::Plain => format!("{time} {id:<6} {} {}\n", origin.mark(), shown()),
             Format::Coloured => {
-                format!("\x1b[2m{time}\x1b[0m {id:<6} {}{} {text}\x1b[0m\n", origin.colour(), origin.mark())
+                let (colour, mark) = (origin.colour(), origin.mark());
+                format!("\x1b[2m{time}\x1b[0m {id:<6} {colour}{mark} {}\x1b[0m\n", shown())
             }
         }
     }
+}
+
+/// The text up to its limit, and what is missing.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TEXT {
+        return Cow::Borrowed(text);
+    }
+    let (begin, rest) = (0..=MAX_TEXT).rev().find_map(|end| text.split_at_checked(end)).unwrap_or((text, ""));
+    Cow::Owned(format!("{begin}… and {} bytes more", rest.len()))
 }
 
 /// The part of an instance id that tells two apart.
@@ -211,6 +228,28 @@ mod tests {
     fn a_colour_ends_with_its_line() {
         let line = Format::Coloured.line(TIME, Origin::Warning, None, "text", Map::new());
         assert_eq!(line, "\x1b[2m00:00:00.123\x1b[0m -      \x1b[31m# text\x1b[0m\n");
+    }
+
+    #[test]
+    fn no_text_is_taken_for_a_line_of_its_own_or_leaves_its_colour_behind() {
+        let line = |text| Format::Plain.line(TIME, Origin::Stdout, None, text, Map::new());
+        let begin = "00:00:00.123 -      | ";
+        let indent = " ".repeat(begin.len());
+        for (text, wanted) in [
+            ("one\ntwo\r\nthree\n", format!("one\n{indent}two\n{indent}three\n")),
+            ("a\r00:00:00.123 -      # fake", "a\\r00:00:00.123 -      # fake\n".to_owned()),
+            ("\x1b[31mred", "\x1b[31mred\x1b[0m\n".to_owned()),
+            ("\x1b[2K\u{9b}A", "\\x1b[2K\\u{9b}A\n".to_owned()),
+        ] {
+            assert_eq!(line(text), format!("{begin}{wanted}"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_over_its_limit_says_what_is_missing() {
+        let text = "é".repeat(MAX_TEXT);
+        let cut = cut(&text);
+        assert!(cut.len() <= MAX_TEXT + 40 && cut.ends_with("é… and 65536 bytes more"), "{}", cut.len());
     }
 
     #[test]

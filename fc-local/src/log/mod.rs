@@ -1,8 +1,12 @@
-//! Everything fc-local prints while it runs. What happens, and what follows from it, is not known here.
+//! Everything fc-local prints. What happens, and what follows from it, is not known here.
 
 mod library;
 
 mod lines;
+
+pub mod output;
+
+pub mod terminal;
 
 mod time;
 

@@ -4,6 +4,7 @@ mod harness;
 
 mod api;
 mod asynchronous;
+mod callers;
 mod check;
 mod deadlines;
 mod errors;
@@ -16,6 +17,7 @@ mod invoke;
 mod limits;
 mod load;
 mod orphans;
+mod output;
 mod scaling;
 mod stops;
 mod template;

@@ -7,7 +7,6 @@ mod subject;
 
 mod report;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use anyhow::{Context as _, Result};
 
 use super::args::CheckArgs;
 use super::{console, load};
-use crate::log::Log;
+use crate::log::{Log, output};
 use probes::{Idling, Probe};
 use report::{Finding, Verdict};
 use subject::Subject;
@@ -25,7 +24,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let surroundings = Arc::new(load::surroundings(&args.platform, Log::silent()));
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
-    if !args.platform.json && std::io::stderr().is_terminal() {
+    if !args.platform.json && output::stderr().is_terminal() {
         console::note(format_args!("testing; the longest test takes {} s", args.idle.as_secs()));
     }
     let findings = examine(&mut subject, args.idle);

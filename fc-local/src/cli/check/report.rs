@@ -1,8 +1,13 @@
 //! Findings as people and programs read them. How they are come by is not known here.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::fmt::{self, Write};
 
+use anyhow::Result;
 use serde::Serialize;
+
+use crate::cli::console;
+use crate::log::output;
+use crate::log::terminal::{self, shown};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,18 +56,19 @@ impl Finding {
     }
 }
 
-pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+pub fn print(findings: &[Finding], json: bool) -> Result<()> {
     if json {
         let is_fit = !findings.iter().any(|finding| finding.verdict == Verdict::Fail);
         let report = serde_json::json!({"fit": is_fit, "findings": findings});
-        return writeln!(out, "{report:#}");
+        return console::print(terminal::json(&report, true));
     }
-    write_table(&mut out, findings, io::stdout().is_terminal())
+    let mut table = String::new();
+    write_table(&mut table, findings, output::stdout().is_terminal())?;
+    console::print(table.trim_end())
 }
 
 /// One line for each finding, with its remedy below it, and the verdict in the end.
-fn write_table(out: &mut impl Write, findings: &[Finding], colours: bool) -> io::Result<()> {
+fn write_table(out: &mut impl Write, findings: &[Finding], colours: bool) -> fmt::Result {
     for finding in findings {
         let (text, colour) = match finding.verdict {
             Verdict::Pass => ("pass", "\x1b[32m"),
@@ -71,7 +77,8 @@ fn write_table(out: &mut impl Write, findings: &[Finding], colours: bool) -> io:
             Verdict::Skip => ("-", ""),
         };
         let (colour, reset) = if colours { (colour, "\x1b[0m") } else { ("", "") };
-        let mut lines = finding.reason.lines();
+        let reason = shown(&finding.reason);
+        let mut lines = reason.lines();
         writeln!(out, "{colour}{text:<5}{reset}{:<18} {}", finding.name, lines.next().unwrap_or_default())?;
         for line in lines {
             writeln!(out, "{:24}{line}", "")?;
@@ -93,9 +100,9 @@ mod tests {
     use super::*;
 
     fn table(findings: &[Finding]) -> String {
-        let mut out = Vec::new();
+        let mut out = String::new();
         write_table(&mut out, findings, false).expect("memory");
-        String::from_utf8(out).expect("text")
+        out
     }
 
     #[test]

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::cli::args::InvokeArgs;
 use crate::front::event::MAX_SYNC;
+use crate::function::header_text;
 use crate::instance::headers;
 
 #[derive(Debug)]
@@ -53,7 +54,8 @@ impl HttpRequest {
             [method, target] => (*method, *target),
             _ => bail!("--http '{line}': write it as 'GET /path?x=1'"),
         };
-        if !target.starts_with('/') || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        let is_method = method.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !is_method || header_text::check_path("a path", target).is_err() {
             bail!("--http '{line}': write it as 'GET /path?x=1'");
         }
         let mut headers = vec![("Host".to_owned(), "localhost".to_owned())];
@@ -76,13 +78,19 @@ fn header(field: &str) -> Result<(&str, &str)> {
     let Some((name, value)) = field.split_once(':') else {
         bail!("--header '{field}': write it as 'Name: value'");
     };
-    if value.contains(['\r', '\n']) || name.is_empty() || name.contains([' ', '\r', '\n']) {
-        bail!("--header '{field}' is not a header");
+    let value = value.trim_matches([' ', '\t']);
+    // RFC 9110 section 5.6.2: a token.
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty()
+        || !name.bytes().all(is_token)
+        || header_text::check_value("", &value.replace('\t', " ")).is_err()
+    {
+        bail!("--header {field:?} is not a header");
     }
     if headers::is_reserved(name) {
         bail!("--header '{field}': the platform refuses x-fc-* of a client, it sends its own");
     }
-    Ok((name, value.trim()))
+    Ok((name, value))
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
@@ -115,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_no_request_says_how_to_write_one() {
-        for line in ["", "GET", "get /", "GET x", "GET / HTTP/1.1"] {
+        for line in ["", "GET", "get /", "GET x", "GET / HTTP/1.1", "GET /\x07", "GET /é", "GET /#a"] {
             let error = request(line, &[], None).expect_err(line).to_string();
             assert!(error.ends_with("write it as 'GET /path?x=1'"), "{error}");
         }
@@ -138,6 +146,10 @@ mod tests {
             (": x", "is not a header"),
             ("A b: x", "is not a header"),
             ("A: x\r\nB: y", "is not a header"),
+            ("A: x\0", "is not a header"),
+            ("A: \x1b[2J", "is not a header"),
+            ("A\x7f: x", "is not a header"),
+            ("é: x", "is not a header"),
             ("X-Fc-Status: 200", "the platform refuses x-fc-*"),
         ] {
             let error = request("/", &[field], None).expect_err(field).to_string();

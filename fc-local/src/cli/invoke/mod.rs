@@ -4,7 +4,7 @@
 mod input;
 mod report;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use super::args::InvokeArgs;
-use super::{console, load, signals};
+use super::console::{self, Answer};
+use super::{load, signals};
 use crate::front::event::{self, Event};
 use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Invocation};
@@ -44,9 +45,13 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
         Input::Http(request) => call.http(request),
     };
     platform.close();
-    let summary = result?;
+    let is_interrupted = is_interrupted.load(Ordering::SeqCst);
+    let summary = match result {
+        Err(_) if is_interrupted => return Ok(ExitCode::from(signals::INTERRUPTED)),
+        result => result?,
+    };
     summary.print(&request_id, memory_size_mb, args.platform.json);
-    Ok(match (is_interrupted.load(Ordering::SeqCst), summary.failed) {
+    Ok(match (is_interrupted, summary.failed) {
         (true, _) => ExitCode::from(signals::INTERRUPTED),
         (false, true) => ExitCode::FAILURE,
         (false, false) => ExitCode::SUCCESS,
@@ -59,6 +64,7 @@ fn stop_at_ctrl_c(platform: &Arc<Platform>) -> Result<Arc<AtomicBool>> {
     let (platform, interrupted) = (Arc::clone(platform), Arc::clone(&is_interrupted));
     signals::at_first(move || {
         interrupted.store(true, Ordering::SeqCst);
+        console::interrupt();
         platform.log().event(None, "stopping; once more to stop at once");
         platform.stop_starting();
         platform.close();
@@ -109,8 +115,9 @@ impl Call<'_> {
         let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
         let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
         print_head(reply.status, shown, self.args.platform.json);
-        let copied = io::copy(&mut reply.body, &mut io::stdout().lock());
-        io::stdout().flush()?;
+        let mut answer = Answer::new();
+        let copied = io::copy(&mut reply.body, &mut answer);
+        answer.end()?;
         if let Err(error) = &copied {
             console::note(error);
         }

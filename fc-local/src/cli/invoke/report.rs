@@ -1,14 +1,15 @@
 //! What `invoke` prints: the body on standard output, everything else on standard error. What was invoked is
 //! not known here.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use crate::cli::console::note;
+use crate::cli::console::{Answer, note};
 use crate::log::milliseconds;
+use crate::log::terminal;
 
 /// What the last line reports.
 pub struct Summary {
@@ -25,7 +26,7 @@ impl Summary {
                 "event": "summary", "request_id": request_id, "billed_duration_ms": billed,
                 "memory_size_mb": memory_size_mb, "max_memory_used_mb": self.memory_mb, "failed": self.failed,
             });
-            return note(summary);
+            return note(terminal::json(&summary, false));
         }
         note(format_args!(
             "RequestId: {request_id} Billed Duration: {billed} ms Memory Size: {memory_size_mb} MB Max Memory Used: {used} MB"
@@ -42,7 +43,8 @@ pub fn billed(time: Duration) -> u64 {
 pub fn print_head<'h>(status: u16, headers: impl Iterator<Item = (&'h str, String)>, as_json: bool) {
     if as_json {
         let headers: Vec<_> = headers.map(|(name, value)| json!([name, value])).collect();
-        return note(json!({"event": "response", "status": status, "headers": headers}));
+        let head = json!({"event": "response", "status": status, "headers": headers});
+        return note(terminal::json(&head, false));
     }
     note(format_args!("HTTP {status}"));
     for (name, value) in headers {
@@ -51,10 +53,7 @@ pub fn print_head<'h>(status: u16, headers: impl Iterator<Item = (&'h str, Strin
 }
 
 pub fn print_body(body: &[u8]) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(body)?;
-    if out.is_terminal() && !body.is_empty() && !body.ends_with(b"\n") {
-        out.write_all(b"\n")?; // a person's next line is the log's
-    }
-    out.flush().context("cannot write to standard output")
+    let mut answer = Answer::new();
+    answer.write_all(body).context("cannot write to standard output")?;
+    answer.end()
 }

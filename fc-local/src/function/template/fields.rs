@@ -8,21 +8,23 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::yaml::{Node, Value};
+use crate::function::header_text;
 
 /// The line of the field `key`, or of the mapping without it.
 pub fn line_of(node: &Node, key: &str) -> usize {
     node.get(key).map_or(node.line, |node| node.line)
 }
 
-/// A scalar as text; `None` is "not written", here and below.
+/// A scalar as text of one line, which may become a header; `None` is "not written", here and below.
 pub fn string(node: &Node, key: &str) -> Result<Option<String>> {
     let Some(value) = node.get(key) else {
         return Ok(None);
     };
-    match value.text() {
-        Some(text) => Ok(Some(text)),
-        None => bail!("line {}: {key} must be a text", value.line),
-    }
+    let Some(text) = value.text() else {
+        bail!("line {}: {key} must be a text", value.line);
+    };
+    header_text::check_value(key, &text).with_context(|| format!("line {}", value.line))?;
+    Ok(Some(text))
 }
 
 /// A whole number within `range`.
@@ -66,6 +68,10 @@ pub fn strings(node: &Node, key: &str) -> Result<Vec<String>> {
     };
     items
         .iter()
-        .map(|item| item.text().with_context(|| format!("line {}: {key} takes texts only", item.line)))
+        .map(|item| match item.text() {
+            Some(text) if text.contains('\0') => bail!("line {}: {key} has a NUL, which ends one", item.line),
+            Some(text) => Ok(text),
+            None => bail!("line {}: {key} takes texts only", item.line),
+        })
         .collect()
 }

@@ -11,13 +11,14 @@ use super::fields::{integer, line_of, seconds, string, strings};
 use super::interpolate::Scope;
 use super::yaml::{self, Node, Value};
 use crate::function::configuration::{HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
-use crate::function::variables;
+use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
 #[derive(Debug, Default)]
 pub struct Template {
     pub name: Option<String>,
     pub region: Option<String>,
+    pub domains: Vec<String>,
     pub container: bool,
     pub code: Option<PathBuf>,
     pub handler: Option<String>,
@@ -57,10 +58,20 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
         .cloned()
         .unwrap_or(Node { line: props.line, value: Value::Null });
     let lifecycle = props.get("instanceLifecycleConfig");
-    let logs = props.get("logConfig");
+    let log_field = |key| match props.get("logConfig") {
+        Some(config) => string(config, key),
+        None => Ok(None),
+    };
     Ok(Template {
-        name: Some(string(&props, "functionName")?.unwrap_or_else(|| name.to_owned())),
+        name: Some(match string(&props, "functionName")? {
+            Some(name) => name,
+            None => {
+                header_text::check_value("the resource", name)?;
+                name.to_owned()
+            }
+        }),
         region: string(&props, "region")?,
+        domains: domains(&document, &props)?,
         container,
         code: code(&props, directory)?,
         handler: string(&props, "handler")?,
@@ -77,8 +88,8 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
             Some(config) => integer(config, "maxAsyncRetryAttempts", 0..=8)?,
             None => None,
         },
-        log_project: logs.and_then(|node| node.get("project")).and_then(Node::text),
-        log_store: logs.and_then(|node| node.get("logstore")).and_then(Node::text),
+        log_project: log_field("project")?,
+        log_store: log_field("logstore")?,
     })
 }
 
@@ -107,6 +118,31 @@ fn choose<'a>(document: &'a Node, resource: Option<&str>) -> Result<(&'a str, &'
         (None, []) => bail!("line {}: no resource has 'component: fc3'", resources.line),
         (None, _) => bail!("there are several functions; choose one with --resource: {}", names()),
     }
+}
+
+/// The custom domains of the resource, and those that the template gives to any of its functions. The vendor's
+/// `auto` is a domain of its own making, which is none here.
+fn domains(document: &Node, props: &Node) -> Result<Vec<String>> {
+    let mut domains = Vec::new();
+    if let Some(domain) = props.get("customDomain") {
+        domains.extend(string(domain, "domainName")?);
+    }
+    for (_, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
+        let is_domain = resource.get("component").and_then(Node::text).is_some_and(|component| {
+            component == "fc3-domain"
+                || component.starts_with("fc3-domain@")
+                || component.ends_with("/fc3-domain")
+        });
+        if let Some(name) =
+            resource.get("props").and_then(|props| props.get("domainName")).filter(|_| is_domain)
+        {
+            // One that cannot be resolved is another function's matter.
+            let name = Scope { document, this: resource }.resolve(name).ok().and_then(|name| name.text());
+            domains.extend(name);
+        }
+    }
+    domains.retain(|domain| !domain.eq_ignore_ascii_case("auto"));
+    Ok(domains)
 }
 
 fn is_container(props: &Node) -> Result<bool> {
@@ -237,9 +273,8 @@ fn health(node: &Node) -> Result<HealthCheck> {
     let Some(path) = string(node, "httpGetUrl")? else {
         bail!("line {}: healthCheckConfig needs httpGetUrl", node.line);
     };
-    if !path.starts_with('/') {
-        bail!("line {}: httpGetUrl must start with '/', not '{path}'", line_of(node, "httpGetUrl"));
-    }
+    header_text::check_path("httpGetUrl", &path)
+        .with_context(|| format!("line {}", line_of(node, "httpGetUrl")))?;
     let defaults = HealthCheck::new(path);
     Ok(HealthCheck {
         initial_delay: seconds(node, "initialDelaySeconds", 0..=120)?.unwrap_or(defaults.initial_delay),
