@@ -62,7 +62,7 @@ pub fn start_with(scratch: Scratch, arguments: &[&str], command: &[String]) -> F
     let mut fc = fc_local();
     fc.args(["start", "--listen", "127.0.0.1:0", "--env", &format!("TRACE={}", scratch.path("trace"))]);
     // The hosts that literal requests of the tests name.
-    fc.args(["test", "h", "x", "a"].map(|host| format!("--allow-host={host}")));
+    fc.args(["test", "h", "x", "a", "b", "other"].map(|host| format!("--allow-host={host}")));
     if !arguments.contains(&"--port") {
         fc.args(["--port", &port]);
     }
