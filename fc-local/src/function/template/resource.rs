@@ -49,7 +49,7 @@ fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Templat
     let Some(props) = this.get("props") else {
         bail!("line {}: the resource '{name}' has no 'props'", this.line);
     };
-    let props = Scope { document: &document, this }.resolve(props)?;
+    let props = Scope::new(&document, this).resolve(props)?;
     let container = is_container(&props)?;
     check_ranges(&props)?;
     let runtime = props
