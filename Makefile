@@ -23,7 +23,7 @@ include benches/bench.mk
 include benches/soak/soak.mk
 
 .DEFAULT_GOAL := help
-.PHONY: help run test surface check static stage package image sizes doc
+.PHONY: help run test surface check fuzz static stage package image sizes doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ check: ## formatting, clippy, docs and tests, as before every commit
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json
 	$(MAKE) test
+
+FUZZ_SECONDS ?= 600
+fuzz: ## fuzz each target for FUZZ_SECONDS (600) on stable Rust; needs cargo-fuzz and a C++ compiler
+	@bash fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
 	RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)

@@ -4,4 +4,4 @@
 #[allow(dead_code)]
 mod properties;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::connection(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::conversation(input));
