@@ -23,7 +23,7 @@ include benches/bench.mk
 include benches/soak/soak.mk
 
 .DEFAULT_GOAL := help
-.PHONY: help run test surface check fuzz static stage package image sizes doc
+.PHONY: help run test surface check fuzz conformance static stage package image sizes doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check: ## formatting, clippy, docs and tests, as before every commit
 FUZZ_SECONDS ?= 600
 fuzz: ## fuzz each target for FUZZ_SECONDS (600) on stable Rust; needs cargo-fuzz and a C++ compiler
 	@bash fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+conformance: ## the public HTTP suites of crates.io and PyPI, and those in the folder CONFORMANCE_DIR, as a table
+	@python3 tests/conformance/run.py
 
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
 	RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)

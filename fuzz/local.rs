@@ -109,7 +109,7 @@ pub(crate) fn chunks(input: &[u8]) {
 /// body; whatever fields a client sends, the function gets exactly one request with them, and with the platform's own.
 pub(crate) fn headers(input: &[u8]) {
     let Some((&[choice, status, length], text)) = input.split_first_chunk::<3>() else { return };
-    let fields: Vec<(&str, &[u8])> = text.split(|&byte| byte == b'\n').take(100).filter_map(field).collect();
+    let fields: Vec<(&str, &[u8])> = text.split(|&byte| byte == b'\n').take(80).filter_map(field).collect();
     let body = b"0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n".repeat(1 + usize::from(length) / 64);
     let body = &body[..usize::from(length).min(body.len())];
     response_fields(choice, 190 + u16::from(status) * 2, &fields, body);
