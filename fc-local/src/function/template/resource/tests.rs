@@ -173,7 +173,7 @@ fn a_template_that_is_nested_without_end_is_refused() {
 #[test]
 fn a_template_whose_aliases_multiply_is_refused() {
     let level = |open: &str, close: &str, name: char, inner: &str| {
-        format!("{name}: &{name} {open}[{}]{close}\n", vec![inner; 10].join(", "))
+        format!("{name}: &{name} {open}[{}]{close}\n", [inner; 10].join(", "))
     };
     let levels = |open: &str, close: &str| {
         let names: Vec<char> = ('a'..='h').collect();
