@@ -13,6 +13,11 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # Few segments: each is a mapping and page faults of its own at a start, and padding in the file.
 STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
   -C link-arg=-Wl,-z,noseparate-code -C link-arg=-Wl,-z,norelro
+# Paths of this machine are not in the binary, so that the same sources make the same bytes elsewhere: this folder,
+# cargo's, and the standard library's sources where they are installed. (One with a space in it stays.)
+remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(strip $(1))=$(2))
+REMAP = $(call remap,$(CURDIR),/build) $(call remap,$(or $(CARGO_HOME),$(HOME)/.cargo),/cargo) \
+  $(call remap,$(shell rustc --print sysroot)/lib/rustlib/src/rust,/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p'))
 # A package of its own, in the same target directory.
 DIFFERENTIAL = --manifest-path tests/differential/Cargo.toml
 FC_LOCAL = cargo run --quiet --package fc-local --
@@ -23,7 +28,7 @@ include benches/bench.mk
 include benches/soak/soak.mk
 
 .DEFAULT_GOAL := help
-.PHONY: help run test surface check static stage package image sizes doc
+.PHONY: help run test surface check fuzz conformance static stage package image sizes doc
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,8 +63,15 @@ check: ## formatting, clippy, docs and tests, as before every commit
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json
 	$(MAKE) test
 
+FUZZ_SECONDS ?= 600
+fuzz: ## fuzz each target for FUZZ_SECONDS (600) on stable Rust; needs cargo-fuzz and a C++ compiler
+	@bash fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+conformance: ## the public HTTP suites of crates.io and PyPI, and those in the folder CONFORMANCE_DIR, as a table
+	@python3 tests/conformance/run.py
+
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
-	RUSTFLAGS="$(STATIC_FLAGS) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)
+	RUSTFLAGS="$(STATIC_FLAGS) $(REMAP) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)
 	@mkdir -p $(OUT)
 	@cp $(TARGET_DIR)/$(TARGET)/release/examples/$(FUNCTION) $(OUT)/bootstrap
 
@@ -68,8 +80,8 @@ stage: static
 	@mkdir -p $(OUT)/function
 	@cp $(OUT)/bootstrap $(OUT)/function/bootstrap
 
-package: stage ## its code package, target/fc/function.zip
-	@$(FC_LOCAL) package $(OUT)/function
+package: stage ## its code package, target/fc/function.zip, and its SBOM (CycloneDX) beside it, function.cdx.json
+	@$(FC_LOCAL) package $(OUT)/function --sbom Cargo.toml -- --target $(TARGET)
 
 image: stage ## the binary alone in an image, IMAGE, by docker, podman or buildah
 	@test -n "$(BUILDER)" || { echo "make image needs docker (with its daemon running), podman or buildah"; exit 1; }

@@ -2,7 +2,7 @@
 //! Where the codec accepts, a naive reading of the same bytes, made from the whole and without any
 //! of its code, has to agree.
 
-use fc_runtime::fuzzing::{self, HeadParser, MAX_BODY, Outcome, Received};
+use fc_runtime::fuzzing::{self, Bodies, HeadParser, MAX_BODY, Outcome, Received};
 
 /// A head is understood alike however it is cut, and what is accepted is what RFC 9112 calls a head.
 pub(crate) fn head(input: &[u8]) {
@@ -33,21 +33,23 @@ pub(crate) fn chunked(input: &[u8]) {
     }
 }
 
-/// A connection's requests do not depend on cuts, follow each other without gap or overlap, and end for good with the
-/// first that is refused.
-pub(crate) fn connection(input: &[u8]) {
+/// A connection's requests do not depend on cuts, on parks, nor on how their bodies are read; they follow each other
+/// without gap or overlap, and end for good with the first that is refused.
+pub(crate) fn conversation(input: &[u8]) {
     let (wire, cuts) = cut(input);
     let wire = &with_end(wire);
     if has_many_empty_lines(wire) {
         return;
     }
-    let whole = fuzzing::connection(wire, &[], true);
-    let pieces = fuzzing::connection(wire, &cuts, true);
-    assert_eq!(pieces.requests, whole.requests, "cut at {cuts:?}");
-    assert_eq!(pieces.refused.is_some(), whole.refused.is_some(), "cut at {cuts:?}");
+    let whole = fuzzing::connection(wire, &[], Bodies::Read);
+    for bodies in [Bodies::Read, Bodies::Polled, Bodies::Direct] {
+        let pieces = fuzzing::connection(wire, &cuts, bodies);
+        assert_eq!(pieces.requests, whole.requests, "{bodies:?}, cut at {cuts:?}");
+        assert_eq!(pieces.refused.is_some(), whole.refused.is_some(), "{bodies:?}, cut at {cuts:?}");
+    }
     let mut start = 0;
     for request in &whole.requests {
-        let alone = fuzzing::connection(&wire[start..request.end], &[], true);
+        let alone = fuzzing::connection(&wire[start..request.end], &[], Bodies::Read);
         let expected = Received { end: request.end - start, ..request.clone() };
         assert_eq!(alone, Outcome { requests: vec![expected], ..Outcome::default() });
         assert!(request.body.len() as u64 <= MAX_BODY);
@@ -55,24 +57,29 @@ pub(crate) fn connection(input: &[u8]) {
     }
     if whole.refused.is_some() {
         let more = [&wire[..], b"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"].concat();
-        let after = fuzzing::connection(&more, &[], true);
+        let after = fuzzing::connection(&more, &[], Bodies::Read);
         assert_eq!(after, whole, "something behind a refused request was read");
     }
-    assert_unread_bodies_hide_nothing(wire, &cuts, &whole);
+    for bodies in [Bodies::Unread, Bodies::Settled, Bodies::Partly(3)] {
+        assert_unread_bodies_hide_nothing(wire, &cuts, bodies, &whole);
+    }
 }
 
 /// Whether bodies are read or taken in unread, the same requests lie behind them: until one is not complete, is refused,
 /// or was to be asked for.
-fn assert_unread_bodies_hide_nothing(wire: &[u8], cuts: &[usize], whole: &Outcome) {
-    let unread = fuzzing::connection(wire, cuts, false);
+fn assert_unread_bodies_hide_nothing(wire: &[u8], cuts: &[usize], bodies: Bodies, whole: &Outcome) {
+    let unread = fuzzing::connection(wire, cuts, bodies);
     let head = |request: &Received| Received { body: Vec::new(), end: 0, ..request.clone() };
-    let (read, unread_heads) = (whole.requests.iter().map(head), unread.requests.iter().map(head));
-    for (read, unread) in read.zip(unread_heads) {
-        assert_eq!(unread, read, "another request behind an unread body");
+    for (read, unread) in whole.requests.iter().zip(&unread.requests) {
+        assert_eq!(head(unread), head(read), "another request behind a body that is {bodies:?}");
+        assert!(read.body.starts_with(&unread.body), "another body where it is {bodies:?}");
     }
-    assert!(unread.requests.len() <= whole.requests.len() + 1, "a request that reading does not find");
+    assert!(
+        unread.requests.len() <= whole.requests.len() + 1,
+        "{bodies:?}: a request that reading does not find"
+    );
     if !unread.has_ended {
-        assert!(unread.requests.len() >= whole.requests.len(), "a request that reading finds");
+        assert!(unread.requests.len() >= whole.requests.len(), "{bodies:?}: a request that reading finds");
     }
 }
 
@@ -87,7 +94,7 @@ fn with_end(wire: &[u8]) -> Vec<u8> {
 }
 
 /// The first two bytes of an input decide where the rest of it is cut.
-fn cut(input: &[u8]) -> (&[u8], Vec<usize>) {
+pub(crate) fn cut(input: &[u8]) -> (&[u8], Vec<usize>) {
     let Some((seed, wire)) = input.split_first_chunk::<2>() else { return (b"", Vec::new()) };
     let mut state = u32::from(u16::from_le_bytes(*seed)) | 1 << 16;
     let (mut cuts, mut at) = (Vec::new(), 0);
@@ -161,6 +168,6 @@ fn naive_chunks(mut wire: &[u8]) -> Vec<u8> {
     data
 }
 
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -2,12 +2,16 @@
 //! fuzz targets and the codec's benchmark. What arrives is given whole, with the places where it was cut on
 //! its way.
 
-use crate::api::ServerConfig;
+use crate::api::{Body, Response, ServerConfig};
 use crate::clock::Moment;
 use crate::http1::{
-    self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, Head, Limits, Parsed, Progress,
-    Reject, ResponseFraming, Step, Taken,
+    self, Announcement, BodyDecoder, BodyLength, Buffer, Conversation, FINAL_CHUNK, Head, Limits, Parsed,
+    Progress, Reject, ResponseFraming, Step, Taken,
 };
+use std::convert::Infallible;
+
+/// What one read of a body takes.
+const PIECE: usize = 100;
 
 /// The largest body that a [`connection`] takes.
 pub const MAX_BODY: u64 = 64 * 1024;
@@ -94,6 +98,53 @@ pub fn encode_chunk(out: &mut Vec<u8>, data: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A response as it is sent to a request with this method and version, its body chunked or in one piece; `None` when
+/// its author did something wrong.
+pub fn response(response: &Response, method: &str, http10: bool, is_chunked: bool) -> Option<Vec<u8>> {
+    let mut request = Head::default();
+    let line = format!("{method} / HTTP/1.{}\r\nHost: h\r\n\r\n", u8::from(!http10));
+    request.parse(line.as_bytes(), &mut Progress::default()).ok()?;
+    let Body::Bytes(body) = &response.body else { return None };
+    if response.fault().is_some() {
+        return None;
+    }
+    let length = ResponseFraming::Length(body.len() as u64);
+    let framing = if is_chunked { ResponseFraming::Chunked } else { length };
+    let framing = framing.for_response(response.status, &request);
+    let persists = request.keep_alive && framing != ResponseFraming::UntilClose;
+    let (announcement, date) = (Announcement::new(persists, http10), b"Sun, 06 Nov 1994 08:49:37 GMT");
+    let mut out = Vec::new();
+    http1::begin_head(&mut out, response.status, framing, date, [&response.lines, b""]);
+    http1::end_head(&mut out, announcement);
+    if !http1::has_body(response.status, &request) {
+        return Some(out);
+    }
+    if framing == ResponseFraming::Chunked {
+        body.chunks(7).for_each(|piece| encode_chunk(&mut out, piece));
+        out.extend_from_slice(FINAL_CHUNK);
+    } else {
+        out.extend_from_slice(body);
+    }
+    Some(out)
+}
+
+/// What a server does with the bodies of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// They are read to their ends.
+    Read,
+    /// As that, and before each read it is asked whether that would wait.
+    Polled,
+    /// As that, and what is sure to be data is received right where it is wanted.
+    Direct,
+    /// Nothing of them is read.
+    Unread,
+    /// What has arrived of them is taken in, as under a response that does not read them.
+    Settled,
+    /// So many bytes are read if they have arrived, and no more.
+    Partly(usize),
+}
+
 /// A request as it was understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Received {
@@ -120,12 +171,13 @@ pub struct Outcome {
     pub has_ended: bool,
 }
 
-/// All requests on one connection, as a server takes them that reads every body, or else none.
-pub fn connection(wire: &[u8], cuts: &[usize], reads: bool) -> Outcome {
+/// All requests on one connection. Wherever nothing more has arrived it is parked, as a worker does with its buffer.
+pub fn connection(wire: &[u8], cuts: &[usize], bodies: Bodies) -> Outcome {
     let mut server = Server {
         conversation: Conversation::new(Moment::default()),
         head: Head::default(),
-        reads,
+        spare: Some(used_buffer()),
+        bodies,
         arrived: 0,
         reading: None,
         outcome: Outcome::default(),
@@ -138,10 +190,21 @@ pub fn connection(wire: &[u8], cuts: &[usize], reads: bool) -> Outcome {
     server.outcome
 }
 
+/// With another connection's bytes in it.
+fn used_buffer() -> Buffer {
+    let mut buffer = Buffer::default();
+    let count = copy(b"GET /of-another HTTP/1.1\r\nHost: other\r\n\r\n", buffer.space());
+    buffer.fill(count);
+    buffer.consume(count);
+    buffer
+}
+
 struct Server {
     conversation: Conversation,
     head: Head,
-    reads: bool,
+    /// The worker's, which connections that wait have given up.
+    spare: Option<Buffer>,
+    bodies: Bodies,
     arrived: usize,
     /// The request whose body is not complete.
     reading: Option<Received>,
@@ -152,16 +215,38 @@ impl Server {
     /// Takes in as much as there is space for, and goes on until it needs more.
     fn receive(&mut self, arriving: &[u8]) {
         if self.reading.is_some() {
-            let count = copy(arriving, self.conversation.body_space());
-            self.conversation.incoming().received(count);
-            self.arrived += count;
+            self.arrived += self.receive_body(arriving);
             self.read_body();
         } else {
+            self.conversation.take_buffer(&mut self.spare);
             let count = copy(arriving, self.conversation.space());
             self.conversation.received(count, Moment::default());
             self.arrived += count;
         }
         while self.reading.is_none() && self.step() {}
+        // A buffer of its first size at least, and of twice what it had to hold at the most.
+        assert!(
+            self.conversation.held_bytes() <= 8 * 1024 + 4 * self.arrived,
+            "memory that no input asks for"
+        );
+        if self.reading.is_none() {
+            self.conversation.patience(&limits());
+            self.conversation.return_buffer(&mut self.spare);
+        }
+    }
+
+    fn receive_body(&mut self, arriving: &[u8]) -> usize {
+        if let Some(received) = self.reading.as_mut().filter(|_| self.bodies == Bodies::Direct) {
+            let mut piece = [0; PIECE];
+            let receive = |buf: &mut [u8]| Ok::<_, Infallible>(copy(arriving, buf));
+            if let Some(Ok(count)) = self.conversation.incoming().receive_directly(&mut piece, receive) {
+                received.body.extend_from_slice(&piece[..count]);
+                return count;
+            }
+        }
+        let count = copy(arriving, self.conversation.body_space());
+        self.conversation.incoming().received(count);
+        count
     }
 
     fn step(&mut self) -> bool {
@@ -176,30 +261,52 @@ impl Server {
 
     fn request(&mut self, head: &Head) {
         let fields = head.fields().map(|(name, value)| (name.to_owned(), value.to_vec()));
-        let received = Received {
+        let mut received = Received {
             method: head.method().to_owned(),
             target: head.target().to_owned(),
             fields: fields.collect(),
             body: Vec::new(),
             end: self.arrived - self.conversation.unread(),
         };
-        if self.reads {
-            self.reading = Some(received);
-            self.read_body();
-        } else {
-            self.outcome.requests.push(received);
-            self.conclude();
+        match self.bodies {
+            Bodies::Read | Bodies::Polled | Bodies::Direct => {
+                self.reading = Some(received);
+                return self.read_body();
+            }
+            Bodies::Unread => {}
+            Bodies::Settled => {
+                self.conversation.incoming().discard();
+            }
+            Bodies::Partly(count) => {
+                let mut piece = vec![0; count];
+                if let Ok(Taken::Data(count)) = self.conversation.incoming().read(&mut piece) {
+                    received.body.extend_from_slice(&piece[..count]);
+                }
+            }
+        }
+        match self.conversation.incoming().reject() {
+            Some(reject) => self.refuse(reject),
+            None => {
+                self.outcome.requests.push(received);
+                self.conclude();
+            }
         }
     }
 
     fn read_body(&mut self) {
         let Some(received) = &mut self.reading else { return };
-        let mut piece = [0; 100];
+        let mut piece = [0; PIECE];
         self.conversation.incoming().take_awaits_continue();
         loop {
-            match self.conversation.incoming().read(&mut piece) {
-                Ok(Taken::Data(count)) => received.body.extend_from_slice(&piece[..count]),
+            let mut incoming = self.conversation.incoming();
+            #[cfg(feature = "internals")]
+            let would_wait = self.bodies == Bodies::Polled && incoming.has_arrived() == Ok(false);
+            #[cfg(not(feature = "internals"))]
+            let would_wait = false;
+            match incoming.read(&mut piece) {
                 Ok(Taken::NeedsMore) => return,
+                _ if would_wait => panic!("a read that would wait has something"),
+                Ok(Taken::Data(count)) => received.body.extend_from_slice(&piece[..count]),
                 Ok(Taken::End) => break,
                 Err(reject) => {
                     self.reading = None;

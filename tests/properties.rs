@@ -3,92 +3,26 @@
 #[path = "../fuzz/properties.rs"]
 mod properties;
 
-use std::fs;
-use std::panic::catch_unwind;
-use std::path::Path;
+#[path = "../fuzz/seeded.rs"]
+mod seeded;
+
+use seeded::holds_for_all;
 
 const ROUNDS: u32 = 6000;
 
-const TOKENS: [&[u8]; 16] = [
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"\r\n\r\n",
-    b"0\r\n\r\n",
-    b"5\r\nhello\r\n",
-    b";a=\"b\"",
-    b"Host: h\r\n",
-    b"Content-Length: 5\r\n",
-    b"Transfer-Encoding: chunked\r\n",
-    b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-    b" HTTP/1.0",
-    b": ",
-    b", ",
-    b"\0",
-    b"\xff",
-];
-
-struct Random(u64);
-
-impl Random {
-    /// A number below `limit` (xorshift).
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % limit.max(1) as u64) as usize
-    }
-
-    fn mutate(&mut self, input: &mut Vec<u8>, other: &[u8]) {
-        for _ in 0..=self.below(4) {
-            let at = self.below(input.len());
-            let end = (at + self.below(16)).min(input.len());
-            match self.below(5) {
-                0 => drop(input.splice(at..at, TOKENS[self.below(TOKENS.len())].iter().copied())),
-                1 => drop(input.drain(at..end)),
-                2 => drop(input.splice(at..end, other[self.below(other.len())..].iter().copied())),
-                3 => input.extend_from_within(at..end),
-                _ => input[at] = self.below(256) as u8,
-            }
-            input.truncate(8192);
-            if input.is_empty() {
-                input.push(0);
-            }
-        }
-    }
-}
-
-fn holds_for_all(target: &str, property: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
-    let mut corpus: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
-    corpus.sort();
-    let corpus: Vec<Vec<u8>> = corpus.iter().map(|path| fs::read(path).unwrap()).collect();
-    let mut random = Random(0x5eed);
-    let mutants = (0..ROUNDS).map(|_| {
-        let mut input = corpus[random.below(corpus.len())].clone();
-        let other = random.below(corpus.len());
-        random.mutate(&mut input, &corpus[other]);
-        input
-    });
-    for input in corpus.iter().cloned().chain(mutants) {
-        let outcome = catch_unwind(|| property(&input));
-        assert!(outcome.is_ok(), "does not hold for \"{}\"", input.escape_ascii());
-    }
-}
-
 #[test]
 fn heads_are_read_alike_however_they_come() {
-    holds_for_all("head", properties::head);
+    holds_for_all("head", ROUNDS, properties::head);
 }
 
 #[test]
 fn chunked_bodies_are_read_alike_however_they_come() {
-    holds_for_all("chunked", properties::chunked);
+    holds_for_all("chunked", ROUNDS, properties::chunked);
 }
 
 #[test]
 fn requests_on_a_connection_are_read_alike_however_they_come() {
-    holds_for_all("connection", properties::connection);
+    holds_for_all("conversation", ROUNDS, properties::conversation);
 }
 
 #[test]

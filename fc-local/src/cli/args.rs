@@ -105,6 +105,12 @@ pub struct PackageArgs {
     /// The package [DIR.zip]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Also write an SBOM beside it (CycloneDX): the crates in the binary that this project makes
+    #[arg(long, value_name = "CARGO.TOML")]
+    pub sbom: Option<PathBuf>,
+    /// How cargo built it, as in -- --target x86_64-unknown-linux-musl --features json
+    #[arg(last = true, value_name = "CARGO OPTIONS", requires = "sbom")]
+    pub cargo: Vec<String>,
 }
 
 #[derive(Args)]

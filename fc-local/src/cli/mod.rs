@@ -8,6 +8,7 @@ mod invoke;
 
 mod new;
 mod package;
+mod sbom;
 
 mod load;
 mod signals;

@@ -15,6 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::args::PackageArgs;
 use super::console;
+use super::sbom;
 
 /// What the platform starts when the function names no command.
 const START_FILE: &str = "bootstrap";
@@ -50,10 +51,33 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     fs::write(&unfinished, &package)
         .and_then(|()| fs::rename(&unfinished, &output))
         .with_context(|| format!("cannot write {}", output.display()))?;
+    if let Some(manifest) = &args.sbom {
+        write_sbom(manifest, &args.cargo, &entries, &output, &package)?;
+    }
     let shown = args.output.clone().unwrap_or_else(|| beside(&args.directory));
     let (path, files) = (shown.display(), entries.len());
     console::print(format_args!("{path}: {} bytes, {files} files", package.len()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Beside `function.zip` as `function.cdx.json`, the name by which tools know the format.
+fn write_sbom(
+    manifest: &Path,
+    cargo: &[String],
+    entries: &[Entry],
+    output: &Path,
+    package: &[u8],
+) -> Result<()> {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let mut files = vec![(name.into_owned(), sbom::sha256(package))];
+    for entry in entries.iter().filter(|entry| entry.kind != EntryKind::Link) {
+        let content =
+            fs::read(&entry.path).with_context(|| format!("cannot read {}", entry.path.display()))?;
+        files.push((entry.name.clone(), sbom::sha256(&content)));
+    }
+    let sbom = output.with_extension("cdx.json");
+    fs::write(&sbom, sbom::of(manifest, cargo, &files)?)
+        .with_context(|| format!("cannot write {}", sbom.display()))
 }
 
 /// The package of `dir/function` is `dir/function.zip`.

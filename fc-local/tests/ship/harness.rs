@@ -12,7 +12,7 @@ use support::{empty_directory, run_to_end};
 pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The example that is shipped: it has all three hooks.
-const FUNCTION: &str = "stateful";
+pub const FUNCTION: &str = "stateful";
 
 /// Longer than a release build on a slow machine, the longest of all waits.
 const BUILD_WATCHDOG: Duration = Duration::from_secs(600);

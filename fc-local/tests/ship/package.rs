@@ -5,11 +5,12 @@ use std::fs::{self, File, FileTimes, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use zip::{CompressionMethod, DateTime, ZipArchive};
 
-use crate::harness::{CHECKOUT, fail, fc_local, finish, packaged, scratch, succeed};
+use crate::harness::{CHECKOUT, FUNCTION, fail, fc_local, finish, make, packaged, scratch, succeed};
 use support::reserved_port;
 
 /// Name, mode and content of every entry, in the package's order.
@@ -130,4 +131,88 @@ fn what_the_platform_could_not_start_is_refused() {
     fs::remove_file(code.join("code.zip")).expect("a file");
     assert!(!code.with_extension("zip").exists(), "a refused package was written");
     succeed(&mut package());
+}
+
+/// What is not of the sources, and what they make.
+const NOT_SOURCES: [&str; 3] = [".git", "target", "artifacts"];
+
+fn copy_sources(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory").map(|entry| entry.expect("an entry")) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if NOT_SOURCES.iter().any(|other| name == *other) {
+            continue;
+        }
+        if path.is_dir() {
+            copy_sources(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn the_same_sources_make_the_same_binary_package_and_sbom_in_another_folder_for_another_user() {
+    let elsewhere = scratch("elsewhere");
+    let sources = elsewhere.join("some/where/else");
+    copy_sources(Path::new(CHECKOUT), &sources);
+    // Cargo's folder by another name: what is in it is found there without being fetched again.
+    let cargo_home = elsewhere.join("home");
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    let own = std::env::var_os("CARGO_HOME").map(Into::into).or_else(home).expect("cargo's folder");
+    fs::create_dir(&cargo_home).expect("a directory");
+    for entry in fs::read_dir(own).expect("cargo's folder").map(|entry| entry.expect("an entry")) {
+        symlink(entry.path(), cargo_home.join(entry.file_name())).expect("a link");
+    }
+    let out = elsewhere.join("out");
+    let mut make = make("package", FUNCTION, &out);
+    make.current_dir(&sources).env("CARGO_HOME", &cargo_home);
+    succeed(make.env("CARGO_TARGET_DIR", elsewhere.join("built")));
+
+    let read = |out: &Path, name: &str| fs::read(out.join(name)).expect("a file");
+    for name in ["bootstrap", "function.zip", "function.cdx.json"] {
+        assert!(read(&out, name) == read(packaged(), name), "{name} depends on where it was made");
+    }
+    let binary = read(&out, "bootstrap");
+    let has = |text: &str| binary.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("/cargo/registry/"), "no path to compare");
+    for place in [elsewhere.as_path(), Path::new(CHECKOUT)] {
+        assert!(!has(&place.display().to_string()), "the binary names {}", place.display());
+    }
+}
+
+#[test]
+fn the_sbom_names_the_crates_in_the_binary_and_what_is_shipped() {
+    let sbom = fs::read_to_string(packaged().join("function.cdx.json")).expect("an SBOM");
+    let sbom: serde_json::Value = serde_json::from_str(&sbom).expect("JSON");
+    let components = sbom["components"].as_array().expect("components");
+    let names: Vec<_> = components.iter().map(|it| it["name"].as_str().expect("a name")).collect();
+    // Nothing that is only built or tested with.
+    for (name, is_there) in
+        [("httparse", true), ("rustix", true), ("rust-std", true), ("syn", false), ("serde", false)]
+    {
+        assert_eq!(names.contains(&name), is_there, "{name} in {names:?}");
+    }
+    for component in components.iter().filter(|it| it["name"] != "rust-std") {
+        assert_eq!(component["hashes"][0]["content"].as_str().map(str::len), Some(64), "{component}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+    }
+    // Each crate whose sources the binary names, in what a panic would say, is listed.
+    let binary = fs::read(packaged().join("bootstrap")).expect("the binary");
+    let text = String::from_utf8_lossy(&binary);
+    let listed: Vec<_> =
+        components.iter().map(|it| format!("{}-{}", it["name"], it["version"]).replace('"', "")).collect();
+    let mut named = 0;
+    for path in text.split("/cargo/registry/src/").skip(1) {
+        let name = path.split('/').nth(1).expect("a crate's folder");
+        assert!(listed.iter().any(|listed| listed == name), "{name} in {listed:?}");
+        named += 1;
+    }
+    assert!(named > 0, "the binary names no crate");
+    let mut shipped = Command::new("sha256sum");
+    shipped.current_dir(packaged()).args(["function.zip", "bootstrap"]);
+    let sums: Vec<String> = succeed(&mut shipped).lines().map(|line| line[..64].to_owned()).collect();
+    let files = sbom["metadata"]["component"]["components"].as_array().expect("files");
+    let found: Vec<_> = files.iter().map(|it| it["hashes"][0]["content"].as_str().expect("a sum")).collect();
+    assert_eq!(found, sums);
 }

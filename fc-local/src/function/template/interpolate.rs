@@ -1,9 +1,11 @@
 //! `${env('NAME')}`, `${vars.x}` and `${this.props.x}`: what a template may leave open. Its fields are not
 //! known here.
 
+use std::cell::RefCell;
+
 use anyhow::{Result, bail};
 
-use super::yaml::{Node, Value};
+use super::yaml::{Node, Size, Value};
 
 /// How deep references may refer to references: deeper ones refer to themselves.
 const DEPTH: usize = 16;
@@ -14,9 +16,15 @@ pub struct Scope<'a> {
     pub document: &'a Node,
     /// The resource, for `${this.…}`.
     pub this: &'a Node,
+    /// What references have been replaced by so far: those that refer to several others double it with each.
+    replaced: RefCell<Size>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub fn new(document: &'a Node, this: &'a Node) -> Scope<'a> {
+        Scope { document, this, replaced: RefCell::default() }
+    }
+
     /// `node` with every reference replaced.
     pub fn resolve(&self, node: &Node) -> Result<Node> {
         self.resolve_at(node, 0)
@@ -53,6 +61,10 @@ impl Scope<'_> {
             let expression = expression.trim();
             rest = after;
             let value = self.lookup(expression, line, depth)?;
+            let mut replaced = self.replaced.borrow_mut();
+            replaced.add(value.size());
+            replaced.check(line)?;
+            drop(replaced);
             if before.is_empty() && out.is_empty() && rest.is_empty() {
                 return Ok(value.value);
             }

@@ -7,4 +7,6 @@ mod fields;
 mod interpolate;
 mod yaml;
 
+#[cfg(any(fuzzing, feature = "internals"))]
+pub use resource::parse;
 pub use resource::{Template, read};

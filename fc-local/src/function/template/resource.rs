@@ -44,13 +44,14 @@ pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
     parse(&text, directory, resource).with_context(|| path.display().to_string())
 }
 
-fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Template> {
+/// The same of a text whose paths begin at `directory`.
+pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Template> {
     let document = yaml::parse(text)?;
     let (name, this) = choose(&document, resource)?;
     let Some(props) = this.get("props") else {
         bail!("line {}: the resource '{name}' has no 'props'", this.line);
     };
-    let props = Scope { document: &document, this }.resolve(props)?;
+    let props = Scope::new(&document, this).resolve(props)?;
     let container = is_container(&props)?;
     check_ranges(&props)?;
     let runtime = props

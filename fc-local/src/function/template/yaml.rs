@@ -1,7 +1,20 @@
 //! A YAML document as plain values that know their line. What a template means is not known here.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
+use saphyr_parser::{Event, Parser};
+
+/// How large a document may be with every alias and reference replaced by what it stands for: far more than a template
+/// has, and little memory.
+const MAX_SIZE: usize = 1024 * 1024;
+
+/// What a node counts for beside its text.
+const NODE_SIZE: usize = 64;
+
+/// How deep its lists and mappings may be nested: a template has less than ten, and whoever walks them recurses.
+const MAX_DEPTH: usize = 64;
 
 /// A value and the line it starts on, counted from 1.
 #[derive(Clone, Debug)]
@@ -23,6 +36,7 @@ pub enum Value {
 
 /// The first document of `text`.
 pub fn parse(text: &str) -> Result<Node> {
+    check_bounds(text)?;
     let documents = MarkedYamlOwned::load_from_str(text).map_err(|error| anyhow!("{error}"))?;
     match documents.into_iter().next() {
         Some(document) => Node::of(document),
@@ -30,7 +44,81 @@ pub fn parse(text: &str) -> Result<Node> {
     }
 }
 
+/// Refuses what is too deep or too large before any of it is built: the loader recurses, and copies what an alias
+/// stands for without counting its texts and keys.
+fn check_bounds(text: &str) -> Result<()> {
+    let mut size = Size(text.len());
+    size.check(1)?;
+    // The anchor of each open list or mapping, and the size before it.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut anchored = HashMap::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| anyhow!("{error}"))?;
+        let before = size.0;
+        let ended = match event {
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                open.push((anchor, before));
+                size.add(NODE_SIZE);
+                None
+            }
+            Event::SequenceEnd | Event::MappingEnd => open.pop(),
+            Event::Scalar(text, _, anchor, _) => {
+                size.add(NODE_SIZE + text.len());
+                Some((anchor, before))
+            }
+            Event::Alias(anchor) => {
+                size.add(anchored.get(&anchor).copied().unwrap_or(NODE_SIZE));
+                None
+            }
+            _ => None,
+        };
+        if let Some((anchor, before)) = ended.filter(|(anchor, _)| *anchor > 0) {
+            let anchor_size = size.0 - before;
+            anchored.insert(anchor, anchor_size);
+            // The loader keeps a copy.
+            size.add(anchor_size);
+        }
+        size.check(span.start.line())?;
+        if open.len() > MAX_DEPTH {
+            bail!("line {}: lists and mappings are nested more than {MAX_DEPTH} deep", span.start.line());
+        }
+    }
+    Ok(())
+}
+
+/// The size of a document so far.
+#[derive(Default)]
+pub struct Size(usize);
+
+impl Size {
+    pub fn add(&mut self, size: usize) {
+        self.0 = self.0.saturating_add(size);
+    }
+
+    pub fn check(&self, line: usize) -> Result<()> {
+        if self.0 > MAX_SIZE {
+            bail!(
+                "line {line}: the template, with its aliases and references replaced, is over {MAX_SIZE} bytes"
+            );
+        }
+        Ok(())
+    }
+}
+
 impl Node {
+    /// What it counts for in a document.
+    pub fn size(&self) -> usize {
+        let inner = match &self.value {
+            Value::Text(text) => text.len(),
+            Value::List(items) => items.iter().map(Node::size).sum(),
+            Value::Map(entries) => {
+                entries.iter().map(|(key, node)| NODE_SIZE + key.len() + node.size()).sum()
+            }
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+        };
+        NODE_SIZE + inner
+    }
+
     fn of(node: MarkedYamlOwned) -> Result<Node> {
         let line = node.span.start.line();
         let value = match node.data {

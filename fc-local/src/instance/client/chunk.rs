@@ -25,29 +25,36 @@ pub fn next(received: &mut Vec<u8>, after_data: bool) -> io::Result<Option<u64>>
     if after_data && !received.starts_with(b"\r\n") {
         return Err(malformed());
     }
-    let Some(line) = line_at(received, start) else {
-        return if received.len() > MAX_LINE { Err(malformed()) } else { Ok(None) };
-    };
+    let line = line_at(received, start);
+    // Whether it came in one piece or in several.
+    if line.map_or(received.len(), <[u8]>::len) > MAX_LINE {
+        return Err(malformed());
+    }
+    let Some(line) = line else { return Ok(None) };
     let size = size_in(line)?;
     let line_end = start + line.len() + 2;
     let end = if size > 0 {
         line_end
     } else {
-        match trailers_end(received, line_end) {
-            Some(end) => end,
-            None if received.len() > MAX_TRAILERS => return Err(malformed()),
-            None => return Ok(None),
+        let end = trailers_end(received, line_end);
+        if end.unwrap_or(received.len()) - line_end.min(received.len()) > MAX_TRAILERS {
+            return Err(malformed());
         }
+        let Some(end) = end else { return Ok(None) };
+        end
     };
     received.drain(..end);
     Ok(Some(size))
 }
 
 /// The size in a chunk's line: hexadecimal digits alone, since `from_str_radix` would take a leading plus
-/// sign too.
+/// sign too. A CR or LF in an extension ends the line for others.
 fn size_in(line: &[u8]) -> io::Result<u64> {
     let text = std::str::from_utf8(line).map_err(|_| malformed())?;
-    let digits = text.split(';').next().unwrap_or_default().trim_end();
+    if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(malformed());
+    }
+    let digits = text.split(';').next().unwrap_or_default().trim_end_matches([' ', '\t']);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(malformed());
     }
@@ -113,9 +120,35 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for line in ["", ";x", "x", "+3", "-1", "0x3", " 3", "3 3", "ffffffffffffffff0"] {
+        for line in [
+            "",
+            ";x",
+            "x",
+            "+3",
+            "-1",
+            "0x3",
+            " 3",
+            "3 3",
+            "ffffffffffffffff0",
+            "3\n",
+            "3\r",
+            "3\u{a0}",
+            "3;\n",
+            "3;a\nb",
+            "3;a\r",
+        ] {
             assert!(next(&mut format!("{line}\r\n").into_bytes(), false).is_err(), "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_line_or_trailers_over_their_limits_are_refused_however_they_come() {
+        let line = format!("3;{}\r\nabc", "x".repeat(MAX_LINE)).into_bytes();
+        assert!(next(&mut line[..=MAX_LINE].to_vec(), false).is_err(), "a part of it");
+        assert!(next(&mut line.clone(), false).is_err(), "the whole");
+        let trailers = [b"0\r\n", &b"a: b\r\n".repeat(MAX_TRAILERS / 6 + 1)[..], b"\r\n"].concat();
+        assert!(next(&mut trailers[..trailers.len() - 2].to_vec(), false).is_err(), "a part of them");
+        assert!(next(&mut trailers.clone(), false).is_err(), "the whole");
     }
 
     #[test]

@@ -28,6 +28,12 @@ impl IdleConnections {
         self.0.lock().last().map(Connection::idle_state)
     }
 
+    /// What has arrived on the connection used last and belongs to no request; `None` when there is no connection.
+    #[cfg(any(fuzzing, feature = "internals"))]
+    pub fn unread(&self) -> Option<usize> {
+        self.0.lock().last().map(|connection| connection.received.len())
+    }
+
     /// Closes all of them with a reset.
     pub fn reset(&self) {
         for connection in self.0.lock().drain(..) {

@@ -1,6 +1,9 @@
 //! The HTTP/1.1 client towards one instance: pooled connections, streaming both ways. What a request is for
 //! is not known here.
 
+#[cfg(any(fuzzing, feature = "internals"))]
+pub mod fuzzing;
+
 mod pool;
 
 mod exchange;

@@ -153,3 +153,51 @@ fn broken_yaml_is_refused_with_its_line() {
     let error = read("resources:\n  a: [1\n").expect_err("an open list");
     assert!(error.contains("line"), "{error}");
 }
+
+#[test]
+fn a_template_that_is_nested_without_end_is_refused() {
+    let deep = [
+        format!("{}x", "- ".repeat(100_000)),
+        format!("{}x{}", "[".repeat(100), "]".repeat(100)),
+        "{a: ".repeat(100),
+        (0..100).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
+        format!("? {}x", "- ".repeat(100)),
+    ];
+    for text in deep {
+        let error = read(&text).expect_err("too deep");
+        assert!(error.contains("nested more than 64 deep"), "{error}");
+    }
+    assert!(!read(&"- ".repeat(60)).expect_err("no resources").contains("nested"));
+}
+
+#[test]
+fn a_template_whose_aliases_multiply_is_refused() {
+    let level = |open: &str, close: &str, name: char, inner: &str| {
+        format!("{name}: &{name} {open}[{}]{close}\n", [inner; 10].join(", "))
+    };
+    let levels = |open: &str, close: &str| {
+        let names: Vec<char> = ('a'..='h').collect();
+        let rest = names.windows(2).map(|pair| level(open, close, pair[1], &format!("*{}", pair[0])));
+        level(open, close, 'a', "x") + &rest.collect::<String>()
+    };
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(50_000), vec!["*a"; 1000].join(", "));
+    let nested: String = ('a'..='z').map(|name| format!("[&{name} ")).collect();
+    let copies = format!("- {nested}{}{}\n", "x".repeat(100_000), "]".repeat(26));
+    for bomb in [levels("", ""), levels("{? ", " : 1}"), text, copies, "#".repeat(2 << 20)] {
+        let error = read(&bomb).expect_err("too large");
+        assert!(error.contains("is over 1048576 bytes"), "{error}");
+    }
+}
+
+#[test]
+fn references_that_multiply_are_refused() {
+    let vars: String = ('a'..='m')
+        .zip('b'..)
+        .map(|(name, next)| format!("{name}: '{}', ", format!("${{vars.{next}}}").repeat(8)))
+        .collect();
+    let template = format!(
+        "vars: {{{vars}n: xxxxxxxx}}\nresources: {{f: {{component: fc3, props: {{handler: '${{vars.a}}'}}}}}}"
+    );
+    let error = read(&template).expect_err("too large");
+    assert!(error.contains("is over 1048576 bytes"), "{error}");
+}
