@@ -138,7 +138,7 @@ fn domains(document: &Node, props: &Node) -> Result<Vec<String>> {
             resource.get("props").and_then(|props| props.get("domainName")).filter(|_| is_domain)
         {
             // One that cannot be resolved is another function's matter.
-            let name = Scope { document, this: resource }.resolve(name).ok().and_then(|name| name.text());
+            let name = Scope::new(document, resource).resolve(name).ok().and_then(|name| name.text());
             domains.extend(name);
         }
     }

@@ -43,7 +43,11 @@ impl Connection {
         let opened = deadline.left().and_then(|left| TcpStream::connect_timeout(&address, left));
         let stream = opened.map_err(Error::of_connection)?;
         stream.set_nodelay(true).map_err(Error::Dropped)?;
-        Ok(Connection { stream, received: Vec::new() })
+        Ok(Connection::over(stream))
+    }
+
+    pub fn over(stream: TcpStream) -> Connection {
+        Connection { stream, received: Vec::new() }
     }
 
     /// A connection that is silent may be closed a moment later all the same; that race is the caller's.

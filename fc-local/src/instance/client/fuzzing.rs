@@ -4,7 +4,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::exchange::exchange;
 use super::idle::IdleConnections;
 use super::request::{RequestBody, RequestHead};
-use super::wait::Patience;
+use super::wait::{Deadline, Patience};
 use super::{chunk as codec, error::Error};
 
 /// Longer than anything here lasts: all bytes are there before they are read.
@@ -54,11 +54,11 @@ pub fn reply(method: &str, wire: &[u8], cuts: &[usize], size: usize) -> Result<R
 }
 
 fn read(method: &str, stream: TcpStream, mut rest: TcpStream, size: usize) -> Result<Received, Error> {
-    let connection = Connection { stream, received: Vec::new() };
+    let connection = Connection::over(stream);
     let head = RequestHead { method: method.to_owned(), bytes: format!("{method} / HTTP/1.1\r\n").into() };
-    let (until, idle) = (Instant::now() + WATCHDOG, Arc::new(IdleConnections::default()));
+    let idle = Arc::new(IdleConnections::default());
     let body = &mut RequestBody::Bytes(b"");
-    let mut reply = exchange(connection, &head, body, &Patience::until(until), &idle)?;
+    let mut reply = exchange(connection, &head, body, &Patience::of(Deadline::after(WATCHDOG)), &idle)?;
     let (mut body, mut piece) = (Vec::new(), vec![0; size]);
     loop {
         let count = reply.body.read(&mut piece).map_err(Error::of_body)?;
