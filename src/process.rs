@@ -100,13 +100,17 @@ fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
             signals,
             received: end_at_second_signal,
             unseen: end_at_second_signal_unseen,
-            drain_failed: |error| exit(error),
+            drained: |outcome| end(outcome),
         };
         let is_main_large_enough = is_main_stack_of(server.stack_size());
         server.run(on_signal, is_main_large_enough)
     });
-    match served {
-        Ok(()) => process::exit(0), // the drain came to its end; one that failed has ended the process
+    end(served)
+}
+
+fn end(outcome: Result<(), Error>) -> ! {
+    match outcome {
+        Ok(()) => process::exit(0),
         Err(error) => exit(&error),
     }
 }

@@ -33,6 +33,7 @@ use super::buffer::Buffer;
 use super::framing::BodyLength;
 use super::head::{Head, MAX_HEAD, Parsed, Progress};
 use super::incoming::{BodyState, Incoming};
+use super::limits::{Limits, Overdue, Patience};
 use super::persistence::{CloseReason, Facts, Next, RequestBodyLeft};
 use super::reject::Reject;
 use crate::clock::Moment;
@@ -51,18 +52,6 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_ALL: Duration = Duration::from_secs(30);
 
 const _: () = assert!(MAX_COLLECTED <= MAX_HEAD as u64, "a buffer that holds a head holds a collected body");
-
-/// What a conversation allows its peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub max_body: u64,
-    /// From a head's first byte to its last.
-    pub head_timeout: Duration,
-    /// From one byte of a body to the next.
-    pub body_timeout: Duration,
-    /// Between requests; `None` for ever.
-    pub idle_timeout: Option<Duration>,
-}
 
 pub(crate) struct Conversation {
     inbox: Buffer,
@@ -111,21 +100,6 @@ pub(crate) enum Step {
     /// End the sending, so that the peer learns of the close; receiving goes on.
     EndSending,
     /// Close the connection.
-    Close(CloseReason),
-}
-
-/// How long the next bytes are waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience {
-    /// `None` for ever.
-    pub until: Option<Moment>,
-    pub then: Overdue,
-}
-
-/// What follows when nothing has come in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overdue {
-    Refuse(Reject),
     Close(CloseReason),
 }
 
@@ -366,14 +340,11 @@ impl Conversation {
         self.has_served
     }
 
-    /// Whether a request is being served, or waits for its turn.
-    pub(crate) fn is_exchanging(&self) -> bool {
-        matches!(self.state, State::Exchange)
-    }
-
-    /// When the last bytes came, or the last response was out.
-    pub(crate) fn last_progress(&self) -> Moment {
-        self.last_progress
+    /// Since when its peer is silent in the middle of something; `None` while it is idle, and while the peer is not the one
+    /// that is waited for.
+    pub(crate) fn stalled_since(&self) -> Option<Moment> {
+        let is_served = matches!(self.state, State::Exchange);
+        (!self.is_idle() && !is_served).then_some(self.last_progress)
     }
 
     /// When it became idle, or began to ask.

@@ -7,6 +7,7 @@
 
 mod conversation;
 mod incoming;
+mod limits;
 mod persistence;
 
 mod body;
@@ -25,7 +26,7 @@ mod reject;
 pub(crate) use body::BodyDecoder;
 pub(crate) use body::Taken;
 pub(crate) use buffer::Buffer;
-pub(crate) use conversation::{Conversation, Limits, Overdue, Step};
+pub(crate) use conversation::{Conversation, Step};
 pub(crate) use encode::{
     Announcement, CONTINUE, FINAL_CHUNK, ResponseFraming, TEXT, begin_head, chunk_size_line, end_head,
     has_body,
@@ -33,5 +34,6 @@ pub(crate) use encode::{
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub(crate) use framing::BodyLength;
 pub(crate) use head::{Head, Parsed, Progress, is_field_value, is_token};
+pub(crate) use limits::{Limits, Overdue};
 pub(crate) use persistence::{CloseReason, Facts, Next};
 pub(crate) use reject::Reject;

@@ -1,9 +1,11 @@
 //! A socket that listens, and what its errors mean. Who accepts, and when, is decided elsewhere.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_send_buffer_size, set_tcp_nodelay};
 #[cfg(target_os = "linux")]
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt::set_socket_reuseaddr};
+use rustix::time::Timespec;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
@@ -41,6 +43,12 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     set_tcp_nodelay(&listener, true)?;
     set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
     Ok(listener)
+}
+
+/// Whether a connection waits in its queue. To accept none takes a descriptor too.
+pub(crate) fn has_queued(listener: &TcpListener) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
 /// Of descriptors or memory, this process's or the system's: closing something helps.

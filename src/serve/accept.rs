@@ -4,7 +4,7 @@
 use crate::clock::{Clock, Moment, Tally};
 use crate::contain::report;
 use crate::http1::Limits;
-use crate::net::{ReadySet, Socket, is_exhaustion, is_failed_connection};
+use crate::net::{ReadySet, Socket, has_queued, is_exhaustion, is_failed_connection};
 use crate::serve::connection::Connection;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use log::Level;
@@ -140,7 +140,7 @@ impl Acceptor {
                     self.take_in(listening, ready, stream);
                 }
                 Err(error) if is_failed_connection(&error) => {}
-                Err(error) if is_exhaustion(&error) => {
+                Err(error) if is_exhaustion(&error) && has_queued(listener) => {
                     if !self.make_room(listening, ready, &error) {
                         return false;
                     }

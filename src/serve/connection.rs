@@ -205,7 +205,7 @@ impl Parked for Connection {
                 true => Eviction::Newcomer,
                 false => Eviction::NeverAsked,
             }
-        } else if !conversation.is_exchanging() && now.since(conversation.last_progress()) >= STALLED {
+        } else if conversation.stalled_since().is_some_and(|since| now.since(since) >= STALLED) {
             Eviction::Stalled
         } else {
             return None;

@@ -66,7 +66,8 @@ pub(crate) struct OnSignal {
     pub received: fn(&PipeReader),
     /// What is done when there is no thread that could notice one.
     pub unseen: fn(),
-    pub drain_failed: fn(&Error),
+    /// What is done when the drain has failed, or who waits for it cannot be told.
+    pub drained: fn(Result<(), Error>),
 }
 
 /// What a worker's thread runs.
