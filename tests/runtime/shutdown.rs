@@ -85,6 +85,43 @@ fn idle_connections_are_closed_at_the_stop() {
     }
 }
 
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn an_idle_connection_may_ask_once_more_after_the_stop_and_is_told_that_it_closes() {
+    let config = config().idle_grace(LONG).drain_timeout(LONG);
+    let server = TestServer::start(config, |_, mut request| Ok(request.bytes()?.into()));
+    let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
+    for client in &mut clients {
+        client.send(get("/"));
+        assert_eq!(client.reply().header("connection"), None);
+    }
+    // One that has never asked has the same.
+    clients.push(server.client());
+    server.begin_stop();
+    until("the listener is closed", || TcpStream::connect(server.address).is_err());
+    for client in &mut clients {
+        client.send(post("/", "once more"));
+        let reply = client.reply();
+        assert_eq!((reply.text(), reply.header("connection")), ("once more", Some("close")));
+        client.assert_closed();
+    }
+    drop(clients);
+    server.stop().unwrap(); // with its last connection, and not after the grace
+}
+
+#[test]
+fn a_grace_is_no_longer_than_the_drain() {
+    let config = config().idle_grace(LONG).drain_timeout(Duration::from_millis(50));
+    let server = TestServer::start(config, |_, _| Ok("fine".into()));
+    let mut client = server.client();
+    client.send(get("/"));
+    assert_eq!(client.reply().status, 200);
+    server.stop().unwrap();
+    client.assert_closed();
+}
+
 #[test]
 fn a_request_whose_head_has_begun_is_still_served() {
     let (test, passage) = gate();
