@@ -3,8 +3,8 @@
 use crate::subject::{start_limited, threads};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
-use std::process::Stdio;
-use support::{Lines, Process, example_command, get, post, reserved_port, until};
+use std::process::{Command, Stdio};
+use support::{Lines, Process, Scratch, example_command, get, post, reserved_port, until};
 
 #[test]
 fn options_set_in_code_keep_signals_and_exit_codes() {
@@ -87,4 +87,16 @@ fn a_pre_stop_that_failed_ends_with_code_1_and_one_line() {
     let (code, _, err) = process.end();
     assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
     assert!(err.starts_with("error: pre_stop: /no/such/folder/flushed: "), "{err}");
+}
+
+#[test]
+fn a_pre_stop_that_is_cut_off_ends_with_code_1_and_one_line() {
+    let scratch = Scratch::new();
+    let fifo = scratch.path("read-by-nobody");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let process = Process::start("stateful", &[("FLUSH_PATH", &fifo), ("FCRT_DRAIN_TIMEOUT", "0.1")]);
+    assert_eq!(process.request(post("/", "you")).status, 200);
+    process.signal("TERM");
+    let (code, _, err) = process.end();
+    assert_eq!((code, err.as_str()), (Some(1), "error: pre_stop: not done in time\n"));
 }
