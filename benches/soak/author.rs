@@ -3,8 +3,8 @@
 use crate::busy::keep_busy;
 use crate::scene::{Scene, idle_threads};
 use harness::{Client, GET, Sample, ask_all, timed};
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 /// One call in a thousand takes 30 ms. For every thousand calls, the longest wait of the others is compared with that beside a
 /// function that is always quick: so the machine's own pauses show on both sides.
@@ -55,6 +55,7 @@ pub fn slow_drops(scene: &mut Scene) -> io::Result<()> {
         clients.iter_mut().try_for_each(|client| client.send(SLOW_DROP))?;
         longest[1].push(longest_wait(&mut other)?);
         clients.iter_mut().try_for_each(|client| client.answer().map(drop))?;
+        thread::park_timeout(Duration::from_millis(800)); // should they only begin to go now
     }
     let [without, beside] = longest;
     scene.wait_longer_by_at_most(&without, &beside, 2.0);
