@@ -40,10 +40,9 @@ pub fn no_descriptors(scene: &mut Scene) -> io::Result<()> {
 pub fn no_threads(scene: &mut Scene) -> io::Result<()> {
     let began = Instant::now();
     // Not so much memory more as a thread's stack takes.
-    let leave_none =
-        |scene: &Scene| scene.leave(Resource::As, Some(scene.server.usage().size as u64 + (4 << 20)));
+    let size = |scene: &Scene| Some(scene.server.usage().size as u64 + (4 << 20));
     let mut clients = Client::connect_used(scene.server.port, 40)?;
-    leave_none(scene)?;
+    scene.leave(Resource::As, size(scene))?;
     let few = timed(|| ask_all(&mut clients, SLEEP))? / 1e3;
     scene.takes_at_most("40 calls of 100 ms where no thread can be made", few, 3000.0, "ms");
     let wait = scene.newcomers(GET, 1)?.max() / 1e3;
@@ -51,7 +50,7 @@ pub fn no_threads(scene: &mut Scene) -> io::Result<()> {
     scene.leave(Resource::As, None)?;
     let again = timed(|| ask_all(&mut clients, SLEEP))? / 1e3;
     scene.takes_at_most("40 calls where threads can be made again", again, 1000.0, "ms");
-    leave_none(scene)?;
+    scene.leave(Resource::As, size(scene))?;
     let mut blocked = Client::connect_all(scene.server.port, 300)?;
     blocked.iter_mut().try_for_each(|client| client.send(BLOCK))?;
     thread::park_timeout(Duration::from_millis(1200)); // for longer than one line

@@ -83,13 +83,14 @@ impl Scene {
         self.judge(what, verdict, &shown(value, unit), &shown(limit, unit));
     }
 
-    /// How much longer others wait beside something. Not judged where the machine's own pauses are longer than the limit.
+    /// How much longer others wait beside something. Not judged where that may be the machine's own pauses.
     pub fn wait_longer_by_at_most(&mut self, without: &Sample, beside: &Sample, limit: f64) {
         for share in [0.5, 0.9] {
             let [without, beside] = [without, beside].map(|longest| longest.quantile(share) / 1e3);
             self.tell(&format!("the {share} quantile of the longest waits without it"), without, "ms");
             self.tell("the same beside it", beside, "ms");
-            let (longer, is_judged) = ((beside - without).max(0.0), !self.is_short && without <= limit);
+            let longer = (beside - without).max(0.0);
+            let is_judged = !self.is_short && (without <= limit || longer > 50.0 * without);
             let verdict = is_judged.then_some(longer <= limit);
             self.judge("so much longer they wait", verdict, &shown(longer, "ms"), &shown(limit, "ms"));
         }
