@@ -1,7 +1,7 @@
 //! Code of an author that is slow, blocks, or fails in every way: nobody waits for it but its caller, nothing is lost.
 
 use crate::busy::keep_busy;
-use crate::scene::{Scene, idle_threads};
+use crate::scene::Scene;
 use harness::{Client, GET, Sample, ask_all, timed};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -41,7 +41,7 @@ pub fn all_workers_blocked(scene: &mut Scene) -> io::Result<()> {
     scene.wait_until("256 invocations run", |usage| usage.threads >= 257.0)?;
     let wait = scene.newcomers(b"GET /pre-stop HTTP/1.1\r\nHost: h\r\n\r\n", 1)?.max() / 1e3;
     scene.takes_at_most("/pre-stop on a new connection beside 256 blocked calls", wait, 100.0, "ms");
-    scene.at_most("threads meanwhile", scene.server.usage().threads, 296.0 + idle_threads(), "");
+    scene.at_most("threads meanwhile (a platform has 1,024)", scene.server.usage().threads, 320.0, "");
     Ok(())
 }
 
