@@ -1,5 +1,4 @@
-//! The HTTP codec alone, without sockets: what parsing a head, decoding a chunked body and encoding a response take, in
-//! ns per operation and bytes per second.
+//! The HTTP codec alone, without sockets: parsing, decoding and encoding, in ns per operation and bytes per second.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

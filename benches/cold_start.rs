@@ -1,20 +1,10 @@
-//! How long it takes from starting a function's process to its first answers, beside its peers and the limit in C.
-//!
-//! Every round starts each server once, one after the other, and asks what the platform asks: a connection, a first
-//! request, `/initialize`, the first `/invoke`. The client spins: it never sleeps, and yields the processor between two
-//! looks. It keeps to one core from the moment the server runs; the server starts on another and may use all of them.
+//! How long it takes from starting a function's process to its first answers, beside its peers and the limit in C. Every
+//! round starts each server once, in turn, and asks what the platform asks. The client spins: it never sleeps, and yields
+//! between two looks. It keeps to one core once the server runs; the server starts on another and may use all of them.
 
-use std::error::Error;
-use std::fs::File;
-use std::io;
-use std::time::Instant;
-
+use harness::*;
 use rustix::fs::{Advice, fadvise, fsync};
-
-use harness::{
-    Build, Client, Cores, GET, INITIALIZE, INVOKE, Report, Role, Series, Server, add_ratios, free_port,
-    median, quantile, strace,
-};
+use std::{error::Error, fs::File, io, time::Instant};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut report = Report::start("cold_start");
@@ -47,8 +37,7 @@ fn compare(
     before: impl Fn(&Server) -> io::Result<()>,
 ) -> io::Result<()> {
     let cores = Cores::of_this_process()?;
-    // The first in line would pay for the last one's end, so another one runs before it and does not count; not its own
-    // program, which would then be in the processor's caches.
+    // The first in line would pay for the last one's end: another one, not its own program, runs before it uncounted.
     let another = servers.get(2);
     let mut all: Vec<Series> = another.into_iter().chain(servers).map(Series::of).collect();
     report.take_turns(&mut all, rounds + 1, |series, round| {
@@ -114,7 +103,6 @@ fn start_once(server: &Server, cores: &Cores) -> io::Result<[(&'static str, f64)
     ])
 }
 
-/// Drops one file from the page cache, and nothing else.
 fn evict(server: &Server) -> io::Result<()> {
     let file = File::open(&server.program)?;
     fsync(&file)?; // what has not been written yet is not dropped

@@ -1,14 +1,8 @@
-//! How a response's time grows: with the connections that are open, the bytes of the body, the lines of the head, and
-//! with thousands of connections that are silent.
-//!
-//! One client asks one question at a time, so that what is seen is the cost of one response, not of waiting in line; it
-//! shares one core with the server, so that it is not the waking of a sleeping core either.
+//! How a response's time grows: with open connections, bytes of the body, lines of the head, and silent connections. One
+//! client asks one question at a time on the server's core: what is seen is no waiting in line and no waking of a core.
 
-use harness::{
-    Build, Client, Cores, GET, Report, Role, Running, Sample, Scale, Series, Server, median, number, quantile,
-};
-use std::error::Error;
-use std::io;
+use harness::*;
+use std::{error::Error, io};
 
 /// The peers that stand for the others where a server is asked for minutes.
 const SHOWN: [&str; 5] = ["C epoll", "fc-runtime", "hyper-current", "actix-web", "may_minihttp"];
@@ -36,8 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     report.finish()
 }
 
-/// Measures each server at each point. Beside the times it shows what the last point costs more than the cheapest one,
-/// and the slope between the last two on logarithmic axes: 1 is linear.
+/// Each server at each point; what the last costs more than the cheapest, and its slope on logarithmic axes (1: linear).
 fn answer(
     report: &mut Report,
     servers: &[Server],
@@ -53,7 +46,7 @@ fn answer(
         for point in points {
             let sample = measure(running, *point, scale)?;
             times.push((f64::max(1.0, *point as f64), sample.median()));
-            series.set(&point.to_string(), sample);
+            series.samples.insert(point.to_string(), sample);
         }
         if let [.., (x1, time1), (x2, time2)] = times[..] {
             let cheapest = times.iter().map(|(_, time)| *time).fold(f64::INFINITY, f64::min);
@@ -71,7 +64,6 @@ fn answer(
     Ok(())
 }
 
-/// Measures each server once, while it and its client share one core.
 fn on_one_core(
     report: &mut Report,
     all: &mut [Series],
@@ -132,10 +124,14 @@ fn beside_idle(report: &mut Report, servers: &[Server]) -> io::Result<()> {
     let mut all: Vec<Series> = servers.iter().map(Series::of).collect();
     on_one_core(report, &mut all, |running, series| {
         let mut busy = Client::connect(running.port, 0)?;
-        series.set("alone", (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
+        series
+            .samples
+            .insert("alone".into(), (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
         let before = running.usage().resident;
         let idle = Client::connect_used(running.port, connections)?;
-        series.set("beside", (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
+        series
+            .samples
+            .insert("beside".into(), (0..requests).map(|_| busy.timed(GET)).collect::<io::Result<_>>()?);
         let resident = running.usage().resident;
         let per_connection = (resident - before) * 1024.0 / connections as f64;
         series.record([("resident", resident), ("per_connection", per_connection)]);

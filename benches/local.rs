@@ -1,18 +1,9 @@
-//! What fc-local costs: a request through its gateway against the same request made directly, a freeze and thaw, and a
-//! whole `fc-local invoke`. Rounds of both sides alternate, so that a drift of the machine meets both.
-//!
-//! `cargo bench --package benches --bench local`; it builds nothing but itself: run `cargo build --release
-//! --package fc-local` and `cargo build --release --example hello` first.
+//! What fc-local costs: a request through its gateway and one made directly, in turn; a thaw; a whole `fc-local invoke`.
+//! It builds nothing but itself: first run `cargo build --release --package fc-local` and `… --example hello`.
 
-use std::error::Error;
-use std::io;
+use harness::*;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
-
-use harness::{
-    Build, Client, GET, Report, Running, Sample, Series, Server, folders, free_port, median, timed,
-};
+use std::{error::Error, io, thread, time::Duration};
 
 /// Well past the 10 ms after which an idle instance is frozen.
 const FROZEN: Duration = Duration::from_millis(25);

@@ -3,9 +3,8 @@
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use harness::{Client, GET, Report, Running, Series, ask_all, median};
-use std::error::Error;
-use std::fs;
 use std::io::{self, Write};
+use std::{error::Error, fs};
 
 /// A zip of one file named `bootstrap` around its compressed bytes: local header, directory entry, end of directory.
 const ZIP_FRAME: usize = 30 + 9 + 46 + 9 + 22;
@@ -33,7 +32,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     report.finish()
 }
 
-/// The binary and its zip in KB.
 fn weigh(series: &mut Series) -> io::Result<()> {
     let binary = fs::read(&series.server.program)?;
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());

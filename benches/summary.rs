@@ -1,13 +1,9 @@
-//! Holds the benchmarks' results against what this library claims.
-//!
-//! `--commit` also publishes them: benches/results.json, the chart, docs/figures.md and the README's sentence.
+//! Holds the benchmarks' results against what this library claims; `--commit` also publishes them, with their documents.
 
 use harness::folders::{checkout, output};
 use harness::{Results, Role};
 use serde_json::{Map, Value};
-use std::env;
-use std::error::Error;
-use std::fs;
+use std::{env, error::Error, fs};
 
 const OURS: &str = "fc-runtime";
 
@@ -81,7 +77,6 @@ fn is_peer(build: &str, label: &str) -> bool {
     Role::of(label) == Role::Peer && label.ends_with(build)
 }
 
-/// The server with the smallest figure, and the figure.
 fn least<'a>(figures: impl Iterator<Item = (&'a str, f64)>) -> (&'a str, Option<f64>) {
     let least = figures.min_by(|(_, one), (_, other)| one.total_cmp(other));
     least.map_or(("nobody", None), |(label, figure)| (label, Some(figure)))

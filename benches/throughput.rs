@@ -1,16 +1,9 @@
-//! What a running server gets through, beside its peers and the limit in C: keep-alive load at four connection counts,
-//! echoed bodies, and calls that block.
-//!
-//! All servers run from the start to the end, and take turns in rounds of a second; those that wait use no processor.
-
-use std::error::Error;
-use std::io;
+//! What a running server gets through, beside its peers and the limit in C: keep-alive load, echoed bodies, calls that
+//! block. All servers run from the start to the end, and take turns in rounds of a second; those that wait use no processor.
 
 use harness::wrk::{self, Load};
-use harness::{
-    Client, Cores, Report, Role, Running, Series, Server, add_ratios, ask_all, median, quantile, subject,
-    timed,
-};
+use harness::*;
+use std::{error::Error, io};
 
 /// Connections of the keep-alive load; the platform allows 200 concurrent requests per instance.
 const CONNECTIONS: [usize; 4] = [1, 8, 64, 200];
@@ -80,7 +73,7 @@ fn compare(
     base: &str,
 ) -> io::Result<()> {
     let cores = Cores::of_this_process()?;
-    all.iter_mut().for_each(Series::clear);
+    all.iter_mut().for_each(|series| series.samples.clear());
     report.take_turns(all, rounds, |series, _| {
         let Some(running) = &series.running else { return Ok(()) };
         let outcome = bear(running, load, &cores)?;
@@ -101,7 +94,6 @@ fn compare(
     Ok(())
 }
 
-/// A second of load on one server.
 fn bear(running: &Running, load: &Load, cores: &Cores) -> io::Result<[(&'static str, f64); 5]> {
     if load.connections == 1 {
         cores.share_one(running)?;

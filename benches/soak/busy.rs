@@ -6,8 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
-/// Keeps `count` connections busy with one request each at any time, until so many are answered. Returns the waits of
-/// those whose response is quick, in microseconds.
+/// Keeps so many connections busy with a request each until so many are answered; the quick ones' waits in µs.
 pub fn keep_busy(port: u16, count: usize, request: &[u8], requests: usize) -> io::Result<Sample> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut connections = Vec::with_capacity(count);

@@ -16,11 +16,8 @@ const FIGURES: f64 = 90.0;
 /// Readable on white and on black: a picture in a page does not learn which of the two it stands on.
 const INK: &str = "#777";
 
-/// Horizontal bars from zero. One that is several times the usual does not set the scale: it is cut, drawn faint, and its
-/// figure says what it is.
-///
-/// The crate's documentation has it inline, where Markdown takes it for one block of HTML: such a block begins with a line
-/// that is one whole tag, and ends at the first blank line.
+/// Horizontal bars from zero. One that is several times the usual does not set the scale: it is cut, and drawn faint.
+/// In the crate's documentation Markdown takes it for HTML: that begins with one whole tag, and ends at a blank line.
 pub fn cold_starts(results: &Results) -> String {
     let mut starts: Vec<_> = results.table("cold_start").column("first_200").collect();
     starts.sort_by(|(_, one), (_, other)| one.total_cmp(other));
@@ -37,7 +34,13 @@ pub fn cold_starts(results: &Results) -> String {
         let (middle, top) = (TOP + BAR * (index as f64 + 0.5), TOP + BAR * index as f64 + GAP);
         let length = ((WIDTH - LABELS - FIGURES) * (start / longest).min(1.0)).round();
         let (opacity, ellipsis) = if start > longest { (0.4, "… ") } else { (1.0, "") };
-        let (color, thickness, figure) = (color(Role::of(label)), BAR - 2.0 * GAP, number(start, 0));
+        let (thickness, figure) = (BAR - 2.0 * GAP, number(start, 0));
+        let color = match Role::of(label) {
+            Role::Ours => "#d94801",
+            Role::Peer => "#4c78a8",
+            Role::Foreign => "#72a072",
+            Role::Limit => "#999",
+        };
         let (before, after) = (LABELS - 8.0, LABELS + length + 8.0);
         let _ = writeln!(
             svg,
@@ -45,13 +48,4 @@ pub fn cold_starts(results: &Results) -> String {
         ); // a String takes everything
     }
     svg + "</svg>\n"
-}
-
-fn color(role: Role) -> &'static str {
-    match role {
-        Role::Ours => "#d94801",
-        Role::Peer => "#4c78a8",
-        Role::Foreign => "#72a072",
-        Role::Limit => "#999",
-    }
 }

@@ -1,16 +1,13 @@
 //! The least HTTP/1.1 client that can be trusted with a measurement: whole requests out, whole answers in.
 
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType};
-
-/// How long a server may take to listen, before a benchmark gives up on it.
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// The same for an answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// A request below this fits into the socket buffers of both sides.
 const FITS: usize = 64 * 1024;
@@ -22,7 +19,6 @@ pub const INITIALIZE: &[u8] =
 pub const INVOKE: &[u8] = b"POST /invoke HTTP/1.1\r\nHost: localhost\r\nx-fc-control-path: /invoke\r\n\
     Content-Type: application/octet-stream\r\nContent-Length: 2\r\n\r\n{}";
 
-/// One keep-alive connection.
 pub struct Client {
     pub stream: TcpStream,
     received: Vec<u8>,
@@ -38,23 +34,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.head.lines().skip(1).filter_map(|line| line.split_once(':'))
-    }
-
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        let mut headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        headers.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
 impl Client {
-    /// Connects over loopback; `nth` picks another address of 127.0.0.0/8 every 20,000 connections, so that client ports
-    /// never run out.
+    /// Connects over loopback, at another address of 127.0.0.0/8 every 20,000 connections: client ports never run out.
     pub fn connect(port: u16, nth: usize) -> io::Result<Client> {
         Client::over(TcpStream::connect((Ipv4Addr::new(127, 0, 0, 1 + (nth / 20_000) as u8), port))?)
     }
 
-    /// So many connections.
     pub fn connect_all(port: u16, count: usize) -> io::Result<Vec<Client>> {
         (0..count).map(|nth| Client::connect(port, nth)).collect()
     }
@@ -75,9 +66,8 @@ impl Client {
         Ok(Client { stream, received: Vec::new(), is_ending: false })
     }
 
-    /// Asks for the connection until it is there, and never sleeps: a wake-up would cost more than what is measured.
-    /// One socket asks again and again, which Linux allows and takes half as long as a new one each time. The processor
-    /// is offered to others between two attempts. Returns how many attempts it took.
+    /// Asks for the connection until it is there; how often. It never sleeps (a wake-up would cost more than what is
+    /// measured), but yields. One socket asks again and again, which takes half as long as a new one each time.
     pub fn poll_connect(port: u16) -> io::Result<(Client, u32)> {
         let (start, mut attempts) = (Instant::now(), 1);
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -108,8 +98,7 @@ impl Client {
         Ok(())
     }
 
-    /// Sends a request and waits for its answer. A large one is sent by a second thread while the answer comes in, so
-    /// that neither side waits for the other's buffer.
+    /// Sends a request and waits for its answer; a second thread sends a large one, so that neither side's buffer is full.
     pub fn ask(&mut self, request: &[u8]) -> io::Result<Answer> {
         if request.len() < FITS {
             self.send(request)?;
@@ -132,7 +121,6 @@ impl Client {
         })
     }
 
-    /// Waits for one whole answer.
     pub fn answer(&mut self) -> io::Result<Answer> {
         let end_of_head = |bytes: &[u8]| bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4);
         let start = self.receive_until(end_of_head)?;
@@ -171,13 +159,11 @@ impl Client {
     }
 }
 
-/// Asks over all connections at once, and waits for all answers.
 pub fn ask_all(clients: &mut [Client], request: &[u8]) -> io::Result<()> {
     clients.iter_mut().try_for_each(|client| client.send(request))?;
     clients.iter_mut().try_for_each(|client| client.answer().map(drop))
 }
 
-/// How many microseconds something takes.
 pub fn timed<T>(action: impl FnOnce() -> io::Result<T>) -> io::Result<f64> {
     let start = Instant::now();
     action()?;

@@ -1,11 +1,8 @@
 //! Which cores the client and the server run on, so that the scheduler's moods are not what is measured.
 
-use std::io;
-use std::process::Command;
-
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-
 use crate::Running;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::{io, process::Command};
 
 /// The cores this process may use, all of them again when this is dropped, and two of them.
 pub struct Cores {
@@ -27,9 +24,8 @@ impl Cores {
         Ok(Cores { all, first: only(first), last: only(last.or(first)) })
     }
 
-    /// Both start on the last core, as a parent and its child do; then the client goes to the first and the server may
-    /// use all. Left to itself the scheduler often keeps both on one core for a while, and the client's looks are then as
-    /// far apart as the time slices of the server.
+    /// Both start on the last core, as a parent and its child do; then the client goes to the first, and the server may use
+    /// all. The scheduler often keeps both on one core for a while: the client's looks are a time slice apart then.
     pub fn spawn_apart(&self, command: Command, port: u16) -> io::Result<Running> {
         let running = Running::spawn(command, port)?;
         sched_setaffinity(Some(running.pid()), &self.all)?;
@@ -42,9 +38,8 @@ impl Cores {
         Ok(sched_setaffinity(None, &self.last)?)
     }
 
-    /// From here on this process, what it starts and this server share one core: a question and its answer then cost
-    /// what they cost, and not the waking of a core that sleeps, which takes longer and happens or not. The server has
-    /// made its threads before, so it has as many as for all cores.
+    /// From here on this process, what it starts and this server share one core, and what is measured is not the waking of
+    /// a core that sleeps, or does not. The server has made its threads before, as many as for all cores.
     pub fn share_one(&self, server: &Running) -> io::Result<()> {
         self.hold(server, &self.first)
     }

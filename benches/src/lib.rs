@@ -1,5 +1,4 @@
-//! What the benchmarks share: which servers there are, how one is started and asked, what its samples say, and how that
-//! is shown. No benchmark's own question belongs here.
+//! What the benchmarks share, from starting a server to showing what was measured. No benchmark's own question is here.
 
 mod client;
 mod cores;

@@ -1,10 +1,7 @@
 //! Which machine this is, and how quiet it was while it measured.
 
-use std::fs;
-use std::process::Command;
-use std::thread;
-
 use serde_json::{Value, json};
+use std::{fs, process::Command, thread};
 
 /// The machine as a reader needs it to judge the figures.
 pub fn describe() -> Value {
@@ -20,7 +17,6 @@ pub fn describe() -> Value {
     })
 }
 
-/// Today in UTC, as `2026-01-31`.
 pub fn today() -> String {
     output("date", &["-u", "+%F"])
 }

@@ -1,15 +1,12 @@
 //! One running server: its start, its port, what it costs, its end.
 
+use crate::{Client, Server, folders};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
-use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-
-use crate::{Client, Server, folders};
+use std::{io, os::unix::process::CommandExt};
 
 /// Ports below the kernel's ephemeral range (32768 and up): a client that polls one of those could connect to itself.
 const FIRST_PORT: u16 = 20_000;
@@ -29,6 +26,8 @@ pub struct Usage {
     pub page_faults: f64,
     /// Resident memory in KB.
     pub resident: f64,
+    /// All of its addresses, in bytes.
+    pub size: f64,
     pub threads: f64,
     /// Open file descriptors.
     pub descriptors: f64,
@@ -52,7 +51,6 @@ impl Running {
         Ok(running)
     }
 
-    /// How it ended, if it has.
     pub fn end(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -76,14 +74,12 @@ impl Running {
         self.child.wait().map(drop)
     }
 
-    /// All threads of all its processes.
     pub fn tasks(&self) -> Vec<Pid> {
         let directories = self.family().into_iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/task")));
         let names = directories.flatten().flatten().map(|entry| entry.file_name());
         names.filter_map(|name| Pid::from_raw(name.to_str()?.parse().ok()?)).collect()
     }
 
-    /// The process and all below it, itself first.
     fn family(&self) -> Vec<u32> {
         let (mut family, mut next) = (vec![self.child.id()], 0);
         while let Some(pid) = family.get(next) {
@@ -118,6 +114,7 @@ impl Usage {
         let after_name = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let fields: Vec<f64> = after_name.map(|field| field.parse().unwrap_or(0.0)).collect();
         self.page_faults += fields.get(7).unwrap_or(&0.0) + fields.get(9).unwrap_or(&0.0);
+        self.size += fields.get(20).unwrap_or(&0.0);
         let status = read("status");
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         self.resident += resident.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0);

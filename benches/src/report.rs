@@ -1,19 +1,12 @@
 //! A benchmark's result: its tables, what is missing, what to doubt, on the screen and as JSON in target/bench.
 
-use std::collections::BTreeMap;
-use std::error::Error;
-use std::fs;
-use std::io;
-use std::time::Instant;
-
-use serde_json::{Map, Value, json};
-
 use crate::machine::{self, Activity};
 use crate::options::{self, Scale};
 use crate::table::{self, Column};
 use crate::{Role, Series, Server, folders, servers, verify};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, error::Error, fs, io, time::Instant};
 
-/// One benchmark's result as it grows.
 pub struct Report {
     pub scale: Scale,
     name: &'static str,
@@ -26,7 +19,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins with what the command line says.
     pub fn start(name: &'static str) -> Report {
         let (scale, only) = options::from_args();
         println!("{name} ({})", scale.name());
@@ -73,8 +65,8 @@ impl Report {
         }
     }
 
-    /// Rounds in which every server is measured once, A B C A B C …, so that what disturbs the machine for a while disturbs
-    /// all of them. A peer that fails is named and left out of what follows; a failure of ours ends the benchmark.
+    /// Rounds in which every server is measured once, A B C A B C …: what disturbs the machine disturbs all of them. A peer
+    /// that fails is named and left out of what follows; a failure of ours ends the benchmark.
     pub fn take_turns(
         &mut self,
         all: &mut [Series],
@@ -97,13 +89,12 @@ impl Report {
 
     /// Shows a table with a row for each server of which something was measured, and keeps it.
     pub fn table(&mut self, key: &str, title: &str, columns: &[Column], all: &[Series]) {
-        let rows: Vec<&Series> = all.iter().filter(|series| !series.is_empty()).collect();
+        let rows: Vec<&Series> = all.iter().filter(|series| !series.samples.is_empty()).collect();
         println!("\n{title}\n{}", table::text(columns, &rows));
         self.tables.insert(key.into(), table::json(columns, &rows));
     }
 
-    /// Asks what speaks against a quantity; the one named `step`, where there is one, is how far apart two looks at it
-    /// were. Shown at the end, all servers that share a reason together.
+    /// What speaks against a quantity, shown at the end; the one named `step` is how far apart two looks at it were.
     pub fn doubt(&mut self, key: &str, all: &[Series], quantity: &str) {
         for series in all {
             for (reason, extent) in series.sample(quantity).doubts(series.sample("step").median()) {

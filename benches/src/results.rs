@@ -1,12 +1,8 @@
 //! What the benchmarks have found, in files: how it is written, how a figure is found again, and what is made from it.
 
-use crate::folders::checkout;
-use crate::servers::PEERS;
-use crate::{chart, number};
+use crate::{chart, folders::checkout, number, servers::PEERS};
 use serde_json::Value;
-use std::fmt::Write;
-use std::fs;
-use std::io;
+use std::{fmt::Write, fs, io};
 
 /// The servers in other languages that the table of figures shows.
 const FOREIGN: [&str; 4] = ["Go net/http", "Node http", "Python http.server", "Flask, gunicorn"];
@@ -19,7 +15,6 @@ pub struct Results(pub Value);
 pub struct Table<'a>(&'a Value);
 
 impl Results {
-    /// The table of that key, whichever benchmark it is of.
     pub fn table(&self, key: &str) -> Table<'_> {
         let mut tables = self.0.as_object().into_iter().flatten().map(|(_, bench)| &bench["tables"][key]);
         Table(tables.find(|table| table.is_object()).unwrap_or(&Value::Null))
@@ -44,7 +39,6 @@ impl Results {
         ])
     }
 
-    /// The part that is committed.
     fn published(&self) -> Value {
         let mut value = self.0.clone();
         for bench in value.as_object_mut().into_iter().flat_map(|benches| benches.values_mut()) {
@@ -132,8 +126,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether the documents or the chart are made from this column. The others are for whoever measures, and stay in
-/// target/bench.
+/// Whether the documents or the chart are made from this column; the others stay in target/bench.
 fn is_published(table: &str, column: &str) -> bool {
     let others =
         [("cold_start", "first_200"), ("size", "started"), ("size", "binary"), ("keep_alive_64", "p99")];

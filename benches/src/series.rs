@@ -1,15 +1,14 @@
 //! What one server has shown: a sample for each quantity, and its ratio to what another has shown.
 
-use std::collections::BTreeMap;
-
 use crate::{Running, Sample, Server};
+use std::collections::BTreeMap;
 
 /// One server with a sample for each quantity that was measured of it.
 pub struct Series {
     pub server: Server,
     /// Its process, where one goes through all rounds.
     pub running: Option<Running>,
-    samples: BTreeMap<String, Sample>,
+    pub samples: BTreeMap<String, Sample>,
     /// Whether it is left out of the rounds to come.
     pub has_failed: bool,
 }
@@ -19,7 +18,6 @@ impl Series {
         Series { server: server.clone(), running: None, samples: BTreeMap::new(), has_failed: false }
     }
 
-    /// Adds a measurement to each of some quantities.
     pub fn record<const N: usize>(&mut self, figures: [(&str, f64); N]) {
         figures.into_iter().for_each(|(quantity, figure)| self.push(quantity, figure));
     }
@@ -28,23 +26,10 @@ impl Series {
         self.samples.entry(quantity.into()).or_default().push(value);
     }
 
-    pub fn set(&mut self, quantity: &str, sample: Sample) {
-        self.samples.insert(quantity.into(), sample);
-    }
-
     /// What was measured of a quantity, in order; nothing is a sample too.
     pub fn sample(&self, quantity: &str) -> &Sample {
         static NOTHING: Sample = Sample::new();
         self.samples.get(quantity).unwrap_or(&NOTHING)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
-    /// Makes room for another question to the same server.
-    pub fn clear(&mut self) {
-        self.samples.clear();
     }
 }
 

@@ -1,11 +1,9 @@
-//! Which servers are measured, and where their programs are: ours, the peers, and the limits in C.
-//!
-//! Nothing is built here (`make bench-build` does that); what is not there is said to be missing and left out.
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+//! Which servers are measured, and where their programs are: ours, the peers, and the limits in C. None is built here
+//! (`make bench-build` does that); what is not there is said to be missing and left out.
 
 use crate::folders::{checkout, target};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The peers in the same language, under the names of their programs.
 pub const PEERS: [&str; 7] =
@@ -14,7 +12,6 @@ pub const PEERS: [&str; 7] =
 /// What a server is to the comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// This library.
     Ours,
     /// What an author would use instead, in the same language and built the same way.
     Peer,
@@ -50,7 +47,6 @@ pub enum Build {
 }
 
 impl Build {
-    /// As in labels and paths.
     pub fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
@@ -86,13 +82,11 @@ impl Server {
         Role::of(&self.label())
     }
 
-    /// Whether its binary is the whole program, and not an interpreter.
     pub fn is_compiled(&self) -> bool {
         self.role() != Role::Foreign || self.name.starts_with("Go")
     }
 
-    /// Whether it is among those that are measured where one build of each is enough: static with glibc, ours with musl
-    /// too, and dynamic when nothing static is built, as in a smoke run.
+    /// Whether it is measured where one build of each is enough: static with glibc (else dynamic), ours with musl too.
     pub fn is_usual(&self) -> bool {
         // Of `hello` the tests make a static one too.
         let is_static = release(&target(), Build::Glibc).join("examples/echo").exists();
@@ -103,7 +97,6 @@ impl Server {
         }
     }
 
-    /// The command that starts it, with `port` to listen on.
     pub fn command(&self, port: u16) -> Command {
         let mut command = Command::new(&self.program);
         command.args(self.arguments.iter().map(|argument| argument.replace("{PORT}", &port.to_string())));
@@ -151,11 +144,8 @@ fn ours(example: &str) -> Vec<Server> {
         Server::new("fc-runtime", build, program).with_environment("FCRT_LIFECYCLE_LINES", "off")
     });
     // Not next to the same binary without lifecycle lines, which would leave it in the processor's caches.
-    let loud = |quiet: &Server| Server {
-        name: "fc-runtime, lifecycle lines",
-        environment: Vec::new(),
-        ..quiet.clone()
-    };
+    let loud =
+        |it: &Server| Server { name: "fc-runtime, lifecycle lines", environment: vec![], ..it.clone() };
     quiet.iter().cloned().chain(quiet[..2].iter().map(loud)).collect()
 }
 

@@ -3,7 +3,7 @@
 /// One quantity, measured again and again, in the order it was measured.
 #[derive(Clone, Default)]
 pub struct Sample {
-    in_order: Vec<f64>,
+    pub in_order: Vec<f64>,
 }
 
 impl Sample {
@@ -15,12 +15,7 @@ impl Sample {
         self.in_order.push(value);
     }
 
-    pub fn in_order(&self) -> &[f64] {
-        &self.in_order
-    }
-
-    /// The value below which the share `q` of the measurements lies (nearest rank, so always one that was measured);
-    /// NaN without measurements.
+    /// The value below which the share `q` of the measurements lies (nearest rank); NaN without measurements.
     pub fn quantile(&self, q: f64) -> f64 {
         let mut sorted = self.in_order.clone();
         sorted.sort_by(f64::total_cmp);
@@ -36,8 +31,8 @@ impl Sample {
         self.quantile(0.5)
     }
 
-    /// The ratios round by round, whose median is what counts: what disturbs one round disturbs both of its measurements,
-    /// so it holds still where the quotient of the medians does not. That quotient all the same when one series is longer.
+    /// The ratios round by round, whose median counts: what disturbs a round disturbs both of its measurements. When one
+    /// series is longer, the quotient of the medians.
     pub fn ratios_to(&self, other: &Sample) -> Sample {
         if self.in_order.len() != other.in_order.len() {
             return Sample { in_order: vec![self.median() / other.median()] };
@@ -45,8 +40,7 @@ impl Sample {
         self.in_order.iter().zip(&other.in_order).map(|(ours, theirs)| ours / theirs).collect()
     }
 
-    /// Why this series may mislead, if anything says so, as reason and extent; `step` is how far apart two looks at what
-    /// is measured were, where there were such.
+    /// Why this series may mislead, as reason and extent; `step` is how far apart two looks at what is measured were.
     pub fn doubts(&self, step: f64) -> Vec<(&'static str, String)> {
         let (first, second) = self.in_order.split_at(self.in_order.len() / 2);
         let median = |half: &[f64]| half.iter().copied().collect::<Sample>().median();

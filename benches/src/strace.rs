@@ -1,9 +1,8 @@
 //! System calls, counted by `strace` in a pass of its own: it slows down what it watches.
 
 use crate::{Client, GET, Running, Server, folders, free_port};
-use std::fs;
-use std::io;
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
 /// The system calls of a server, in order, and where among them its responses are.
 pub struct Trace {
@@ -58,7 +57,6 @@ impl Trace {
         trace
     }
 
-    /// The calls from the program's start up to and with its first response.
     pub fn to_first_response(&self) -> &[String] {
         let end = self.responses.first().map_or(self.calls.len(), |last| last + 1);
         &self.calls[..end]

@@ -1,10 +1,8 @@
 //! Figures in rows and columns, for people and for programs from the same source.
 
-use std::fmt::Write;
-
-use serde_json::Value;
-
 use crate::Series;
+use serde_json::Value;
+use std::fmt::Write;
 
 /// A column of a table: which measurement of which quantity it shows.
 pub struct Column {
@@ -14,7 +12,6 @@ pub struct Column {
     decimals: usize,
 }
 
-/// A column that shows medians.
 pub fn median(quantity: &str, title: &str, decimals: usize) -> Column {
     quantile(quantity, 0.5, title, decimals)
 }
@@ -25,7 +22,6 @@ pub fn quantile(quantity: &str, quantile: f64, title: &str, decimals: usize) -> 
 }
 
 impl Column {
-    /// Its name in JSON.
     fn key(&self) -> String {
         match self.quantile {
             0.5 => self.quantity.clone(),
@@ -38,7 +34,6 @@ impl Column {
     }
 }
 
-/// A table as text: a row for each server, below the columns' titles.
 pub fn text(columns: &[Column], rows: &[&Series]) -> String {
     let titles = columns.iter().map(|column| column.title.clone());
     let mut lines: Vec<Vec<String>> = vec![[String::new()].into_iter().chain(titles).collect()];

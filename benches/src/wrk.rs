@@ -1,11 +1,8 @@
 //! Load from `wrk`: how it is called, and what it said.
 
 use crate::folders;
-use std::fs;
-use std::io;
-use std::process::Command;
+use std::{fs, io, process::Command};
 
-/// A second of load.
 pub struct Load {
     pub connections: usize,
     /// The length of the body that every request carries to be echoed; without one they are GETs of /.
@@ -35,8 +32,7 @@ impl Load {
     }
 }
 
-/// Reads the line that wrk.lua prints: requests, the microseconds they took together, the median and the 99th percentile
-/// of each, and how many went wrong.
+/// The line that wrk.lua prints: requests, the microseconds of all together, the median and p99 of each, and errors.
 pub fn parse(text: &str) -> Option<[f64; 5]> {
     let line = text.lines().find_map(|line| line.strip_prefix("result "))?;
     let numbers: Vec<f64> = line.split(' ').map_while(|number| number.parse().ok()).collect();

@@ -1,8 +1,7 @@
 //! The published figures are those of benches/results.json, and the benchmarks' arithmetic says what it seems to say.
 
-use harness::folders::checkout;
-use harness::strace::Trace;
-use harness::{Results, Sample, chart, number, replace_between_markers, wrk};
+use harness::wrk;
+use harness::{Results, Sample, chart, folders::checkout, number, replace_between_markers, strace::Trace};
 use std::fs::read_to_string;
 
 fn committed() -> Results {

@@ -1,16 +1,13 @@
-//! What `hello` asks of the kernel, counted by strace: until its first response, and per request on a kept connection.
-//! The bounds are a little above what is measured, so that calls cannot creep in unseen.
-
-use std::io::{self, Write};
+//! What `hello` asks of the kernel, counted by strace, held by bounds that are a little above what is measured.
 
 use harness::strace::{self, Trace};
 use harness::{Build, Server};
+use std::io::{self, Write};
 use support::example_path;
 
 /// From the Rust runtime's first call; what the loader does before is not this library's. Measured: 66.
 const TO_FIRST_RESPONSE: usize = 68;
-/// For a hundred requests: receive, send, wait, and now and then one of a waiting worker's. Measured: 312 to 316, of which 16 are a
-/// second thread that starts.
+/// For a hundred requests: receive, send, wait, now and then a waiting worker's. Measured: 312 to 316, 16 of a thread's start.
 const PER_HUNDRED_REQUESTS: usize = 325;
 /// The fewest of some runs count: how far a second thread has come when the response is sent is chance.
 const RUNS: usize = 5;

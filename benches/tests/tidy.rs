@@ -1,10 +1,7 @@
 //! What every file of this package has to be like, and how much there may be of them all.
 
-use std::fs;
-use std::path::PathBuf;
-
-use harness::folders::checkout;
-use harness::number;
+use harness::{folders::checkout, number};
+use std::{fs, path::PathBuf};
 
 /// Lines of Rust without `peers/`, which are other people's programs more than ours.
 const BUDGET: usize = 3_000;

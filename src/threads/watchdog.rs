@@ -142,6 +142,10 @@ impl Watchdog {
                 look.late += 1;
             }
         });
+        // Those that come now are likely to be like that, and there may be many: it would be a tick for every few.
+        if look.late > 0 {
+            self.quick_calls.store(0, Ordering::Relaxed);
+        }
         look
     }
 
@@ -210,6 +214,18 @@ mod tests {
         let _quick = watchdog.begin_run(&quick);
         assert_eq!(watchdog.look(&slots), Look { quick: 1, late: 1 });
         assert_eq!(watchdog.look(&slots), Look { quick: 1, late: 0 });
+    }
+
+    /// Six calls that were slow at once held others up for a tick for every two of them.
+    #[test]
+    fn after_a_late_call_none_counts_as_quick_though_it_still_runs() {
+        let (clock, watchdog, slots) = scene();
+        watchdog.quick_calls.store(QUICK_CALLS, Ordering::SeqCst);
+        let (slow, next) = (slots.take().unwrap(), slots.take().unwrap());
+        let _slow = watchdog.begin_run(&slow);
+        clock.advance(LATE);
+        watchdog.look(&slots);
+        assert!(!watchdog.begin_run(&next).is_watched());
     }
 
     #[test]
