@@ -1,9 +1,11 @@
 //! A socket that listens, and what its errors mean. Who accepts, and when, is decided elsewhere.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_send_buffer_size, set_tcp_nodelay};
 #[cfg(target_os = "linux")]
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt::set_socket_reuseaddr};
+use rustix::time::Timespec;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
@@ -64,6 +66,12 @@ pub(crate) fn is_failed_connection(error: &io::Error) -> bool {
         Errno::PROTO,
     ];
     is_one_of(error, &FAILED)
+}
+
+/// Whether nobody waits to be accepted, which takes no descriptor to find out.
+pub(crate) fn is_queue_empty(listener: &TcpListener) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&now)) == Ok(0)
 }
 
 fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {

@@ -31,13 +31,7 @@ const WORKERS_END: Duration = Duration::from_secs(1);
 /// Ends the workers. Those that the author's code holds up are nobody's any more.
 pub(super) fn end(engine: &Engine) {
     engine.pool().close();
-    let mut time = Allowance::of(WORKERS_END);
-    while let Err(error) = engine.ready().close_set() {
-        if time.left().is_zero() {
-            return report!(Level::Error, "cannot wake the workers: {error}");
-        }
-        time.spend(engine.clock(), sleep);
-    }
+    engine.ready().close_set();
     engine.pool().wait_for_end(engine.begun(), WORKERS_END);
 }
 
@@ -61,10 +55,16 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let (clock, ready, limit) = (engine.clock(), engine.ready(), engine.drain_timeout());
     let mut time = Allowance::of(limit);
     engine.begin_stopping();
-    while !engine.acceptor().accept_all(ready) && !time.left().is_zero() {
+    let after_incomplete = limit.saturating_sub(INCOMPLETE);
+    while !engine.acceptor().accept_all(ready) {
+        if time.left().is_zero() || (time.left() < after_incomplete && !engine.is_in_flight()) {
+            report!(Level::Error, "connections in the listen queue are not taken in");
+            break;
+        }
         // What is served meanwhile closes, and leaves its descriptor to the next one.
-        time.spend(clock, |step| ready.wait_until_empty(step.min(ACCEPT_AGAIN)));
+        time.spend(clock, |step| sleep(step.min(ACCEPT_AGAIN)));
     }
+    engine.acceptor().close(ready);
     let newcomers = NEWCOMER.saturating_sub(clock.now().since(engine.acceptor().last_accepted()));
     // Whoever asks now is told that the connection closes, and does not ask on it again.
     let after_grace = limit.saturating_sub(engine.idle_grace().max(newcomers));
