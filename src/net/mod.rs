@@ -10,5 +10,5 @@ mod socket;
 
 pub(crate) use listener::{is_exhaustion, is_failed_connection, is_queue_empty, listen};
 pub(crate) use ready::{Key, Parked, Parking, Ready, ReadySet};
-pub(crate) use slow_peers::{MAX_SLOW_PEERS, SlowPeer, SlowPeers};
+pub(crate) use slow_peers::{MAX_SLOW_PEERS, SlowPeer, SlowPeers, WaitedFor};
 pub(crate) use socket::{Readiness, Socket};
