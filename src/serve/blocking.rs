@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_silent_for_the_whole_time_X() {
+    fn a_peer_that_is_silent_for_the_whole_time_is_given_up_after_one_more_attempt() {
         let clock = Clock::for_test();
         let (outcome, attempts) = outcome(&clock, 0, |left| clock.advance(left.min(SECOND)));
         assert!(is_timed_out(&outcome), "{outcome:?}");
