@@ -78,13 +78,14 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let elapsed = self.elapsed();
-        // What is frozen is written before it.
+        // What is frozen is written before it, and the system is asked last: a freeze in between is looked at.
         let looked = self.looked.load(Ordering::Acquire);
+        let frozen = self.frozen.load(Ordering::Acquire);
+        let elapsed = self.elapsed();
         if elapsed.0.saturating_sub(looked) >= GRAIN.as_nanos() as u64 {
             return self.look();
         }
-        Moment(elapsed.0.saturating_sub(self.frozen.load(Ordering::Relaxed)))
+        Moment(elapsed.0.saturating_sub(frozen))
     }
 
     #[cold]

@@ -100,17 +100,13 @@ fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
             signals,
             received: end_at_second_signal,
             unseen: end_at_second_signal_unseen,
-            drained: |outcome| end(outcome),
+            drain_failed: |error| exit(error),
         };
         let is_main_large_enough = is_main_stack_of(server.stack_size());
         server.run(on_signal, is_main_large_enough)
     });
-    end(served)
-}
-
-fn end(outcome: Result<(), Error>) -> ! {
-    match outcome {
-        Ok(()) => process::exit(0),
+    match served {
+        Ok(()) => process::exit(0), // the drain came to its end; one that failed has ended the process
         Err(error) => exit(&error),
     }
 }

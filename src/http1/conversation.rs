@@ -64,6 +64,8 @@ pub(crate) struct Conversation {
     asks_for_head: bool,
     /// When the connection became idle, or the first byte of the present head came.
     since: Moment,
+    /// When it became idle. An empty line is no request, and begins nothing anew.
+    idle_since: Moment,
     /// When the last bytes came, or the last response was out.
     last_progress: Moment,
 }
@@ -113,6 +115,7 @@ impl Conversation {
             has_served: false,
             asks_for_head: false,
             since: now,
+            idle_since: now,
             last_progress: now,
         }
     }
@@ -133,7 +136,7 @@ impl Conversation {
             State::Discard => match self.body.decoder.discard(&mut self.inbox) {
                 Ok(true) => {
                     self.state = State::Head;
-                    self.since = self.last_progress;
+                    (self.since, self.idle_since) = (self.last_progress, self.last_progress);
                     self.look_for_head(limits, head)
                 }
                 Ok(false) => Step::Receive,
@@ -163,7 +166,10 @@ impl Conversation {
         loop {
             match head.parse(self.inbox.unread(), &mut self.progress) {
                 // Old clients send an empty line after a body: the connection stays idle.
-                Ok(Parsed::Nothing(length)) => self.inbox.consume(length),
+                Ok(Parsed::Nothing(length)) => {
+                    self.inbox.consume(length);
+                    self.since = self.idle_since;
+                }
                 Ok(Parsed::Partial) => {}
                 Ok(Parsed::LaterVersion(minor)) => {
                     self.inbox.set(minor, b'1');
@@ -263,6 +269,7 @@ impl Conversation {
     pub(crate) fn conclude(&mut self, next: Next, now: Moment) {
         self.has_served = true;
         self.since = now;
+        self.idle_since = now;
         self.last_progress = now;
         self.state = match next {
             Next::Request => State::Head,

@@ -45,12 +45,6 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Whether a connection waits in its queue. To accept none takes a descriptor too.
-pub(crate) fn has_queued(listener: &TcpListener) -> bool {
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
-}
-
 /// Of descriptors or memory, this process's or the system's: closing something helps.
 pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
     is_one_of(error, &[Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM])
@@ -72,6 +66,12 @@ pub(crate) fn is_failed_connection(error: &io::Error) -> bool {
         Errno::PROTO,
     ];
     is_one_of(error, &FAILED)
+}
+
+/// Whether nobody waits to be accepted, which takes no descriptor to find out.
+pub(crate) fn is_queue_empty(listener: &TcpListener) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&now)) == Ok(0)
 }
 
 fn is_one_of(error: &io::Error, errnos: &[Errno]) -> bool {

@@ -8,7 +8,7 @@ mod ready;
 mod slow_peers;
 mod socket;
 
-pub(crate) use listener::{has_queued, is_exhaustion, is_failed_connection, listen};
+pub(crate) use listener::{is_exhaustion, is_failed_connection, is_queue_empty, listen};
 pub(crate) use ready::{Key, Parked, Parking, Ready, ReadySet};
-pub(crate) use slow_peers::{MAX_SLOW_PEERS, SlowPeer, SlowPeers};
+pub(crate) use slow_peers::{MAX_SLOW_PEERS, SlowPeer, SlowPeers, WaitedFor};
 pub(crate) use socket::{Readiness, Socket};

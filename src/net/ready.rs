@@ -89,7 +89,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         table.park(Box::new(connection(key)));
         // A start has one connection, and no deadline.
         if open > 1 {
-            let _ = self.selector.prepare_timer(); // tried again when it is needed
+            let _ = self.prepare_timer(&table); // tried again when it is needed
         }
         self.set_timer(table);
         if let Err(error) = self.selector.add_connection(&socket, key) {
@@ -102,7 +102,13 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     /// Blocks until there is something to do, and be it that nothing was for `idle_after`.
     pub(crate) fn wait(&self, idle_after: Option<Duration>) -> io::Result<Ready<C>> {
         loop {
-            let Some(signal) = self.selector.wait(idle_after)? else { return Ok(Ready::Idle) };
+            let Some(signal) = self.selector.wait(idle_after)? else {
+                match idle_after {
+                    _ if self.table.lock().is_closed => return Ok(Ready::Closed),
+                    Some(_) => return Ok(Ready::Idle),
+                    None => continue,
+                }
+            };
             match signal {
                 Signal::Connection { key, hang_up } => {
                     if let Some(connection) = self.table.lock().claim(key, hang_up) {
@@ -141,7 +147,7 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
             table.cut(key);
         }
         // The first response is out by now: whatever takes the last descriptor later has not taken this one.
-        let is_timed = self.selector.prepare_timer().is_ok() & self.set_timer(table);
+        let is_timed = self.prepare_timer(&table).is_ok() & self.set_timer(table);
         if has_deadline && !is_timed {
             socket.cut(); // it would hold its descriptor for as long as its peer likes, and there is none left
         }
@@ -210,6 +216,11 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         };
         self.set_timer(table);
         ready
+    }
+
+    /// Once the set is closed, those that wait without a timer have to see that by themselves: none is made any more.
+    fn prepare_timer(&self, table: &Table<C>) -> io::Result<()> {
+        if table.is_closed { Ok(()) } else { self.selector.prepare_timer() }
     }
 
     /// Sets the timer to the earliest deadline, or to the next look at the time, unless it comes no later anyway.
@@ -319,12 +330,10 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
     }
 
     /// Ends all waits, now and from now on.
-    ///
-    /// # Errors
-    /// When that takes a descriptor, and there is none: it may be tried again.
-    pub(crate) fn close_set(&self) -> io::Result<()> {
-        self.table.lock().is_closed = true;
-        self.selector.close()
+    pub(crate) fn close_set(&self) {
+        let mut table = self.table.lock();
+        table.is_closed = true;
+        self.selector.close();
     }
 }
 

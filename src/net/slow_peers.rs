@@ -4,15 +4,18 @@
 use crate::clock::{Clock, Moment, STEP, Tally};
 use crate::contain::report;
 use crate::net::socket::Socket;
-use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use log::Level;
+use std::mem;
 use std::time::Duration;
 
 /// It stays below the platform's 1,024 threads with everything else that may be there.
 pub(crate) const MAX_SLOW_PEERS: usize = 512;
 
-/// What the others wait for in one piece; those that keep the time may leave meanwhile.
+/// What the others wait for in one piece, and no more than such a part of their time: those that keep it may leave
+/// meanwhile, and until the next one takes their place it stands.
 const LONG_STEP: Duration = Duration::from_secs(1);
+const LONG_STEPS: u32 = 8;
 
 /// Credit of every peer, so that one who has only begun does not look slow: what a socket has at once.
 const CREDIT: u64 = 64 * 1024;
@@ -24,6 +27,7 @@ const TIMEKEEPERS: usize = 8;
 #[derive(Default)]
 pub(crate) struct SlowPeers {
     waited_for: Mutex<Vec<Arc<SlowPeer>>>,
+    timekeepers: AtomicUsize,
     cut: Tally,
 }
 
@@ -39,6 +43,8 @@ pub(crate) struct SlowPeer {
 pub(crate) struct WaitedFor<'a> {
     peers: &'a SlowPeers,
     peer: &'a Arc<SlowPeer>,
+    has_waited: bool,
+    keeps_time: bool,
 }
 
 impl SlowPeer {
@@ -68,7 +74,7 @@ impl SlowPeers {
             cut_slowest(&mut waited_for, clock.now());
         }
         drop(waited_for);
-        let waited_for = WaitedFor { peers: self, peer };
+        let waited_for = WaitedFor { peers: self, peer, has_waited: false, keeps_time: false };
         if is_one_too_many && let Some(count) = self.cut.add(clock, 1) {
             report!(Level::Warn, "over {MAX_SLOW_PEERS} slow peers: {count} cut");
         }
@@ -89,16 +95,24 @@ fn cut_slowest(waited_for: &mut Vec<Arc<SlowPeer>>, now: Moment) {
 }
 
 impl WaitedFor<'_> {
-    /// How long the next step of the wait may be.
-    pub(crate) fn step(&self) -> Duration {
-        let waited_for = self.peers.waited_for.lock();
-        let mut timekeepers = waited_for.iter().take(TIMEKEEPERS);
-        if timekeepers.any(|peer| Arc::ptr_eq(peer, self.peer)) { STEP } else { LONG_STEP }
+    /// How long the next step of a wait for so long may be. The first one is short: the system may have room again just
+    /// after it had none, and that is not to be found at the end of the time.
+    pub(crate) fn step(&mut self, timeout: Duration) -> Duration {
+        let timekeepers = &self.peers.timekeepers;
+        let has_waited = mem::replace(&mut self.has_waited, true);
+        if !self.keeps_time {
+            let more = |count| (count < TIMEKEEPERS).then_some(count + 1);
+            self.keeps_time = timekeepers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok();
+        }
+        if self.keeps_time || !has_waited { STEP } else { LONG_STEP.min(timeout / LONG_STEPS) }
     }
 }
 
 impl Drop for WaitedFor<'_> {
     fn drop(&mut self) {
+        if self.keeps_time {
+            self.peers.timekeepers.fetch_sub(1, Ordering::SeqCst);
+        }
         let mut waited_for = self.peers.waited_for.lock();
         if let Some(at) = waited_for.iter().position(|other| Arc::ptr_eq(other, self.peer)) {
             waited_for.swap_remove(at);
@@ -118,6 +132,8 @@ mod tests {
     fn peer(now: Moment) -> Arc<SlowPeer> {
         SlowPeer::new(Arc::new(Socket::pair().0), now)
     }
+
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     #[test]
     fn of_two_that_move_nothing_the_older_one_goes() {
@@ -151,8 +167,10 @@ mod tests {
         let (peers, clock) = (SlowPeers::default(), Clock::for_test());
         let all: Vec<_> = (0..3 * TIMEKEEPERS).map(|_| peer(at(0))).collect();
         let mut waits: Vec<_> = all.iter().map(|peer| peers.wait_for(peer, &clock)).collect();
+        waits.iter_mut().for_each(|wait| assert_eq!(wait.step(TIMEOUT), STEP, "the first one"));
         while !waits.is_empty() {
-            let timekeepers = waits.iter().filter(|wait| wait.step() == STEP).count();
+            let timekeepers =
+                waits.iter_mut().filter_map(|wait| (wait.step(TIMEOUT) == STEP).then_some(())).count();
             assert_eq!(timekeepers, TIMEKEEPERS.min(waits.len()));
             waits.remove(0);
         }

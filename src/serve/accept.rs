@@ -4,7 +4,7 @@
 use crate::clock::{Clock, Moment, Tally};
 use crate::contain::report;
 use crate::http1::Limits;
-use crate::net::{ReadySet, Socket, has_queued, is_exhaustion, is_failed_connection};
+use crate::net::{ReadySet, Socket, is_exhaustion, is_failed_connection, is_queue_empty};
 use crate::serve::connection::Connection;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use log::Level;
@@ -119,8 +119,8 @@ impl Acceptor {
         }
     }
 
-    /// Takes everything off the queue and closes the listener, so that nobody is left in it. When descriptors
-    /// run out before that, it returns false and wants to be called again.
+    /// Takes everything off the queue, so that nobody is left in it when the listener is [closed](Self::close). When
+    /// descriptors run out before that, it returns false and wants to be called again.
     pub(super) fn accept_all(&self, ready: &ReadySet<Connection>) -> bool {
         let mut listening = self.listening.lock();
         let is_done = self.empty_queue(&mut listening, ready);
@@ -140,17 +140,24 @@ impl Acceptor {
                     self.take_in(listening, ready, stream);
                 }
                 Err(error) if is_failed_connection(&error) => {}
-                Err(error) if is_exhaustion(&error) && has_queued(listener) => {
+                Err(error) if is_exhaustion(&error) => {
+                    // The system says so before it looks whether anybody is there.
+                    if is_queue_empty(listener) {
+                        return true;
+                    }
                     if !self.make_room(listening, ready, &error) {
                         return false;
                     }
                 }
-                Err(_) => break,
+                Err(_) => return true,
             }
         }
+    }
+
+    /// Closes the listener, whoever may be in its queue: nobody accepts any more.
+    pub(super) fn close(&self, ready: &ReadySet<Connection>) {
         ready.forget_listener();
-        listening.listener = None;
-        true
+        self.listening.lock().listener = None;
     }
 
     /// A descriptor is free again, and so many connections are left: accept may be waiting for that.

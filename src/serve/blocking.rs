@@ -1,10 +1,10 @@
 //! A worker that blocks on a peer: for how long it lets itself be held up, and who does its share meanwhile.
 
-use crate::clock::{Clock, Moment};
-use crate::net::{Readiness, SlowPeer, SlowPeers, Socket};
+use crate::clock::Clock;
+use crate::net::{Readiness, SlowPeer, SlowPeers, Socket, WaitedFor};
 use crate::serve::connection::{Connection, PendingCall};
 use crate::sync::Arc;
-use crate::threads::{Permit, Pool, WorkerSlot};
+use crate::threads::{Permit, Pool, Suspended, WorkerSlot};
 use std::cell::OnceCell;
 use std::io::{self, IoSlice};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub(super) struct BlockingIo<'a> {
     slow: OnceCell<Arc<SlowPeer>>,
     /// When every wait in this request is over, also one in which the peer makes progress.
     #[cfg(feature = "internals")]
-    end: std::cell::Cell<Option<Moment>>,
+    end: std::cell::Cell<Option<crate::clock::Moment>>,
 }
 
 impl<'a> BlockingIo<'a> {
@@ -124,7 +124,12 @@ impl<'a> BlockingIo<'a> {
         timeout: Duration,
         attempt: impl FnMut() -> io::Result<Option<usize>>,
     ) -> io::Result<usize> {
-        let wait = |deadline| self.wait(readiness, deadline);
+        let mut waiting = None;
+        let wait = |left: Duration| {
+            self.waits.pool.will_block(self.slot); // there may not have been a thread for it before
+            let (_, waited_for) = waiting.get_or_insert_with(|| self.begin_waiting());
+            self.socket.wait(readiness, left.min(waited_for.step(timeout))).map(drop)
+        };
         #[cfg(feature = "internals")]
         let (timeout, is_last) = match self.end.get().map(|end| end.since(self.waits.clock.now())) {
             Some(left) if left < timeout => (left, true),
@@ -142,26 +147,23 @@ impl<'a> BlockingIo<'a> {
         Ok(count)
     }
 
-    fn wait(&self, readiness: Readiness, deadline: Moment) -> io::Result<()> {
-        let Waits { clock, pool, slow_peers, .. } = self.waits;
-        pool.will_block(self.slot);
-        let _suspended = self.permit.map(Permit::suspend);
+    /// What is held for as long as the peer is waited for.
+    fn begin_waiting(&self) -> (Option<Suspended<'a, PendingCall>>, WaitedFor<'_>) {
+        let Waits { clock, slow_peers, .. } = self.waits;
+        let suspended = self.permit.map(Permit::suspend);
         let slow = self.slow.get_or_init(|| SlowPeer::new(self.socket.clone(), clock.now()));
-        let waited_for = slow_peers.wait_for(slow, clock);
-        wait_in_steps(clock, deadline, |left| {
-            pool.will_block(self.slot); // there may not have been a thread for it before
-            self.socket.wait(readiness, left.min(waited_for.step()))
-        })
+        (suspended, slow_peers.wait_for(slow, clock))
     }
 }
 
-/// Tries again whenever `wait` has waited for the peer. The time is up when it has passed and another try
-/// found nothing all the same: a frozen process must not blame its peer.
+/// Tries again whenever `wait` has waited for the peer, for no longer than it is told: what is left. A peer may be
+/// waited for in steps, so that a freeze in between is noticed, and so is a peer that takes less than what the system
+/// calls ready. The time is up when it has passed and another try found nothing all the same.
 fn retry(
     clock: &Clock,
     timeout: Duration,
     mut attempt: impl FnMut() -> io::Result<Option<usize>>,
-    wait: impl Fn(Moment) -> io::Result<()>,
+    mut wait: impl FnMut(Duration) -> io::Result<()>,
 ) -> io::Result<usize> {
     let deadline = clock.now().plus(timeout);
     loop {
@@ -172,28 +174,14 @@ fn retry(
         if now >= deadline {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        wait(deadline)?;
-    }
-}
-
-/// Waits until `wait` says that the peer is ready, or until the deadline. It is told what is left, and waits for a step of
-/// that, so that a freeze in between is noticed and does not count.
-fn wait_in_steps(
-    clock: &Clock,
-    deadline: Moment,
-    mut wait: impl FnMut(Duration) -> io::Result<bool>,
-) -> io::Result<()> {
-    loop {
-        let left = deadline.since(clock.now());
-        if wait(left)? || clock.now() >= deadline {
-            return Ok(());
-        }
+        wait(deadline.since(now))?;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Moment;
     use std::cell::Cell;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -201,14 +189,17 @@ mod tests {
 
     /// Attempts of which the one with this number gives something, over waits that go as told; the outcome,
     /// and how many attempts there were.
-    fn outcome(clock: &Clock, gives: u32, wait: impl Fn(Duration) -> bool) -> (io::Result<usize>, u32) {
+    fn outcome(clock: &Clock, gives: u32, wait: impl Fn(Duration)) -> (io::Result<usize>, u32) {
         let attempts = Cell::new(0);
         let attempt = || {
             attempts.set(attempts.get() + 1);
             Ok((attempts.get() == gives).then_some(7))
         };
-        let wait = |deadline| wait_in_steps(clock, deadline, |left| Ok(wait(left)));
-        (retry(clock, TIMEOUT, attempt, wait), attempts.get())
+        let outcome = retry(clock, TIMEOUT, attempt, |left| {
+            wait(left);
+            Ok(())
+        });
+        (outcome, attempts.get())
     }
 
     fn is_timed_out(outcome: &io::Result<usize>) -> bool {
@@ -218,29 +209,23 @@ mod tests {
     #[test]
     fn a_peer_that_is_silent_for_the_whole_time_is_given_up_after_one_more_attempt() {
         let clock = Clock::for_test();
-        let (outcome, attempts) = outcome(&clock, 0, |left| {
-            clock.advance(left.min(SECOND));
-            false
-        });
+        let (outcome, attempts) = outcome(&clock, 0, |left| clock.advance(left.min(SECOND)));
         assert!(is_timed_out(&outcome), "{outcome:?}");
-        assert_eq!(attempts, 2);
+        assert_eq!(attempts, 11, "one after each step, of which the last one ends with the time");
         assert_eq!(clock.now().since(Moment::default()), TIMEOUT);
     }
 
     #[test]
     fn what_came_at_the_last_moment_counts() {
         let clock = Clock::for_test();
-        let (outcome, _) = outcome(&clock, 2, |left| {
-            clock.advance(left);
-            false
-        });
+        let (outcome, _) = outcome(&clock, 2, |left| clock.advance(left));
         assert_eq!(outcome.unwrap(), 7);
     }
 
     #[test]
     fn a_peer_that_is_ready_is_tried_at_once() {
         let clock = Clock::for_test();
-        let (outcome, attempts) = outcome(&clock, 4, |_| true);
+        let (outcome, attempts) = outcome(&clock, 4, |_| ());
         assert_eq!((outcome.unwrap(), attempts), (7, 4));
     }
 
@@ -248,14 +233,12 @@ mod tests {
     fn a_freeze_longer_than_every_limit_does_not_count_against_the_peer() {
         let clock = Clock::for_test();
         let is_first = Cell::new(true);
-        let (outcome, _) = outcome(&clock, 2, |left| {
+        let (outcome, _) = outcome(&clock, 3, |left| {
             // Hours pass in the first wait; then the peer takes nearly all of its time.
             if is_first.replace(false) {
-                clock.freeze(3600 * SECOND);
-                return false;
+                return clock.freeze(3600 * SECOND);
             }
             clock.advance(left - SECOND);
-            true
         });
         assert_eq!(outcome.unwrap(), 7);
     }
@@ -264,10 +247,9 @@ mod tests {
     fn many_freezes_shorter_than_the_limit_do_not_count_either() {
         for freeze in [SECOND / 5, SECOND / 2, 5 * SECOND] {
             let (clock, freezes) = (Clock::for_test(), Cell::new(0));
-            let (outcome, _) = outcome(&clock, 2, |_| {
+            let (outcome, _) = outcome(&clock, 101, |_| {
                 freezes.set(freezes.get() + 1);
                 clock.freeze(freeze);
-                freezes.get() == 100
             });
             assert_eq!((outcome.unwrap(), freezes.get()), (7, 100), "{freeze:?}");
         }

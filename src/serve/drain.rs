@@ -28,31 +28,21 @@ const MIN_PRE_STOP: Duration = Duration::from_secs(3);
 /// Workers that are done may take so long to end: they only have to be woken.
 const WORKERS_END: Duration = Duration::from_secs(1);
 
-/// Ends the workers. Those that the author's code holds up are nobody's any more. Whether the others could be woken.
-pub(super) fn end(engine: &Engine) -> bool {
+/// Ends the workers. Those that the author's code holds up are nobody's any more.
+pub(super) fn end(engine: &Engine) {
     engine.pool().close();
-    let mut time = Allowance::of(WORKERS_END);
-    while let Err(error) = engine.ready().close_set() {
-        if time.left().is_zero() {
-            report!(Level::Error, "cannot wake the workers: {error}");
-            return false;
-        }
-        time.spend(engine.clock(), sleep);
-    }
+    engine.ready().close_set();
     engine.pool().wait_for_end(engine.begun(), WORKERS_END);
-    true
 }
 
 /// Drains and ends on a thread of its own; without one to spare, on this one.
 pub(super) fn by_signal(engine: &Arc<Engine>) {
     let Some(on_signal) = engine.take_on_signal() else { return };
     (on_signal.received)(&on_signal.signals);
-    let (stopping, drained) = (engine.clone(), on_signal.drained);
-    let run = move || {
-        let outcome = drain(&stopping);
-        if outcome.is_err() || !end(&stopping) {
-            drained(outcome); // the first thread may be among those that cannot be woken
-        }
+    let (stopping, drain_failed) = (engine.clone(), on_signal.drain_failed);
+    let run = move || match drain(&stopping) {
+        Ok(()) => end(&stopping),
+        Err(error) => drain_failed(&error),
     };
     if spawn("fc-drain", engine.stack_size(), run.clone()).is_err() {
         run();
@@ -66,13 +56,15 @@ pub(super) fn drain(engine: &Arc<Engine>) -> Result<(), Error> {
     let mut time = Allowance::of(limit);
     engine.begin_stopping();
     let after_incomplete = limit.saturating_sub(INCOMPLETE);
-    while !engine.acceptor().accept_all(ready)
-        && (time.left() > after_incomplete || engine.is_in_flight())
-        && !time.left().is_zero()
-    {
+    while !engine.acceptor().accept_all(ready) {
+        if time.left().is_zero() || (time.left() < after_incomplete && !engine.is_in_flight()) {
+            report!(Level::Error, "connections in the listen queue are not taken in");
+            break;
+        }
         // What is served meanwhile closes, and leaves its descriptor to the next one.
         time.spend(clock, |step| sleep(step.min(ACCEPT_AGAIN)));
     }
+    engine.acceptor().close(ready);
     let newcomers = NEWCOMER.saturating_sub(clock.now().since(engine.acceptor().last_accepted()));
     // Whoever asks now is told that the connection closes, and does not ask on it again.
     let after_grace = limit.saturating_sub(engine.idle_grace().max(newcomers));

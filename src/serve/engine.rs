@@ -13,6 +13,7 @@ use crate::serve::connection::{Connection, PendingCall, Turn};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, sleep};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use log::Level;
+use std::fmt;
 use std::io::{self, PipeReader};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -66,8 +67,7 @@ pub(crate) struct OnSignal {
     pub received: fn(&PipeReader),
     /// What is done when there is no thread that could notice one.
     pub unseen: fn(),
-    /// What is done when the drain has failed, or who waits for it cannot be told.
-    pub drained: fn(Result<(), Error>),
+    pub drain_failed: fn(&Error),
 }
 
 /// What a worker's thread runs.
@@ -153,7 +153,15 @@ impl Engine {
         if self.acceptor.is_waiting_for_close(open) {
             self.accept();
         }
-        report!(Level::Debug, "connection closed: {reason}");
+        self.debug(format_args!("connection closed: {reason}"));
+    }
+
+    /// A line of a worker's that runs no call. The program's logger may take its time, and somebody waits meanwhile.
+    pub(super) fn debug(&self, line: fmt::Arguments<'_>) {
+        if log::max_level() >= Level::Debug {
+            self.pool.ensure_waiting();
+            report!(Level::Debug, "{line}");
+        }
     }
 
     /// Accepts what has queued up.

@@ -65,7 +65,7 @@ impl Serving {
 
     /// Ends all threads but those that the author's code holds up.
     pub(crate) fn end(&self) {
-        let _ = drain::end(&self.0); // it is in the log
+        drain::end(&self.0);
     }
 
     fn watch_listener(&self) -> Result<(), Error> {

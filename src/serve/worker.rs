@@ -176,7 +176,7 @@ impl<'a> Worker<'a> {
             out.extend_from_slice(body.as_bytes());
         }
         let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
-        report!(Level::Debug, "request refused: {}", refusal.reason());
+        self.engine.debug(format_args!("request refused: {}", refusal.reason()));
         connection.conversation.refuse(self.engine.clock().now());
         connection
     }

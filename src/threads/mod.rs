@@ -9,7 +9,7 @@ mod task;
 mod watchdog;
 
 pub(crate) use aside::run_aside;
-pub(crate) use limit::{Admission, ConcurrencyLimit, Permit};
+pub(crate) use limit::{Admission, ConcurrencyLimit, Permit, Suspended};
 pub(crate) use pool::Pool;
 pub(crate) use slots::WorkerSlot;
 pub(crate) use spares::MAX_SPARES;

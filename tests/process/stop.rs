@@ -1,7 +1,8 @@
 //! The end by signal, for those who are just about to be served.
 
-use crate::subject::{descriptors, start_with_descriptors, threads, while_it_stands_still};
+use crate::subject::{descriptors, start_with_descriptors, starve, threads, while_it_stands_still};
 use std::thread;
+use std::time::{Duration, Instant};
 use support::{Client, Process, get, until};
 
 /// Has `count` clients ask and the signal come while the process stands still, so that all of them
@@ -38,6 +39,36 @@ fn requests_in_the_listen_queue_are_answered_without_a_descriptor_to_spare() {
         assert_eq!(client.reply().status, 200);
     }
     are_answered_from_the_queue(process, 40);
+}
+
+/// Of the 25 seconds that a drain may take they need none.
+#[test]
+fn a_stop_without_a_descriptor_ends_when_nobody_is_left_whoever_came_before() {
+    for asked_before in [false, true] {
+        let process = Process::start("hello", &[]);
+        if asked_before {
+            let mut client = process.client();
+            client.send(get("/"));
+            assert_eq!(client.reply().status, 200);
+        }
+        starve(&process);
+        let began = Instant::now();
+        process.signal("TERM");
+        let (code, out, error) = process.end();
+        assert_eq!(code, Some(0), "{out}{error}");
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_stop_without_a_descriptor_does_not_wait_for_ever_for_who_cannot_be_accepted() {
+    let process = Process::start("hello", &[("FCRT_DRAIN_TIMEOUT", "0.2")]);
+    starve(&process);
+    let mut client = process.client();
+    process.signal("TERM");
+    let (code, out, error) = process.end();
+    assert_eq!(code, Some(0), "{out}{error}");
+    client.assert_closed();
 }
 
 #[test]

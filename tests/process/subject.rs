@@ -1,5 +1,6 @@
 //! An example as a process that can be stopped in its tracks, starved of descriptors, and looked at.
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use support::reserved_port;
@@ -35,6 +36,13 @@ pub(crate) fn start_limited(example: &str, limit: &str, variables: &[(&str, &str
     let process = Process { child, port };
     until("the example listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     process
+}
+
+/// From now on it is given no descriptor, whatever it closes.
+pub(crate) fn starve(process: &Process) {
+    let pid = Pid::from_child(&process.child);
+    let limit = Rlimit { current: Some(3), maximum: getrlimit(Resource::Nofile).maximum };
+    prlimit(Some(pid), Resource::Nofile, limit).expect("it runs");
 }
 
 pub(crate) fn descriptors(process: &Process) -> usize {

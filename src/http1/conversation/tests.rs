@@ -390,6 +390,18 @@ fn an_idle_connection_is_closed_only_when_a_time_is_set() {
 }
 
 #[test]
+fn empty_lines_do_not_keep_an_idle_connection() {
+    let mut scene = scene();
+    scene.limits.idle_timeout = Some(5 * SECOND);
+    for second in 1..5 {
+        assert_eq!(scene.arrives(second, "\r\n"), Seen::Receive);
+        assert_eq!(scene.patience(), (Some(at(5)), Overdue::Close(CloseReason::IdleTimeout)));
+    }
+    assert_eq!(scene.arrives(4, "G"), Seen::Receive);
+    assert_eq!(scene.patience(), (Some(at(34)), Overdue::Refuse(Reject::HeadTimeout)), "its own first byte");
+}
+
+#[test]
 fn an_unread_body_has_two_seconds_from_one_byte_to_the_next() {
     let mut scene = scene();
     scene.arrives(0, post(40_000, ""));

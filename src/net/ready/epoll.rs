@@ -20,10 +20,14 @@ const STOP: u64 = u64::MAX - 1;
 const TIMER: u64 = u64::MAX - 2;
 const CLOSE: u64 = u64::MAX - 3;
 
+/// So often those who wait look whether the set is closed while there is no timer that would tell them: until the first
+/// connection is parked, and for as long as there is no descriptor for one.
+const LOOK: Duration = Duration::from_millis(500);
+
 pub(crate) struct Epoll {
     epoll: OwnedFd,
     /// Made when the first connection is parked or the second one comes: a start does without, and when descriptors
-    /// run out it is too late. It also reports the end, which is not to want a descriptor either.
+    /// run out it is too late. It also reports the end.
     timer: OnceLock<OwnedFd>,
 }
 
@@ -71,14 +75,17 @@ impl Selector for Epoll {
     }
 
     /// The timer becomes one that nobody reads off, so that it wakes everyone who waits and who will.
-    fn close(&self) -> io::Result<()> {
-        let timer = self.timer()?;
-        epoll::modify(&self.epoll, timer, EventData::new_u64(CLOSE), EventFlags::IN)?;
-        set(timer, Duration::ZERO)
+    fn close(&self) {
+        if let Some(timer) = self.timer.get() {
+            // Neither takes anything of the system that a timer has not already.
+            let _ = epoll::modify(&self.epoll, timer, EventData::new_u64(CLOSE), EventFlags::IN);
+            let _ = set(timer, Duration::ZERO);
+        }
     }
 
     fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
-        let timeout = idle_after.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let timeout = idle_after.or_else(|| self.timer.get().is_none().then_some(LOOK));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         // One event at a time: a second one would be stuck behind the first one's work.
         let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
         loop {

@@ -90,9 +90,8 @@ impl Selector for Poll {
         Ok(())
     }
 
-    fn close(&self) -> io::Result<()> {
+    fn close(&self) {
         self.change(|armed| armed.closed = true);
-        Ok(())
     }
 
     fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {

@@ -55,8 +55,9 @@ pub(crate) trait Selector: Sized + Send + Sync {
     fn prepare_timer(&self) -> io::Result<()>;
     /// Reports `Timer` once, after `delay`, behind all that are ready; replaces what was set before.
     fn set_timer(&self, delay: Duration) -> io::Result<()>;
-    /// Reports `Closed` to everyone who waits, from now on.
-    fn close(&self) -> io::Result<()>;
-    /// Blocks until something is ready; `None` when nothing was for `idle_after`, or where a system is idle at once.
+    /// Reports `Closed` to everyone who waits, from now on; or nothing, and all waits are short ones.
+    fn close(&self);
+    /// Blocks until something is ready; `None` when nothing was for `idle_after`, or for as long as the system waits at
+    /// once.
     fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>>;
 }
