@@ -70,13 +70,13 @@ impl<'a> Variables<'a> {
 
     /// Without floating point, whose parser and tables are a tenth of the binary.
     pub(crate) fn seconds(&self, name: &'static str) -> Result<Option<Duration>, Invalid> {
-        self.parsed(name, "seconds above 0, such as 25 or 0.5", |value| {
-            let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
-            let milliseconds =
-                unsigned(&format!("{fraction:0<3}")).filter(|_| (1..=3).contains(&fraction.len()))?;
-            let timeout = Duration::new(unsigned(whole)? as u64, milliseconds as u32 * 1_000_000);
-            (!timeout.is_zero()).then_some(timeout)
-        })
+        let is_above_0 = |seconds: &Duration| !seconds.is_zero();
+        self.parsed(name, "seconds above 0, such as 25 or 0.5", |value| seconds(value).filter(is_above_0))
+    }
+
+    /// As [`seconds`](Self::seconds), and 0.
+    pub(crate) fn seconds_or_0(&self, name: &'static str) -> Result<Option<Duration>, Invalid> {
+        self.parsed(name, "seconds, such as 0 or 0.5", seconds)
     }
 
     pub(crate) fn switch(&self, name: &'static str) -> Result<Option<bool>, Invalid> {
@@ -111,6 +111,12 @@ pub(crate) fn path(name: &'static str, value: String) -> Result<String, Invalid>
         return Ok(value);
     }
     Err(Invalid { name, value, expected: "a path that starts with /" })
+}
+
+fn seconds(value: &str) -> Option<Duration> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    let milliseconds = unsigned(&format!("{fraction:0<3}")).filter(|_| (1..=3).contains(&fraction.len()))?;
+    Some(Duration::new(unsigned(whole)? as u64, milliseconds as u32 * 1_000_000))
 }
 
 /// `parse` alone would take a leading `+`.
@@ -208,6 +214,14 @@ mod tests {
         for value in ["0", "0.0", ".5", "1.", "1.2345", "1,5", "1s", "-1", "+1", "1e3", " 1"] {
             assert!(read(value, |it, name| it.seconds(name)).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn nothing_is_seconds_too_where_that_is_something() {
+        for value in ["0", "0.0", "0.5"] {
+            assert!(read(value, |it, name| it.seconds_or_0(name)).is_ok(), "{value}");
+        }
+        assert!(read("-1", |it, name| it.seconds_or_0(name)).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! to the process as a whole, and to nothing smaller, is here.
 
 use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
-use crate::log::terminal_line;
+use crate::log::{error_line, terminal_line};
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
 use crate::server::Server;
@@ -10,7 +10,7 @@ use crate::sync::{Arc, AtomicBool};
 use rustix::process::{Resource, getrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
-use std::io::{self, PipeReader, Read, Write};
+use std::io::{self, PipeReader, Read};
 use std::process;
 
 /// As command-line tools have it for what the operator typed.
@@ -128,7 +128,7 @@ fn is_main_stack_of(size: usize) -> bool {
 }
 
 fn exit(error: &Error) -> ! {
-    let _ = writeln!(io::stderr(), "error: {error}"); // it may be closed; eprintln would panic
+    error_line(format!("error: {error}"));
     process::exit(if matches!(error, Error::InvalidOption { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
 }
 

@@ -83,7 +83,7 @@ impl ServerConfig {
     /// | `FCRT_HEAD_TIMEOUT`, `FCRT_BODY_TIMEOUT`, `FCRT_WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
     /// | `FCRT_IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
     /// | `FCRT_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout), in seconds | 25; 9 when `K_SERVICE` is set |
-    /// | `FCRT_IDLE_GRACE` | [`idle_grace`](Self::idle_grace), in seconds | 0.5 |
+    /// | `FCRT_IDLE_GRACE` | [`idle_grace`](Self::idle_grace), in seconds, 0 for none | 0.5 |
     /// | `FCRT_MAX_WORKERS`, `FCRT_MAX_CONNECTIONS` | the option of that name | 256, 50000 |
     /// | `FCRT_MAX_BODY`, `FCRT_STACK_SIZE` | the option of that name, in bytes | 33554432, 8388608 |
     ///
@@ -127,7 +127,7 @@ impl ServerConfig {
             self.drain_timeout = CLOUD_RUN_DRAIN;
         }
         set(&mut self.drain_timeout, variables.seconds("FCRT_DRAIN_TIMEOUT")?);
-        set(&mut self.idle_grace, variables.seconds("FCRT_IDLE_GRACE")?);
+        set(&mut self.idle_grace, variables.seconds_or_0("FCRT_IDLE_GRACE")?);
         set(&mut self.stack_size, variables.number("FCRT_STACK_SIZE")?.map(stack_size_within_bounds));
         set(&mut self.hooks, variables.switch("FCRT_HOOKS")?);
         set(&mut self.lifecycle_lines, variables.switch("FCRT_LIFECYCLE_LINES")?);

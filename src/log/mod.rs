@@ -8,6 +8,6 @@ mod stdout;
 
 pub(crate) use lifecycle_line::LifecycleLine;
 pub(crate) use request_scope::RequestScope;
-pub(crate) use stdout::terminal_line;
 #[cfg(test)]
 pub(crate) use stdout::written;
+pub(crate) use stdout::{error_line, terminal_line};

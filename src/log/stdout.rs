@@ -1,11 +1,11 @@
-//! Standard output: nothing else writes to it. A line is one write. A reader that stands still costs its
+//! Standard output, and the last line on standard error: nothing else writes to them. A line is one write. A reader that stands still costs its
 //! lines, and not the function: a writer waits for a while once, and from then on not at all until the reader
 //! goes on.
 
 use crate::sync::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::stdio::stdout;
+use rustix::stdio::{stderr, stdout};
 use rustix::time::Timespec;
 use std::io::IsTerminal;
 
@@ -58,6 +58,18 @@ fn write_all(mut bytes: &[u8]) -> usize {
 pub(crate) fn terminal_line(line: impl FnOnce() -> String) {
     if stdout().is_terminal() {
         write_line(line().as_bytes());
+    }
+}
+
+/// The line on standard error that says why a process ends. A reader that stands still does not keep it, and a line is
+/// cut to what the system writes as a whole.
+pub(crate) fn error_line(mut line: String) {
+    let fitting = (0..PIPE_BUF).rev().find(|&length| line.is_char_boundary(length));
+    line.truncate(fitting.unwrap_or_default());
+    line.push('\n');
+    let ready = poll(&mut [PollFd::new(&stderr(), PollFlags::OUT)], Some(&PATIENCE));
+    if ready.is_ok_and(|ready| ready > 0) {
+        let _ = rustix::io::write(stderr(), line.as_bytes()); // it may be closed
     }
 }
 

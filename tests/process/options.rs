@@ -3,6 +3,8 @@
 use crate::subject::{start_limited, threads};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use support::{Lines, Process, Scratch, example_command, get, post, reserved_port, until};
 
@@ -99,4 +101,21 @@ fn a_pre_stop_that_is_cut_off_ends_with_code_1_and_one_line() {
     process.signal("TERM");
     let (code, _, err) = process.end();
     assert_eq!((code, err.as_str()), (Some(1), "error: pre_stop: not done in time\n"));
+}
+
+#[test]
+fn a_process_whose_standard_error_nobody_reads_ends_all_the_same() {
+    let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+    let (unread, mut full) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&full, true).unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&full, false).unwrap();
+    let mut child = example_command("hello")
+        .env("PORT", taken.local_addr().unwrap().port().to_string())
+        .stderr(Stdio::from(full))
+        .spawn()
+        .unwrap();
+    until("it has ended", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    drop(unread);
 }

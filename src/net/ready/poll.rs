@@ -3,7 +3,7 @@
 
 use super::selector::{Key, Selector, Signal};
 use crate::net::socket::Socket;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, sleep};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -11,6 +11,9 @@ use rustix::time::Timespec;
 use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::time::{Duration, Instant};
+
+/// Until a poll is tried again that the system refuses.
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) struct Poll {
     /// Whoever holds it polls, and hears of what is armed meanwhile; the others wait for it.
@@ -102,8 +105,11 @@ impl Selector for Poll {
         loop {
             // Emptied before what is armed is looked at: what is armed later wakes the poll.
             while matches!(reader.read(&mut [0; 64]), Ok(count) if count > 0) {}
-            if let Some(signal) = self.poll_once(&reader)? {
-                return Ok(Some(signal));
+            match self.poll_once(&reader) {
+                Ok(Some(signal)) => return Ok(Some(signal)),
+                Ok(None) => {}
+                // The system has no memory for it, or fewer descriptors than there are (poll(2)): it may again.
+                Err(_) => sleep(PAUSE),
             }
         }
     }
