@@ -2,7 +2,7 @@ use fc_runtime::{Context, Error, Function, Request, Response, Running, Server};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::{Client, TestServer, config, gate, get, post, until};
 
 #[test]
@@ -101,6 +101,8 @@ fn an_idle_connection_may_ask_once_more_after_the_stop_and_is_told_that_it_close
     clients.push(server.client());
     server.begin_stop();
     until("the listener is closed", || TcpStream::connect(server.address).is_err());
+    let closed = Instant::now();
+    until("it is not for having only just come", || closed.elapsed() > Duration::from_millis(200));
     for client in &mut clients {
         client.send(post("/", "once more"));
         let reply = client.reply();
