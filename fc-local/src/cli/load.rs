@@ -33,6 +33,8 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
         domains: template.domains,
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
         command,
+        layers: Vec::new(),
+        http_trigger: None,
         maps_code: template_path.is_some() || args.code.is_some(),
         code,
         port: args.port.or(template.port).unwrap_or(9000),

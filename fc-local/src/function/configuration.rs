@@ -4,6 +4,44 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// All that is to run: every function of a template, or the one of a command line, and the domains that lead to them.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// At least one; no two have the same name.
+    pub functions: Vec<Function>,
+    pub domains: Vec<CustomDomain>,
+}
+
+/// A custom domain, which callers name as the host; `*.` stands for any name below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomDomain {
+    pub name: String,
+    /// As they are written: exact paths come before prefixes, and longer ones first, wherever they stand.
+    pub routes: Vec<Route>,
+}
+
+/// Which function of the project answers which path of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// `/a` is exact, `/a/*` all that begins so.
+    pub path: String,
+    pub function: String,
+    /// In upper case; empty is any.
+    pub methods: Vec<String>,
+}
+
+/// A function's HTTP trigger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpTrigger {
+    pub name: String,
+    /// In upper case; empty is any.
+    pub methods: Vec<String>,
+    /// `anonymous`, `function`, `jwt`.
+    pub auth_type: String,
+    /// Callers reach it by a custom domain alone.
+    pub disables_internet_url: bool,
+}
+
 /// A function's configuration; one value for as long as neither template nor code changes.
 #[derive(Debug, Clone)]
 pub struct Function {
@@ -16,6 +54,10 @@ pub struct Function {
     pub command: Vec<String>,
     /// The directory that stands for `/code`; also the working directory.
     pub code: PathBuf,
+    /// Directories whose content is in `/opt`; of two files of one name the later directory's is there.
+    pub layers: Vec<PathBuf>,
+    /// Without one, as without a template, everything is answered.
+    pub http_trigger: Option<HttpTrigger>,
     /// Whether `/code/…` in the command means `code`: not without a template, where it is a path like any
     /// other.
     pub maps_code: bool,
@@ -118,6 +160,8 @@ impl Function {
             handler: "index.handler".to_owned(),
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
+            layers: Vec::new(),
+            http_trigger: None,
             maps_code: true,
             port: 9000,
             memory_mb: 512,
