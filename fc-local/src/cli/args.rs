@@ -25,7 +25,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Serve the function until Ctrl-C: its HTTP trigger and the InvokeFunction API on one address
+    /// Serve a function, or all of a template, until Ctrl-C: HTTP triggers, custom domains and the API
     Start(StartArgs),
     /// Start the function, invoke it once, stop it; the body goes to stdout, everything else to stderr
     Invoke(InvokeArgs),
@@ -49,7 +49,7 @@ pub struct StartArgs {
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,
-    /// Instances at most; a call beyond is answered 429
+    /// Instances of a function at most; a call beyond is answered 429
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,
     /// Destroy an instance idle for this long
@@ -129,7 +129,7 @@ pub struct FunctionArgs {
     /// Serverless Devs template [s.yaml without a command]
     #[arg(short, long, value_name = "FILE")]
     pub template: Option<PathBuf>,
-    /// Which function of the template
+    /// Which function of the template [all of them with start]
     #[arg(long, value_name = "NAME")]
     pub resource: Option<String>,
     /// The directory that stands for /code

@@ -3,6 +3,7 @@
 //! instance is started here.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -10,13 +11,31 @@ use anyhow::{Context as _, Result, bail};
 use super::args::{FunctionArgs, PlatformArgs};
 use crate::function::template::{self, Template};
 use crate::function::variables;
-use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
+use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
 use crate::instance::{StartAndStop, Surroundings};
 use crate::log::Log;
 use crate::scaling::{Freeze, Upkeep};
 
 /// How long an invocation may take unless template or flags say so.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// All that is to run.
+pub fn project(args: &FunctionArgs) -> Result<Project> {
+    let names = match template_path(args) {
+        Some(path) if args.resource.is_none() => template::names(&path)?,
+        _ => Vec::new(),
+    };
+    let functions = match names.as_slice() {
+        [] | [_] => vec![function(args)?],
+        names => {
+            let named =
+                |name: &String| function(&FunctionArgs { resource: Some(name.clone()), ..args.clone() });
+            names.iter().map(named).collect::<Result<_>>()?
+        }
+    };
+    let domains = template_path(args).map(|path| template::domains_with_routes(&path)).transpose()?;
+    Ok(Project { functions, domains: domains.unwrap_or_default() })
+}
 
 /// Reads the template when there is one and lays the flags over it.
 pub fn function(args: &FunctionArgs) -> Result<Function> {
@@ -30,11 +49,11 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     Ok(Function {
         name: template.name.unwrap_or_else(|| "local".to_owned()),
         region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
-        domains: template.domains,
+        endpoint: None,
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
         command,
         layers: Vec::new(),
-        http_trigger: None,
+        http_trigger: template.http_trigger,
         maps_code: template_path.is_some() || args.code.is_some(),
         code,
         port: args.port.or(template.port).unwrap_or(9000),
@@ -52,7 +71,7 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
 }
 
 /// What the instances share.
-pub fn surroundings(args: &PlatformArgs, log: Log) -> Surroundings {
+pub fn surroundings(args: &PlatformArgs, log: Arc<Log>) -> Surroundings {
     let times = StartAndStop { start_timeout: args.start_timeout, sigterm_grace: args.sigterm };
     let surroundings = Surroundings::new(log, times);
     surroundings.prepare();

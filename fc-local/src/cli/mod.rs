@@ -3,6 +3,10 @@
 mod start;
 mod watch;
 
+mod announce;
+mod doors;
+mod serving;
+
 mod check;
 mod invoke;
 

@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use fc_runtime::{Error, Running, Server, ServerConfig};
+use fc_runtime::Error;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use super::announce::{self, Place};
 use super::args::StartArgs;
+use super::doors::{Door, Doors};
+use super::serving::{self, Platforms, Reload};
 use super::{load, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
-use crate::function::Function;
+use crate::function::{Function, Project};
 use crate::log::{self, Log};
-use crate::scaling::{Opened, Platform};
-
-/// What a call may take beside its own limits: the time to read its response.
-const DRAIN: Duration = Duration::from_secs(10);
-
-/// How long a caller may pause: as long as a function may run.
-const CALLER_PAUSE: Duration = Duration::from_secs(86_400);
+use crate::scaling::Platform;
 
 /// Workers of the server beside those that calls in flight hold: calls that are refused must not wait behind
 /// them.
@@ -30,31 +27,55 @@ const SPARE_WORKERS: usize = 64;
 const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
-    let function = load::function(&args.function)?;
-    let (name, port, drain) = (function.name.clone(), function.port, drain_timeout(&function));
-    let workers = workers(args.max_instances.into(), function.concurrency);
+    let Project { functions, domains } = load::project(&args.function)?;
+    let drain = serving::drain_timeout(&functions);
     raise_descriptor_limit();
-    let platform = Opened::new(start_platform(function, args)?);
-    let gateway = Gateway::new(Arc::clone(&platform), guard(args), args.platform.http_timeout_status);
-    let gateway = Arc::new(gateway);
-    let server = match bind(args, workers, drain, &gateway) {
-        Ok(server) => server,
-        Err(error) => bail!("{error}; choose another address with --listen"),
-    };
-    let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
-    let running = Arc::new(server.start().context("the server failed")?);
-    stop_at_ctrl_c(&platform, &running)?;
-    announce(platform.log(), &name, &running);
-    warn_of_the_network(platform.log(), port, &running);
-    let result = running.join();
+    let doors = Arc::new(bind(args, &functions, drain)?);
+    let main = doors.main_address();
+    let functions: Vec<Function> =
+        functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
+    let log = Arc::new(Log::to_stdout(args.platform.json));
+    log::listen_to_library(&log);
+    let platforms = Platforms::start(functions.clone(), args, &log)?;
+    let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
+    let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
+    let timeout_status = args.platform.http_timeout_status;
+    let gateway =
+        Arc::new(Gateway::new(served, domains.clone(), guard(args), timeout_status, Arc::clone(&log)));
+    doors.open(Arc::clone(&gateway));
+    let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
+    let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
+    let watching = if args.watch { Some(watch::watch(&args.function, reload)?) } else { None };
+    stop_at_ctrl_c(platforms.all(), &doors, &log)?;
+    let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
+    announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
+    announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
+    let result = doors.join();
     drop(watching);
     gateway.close(drain);
     if let Err(error @ Error::DrainTimeout { .. }) = &result {
-        platform.log().warn(None, &format!("calls were cut: {error}"));
+        log.warn(None, &format!("calls were cut: {error}"));
         return Ok(ExitCode::FAILURE);
     }
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The main address, and one for each of several functions.
+fn bind(args: &StartArgs, functions: &[Function], drain: Duration) -> Result<Doors> {
+    let concurrency = functions.iter().map(|function| function.concurrency);
+    let door = |concurrency| Door { workers: workers(args.max_instances.into(), concurrency), drain };
+    let mut doors = match Doors::bind(args.listen.address, &door(concurrency.clone().sum())) {
+        Ok(doors) => doors,
+        Err(error) => bail!("{error}; choose another address with --listen"),
+    };
+    if functions.len() > 1 {
+        let reserved: Vec<u16> = functions.iter().map(|function| function.port).collect();
+        for concurrency in concurrency {
+            doors.bind_trigger(&door(concurrency), &reserved)?;
+        }
+    }
+    Ok(doors)
 }
 
 /// The names under which callers may reach the server.
@@ -64,71 +85,19 @@ fn guard(args: &StartArgs) -> Guard {
     Guard::new(args.listen.address.ip(), machine.trim(), names)
 }
 
-/// How long calls in flight may take at a stop. A second Ctrl-C does not wait for it.
-fn drain_timeout(function: &Function) -> Duration {
-    let initializer = function.initializer.as_ref().map_or(Duration::ZERO, |hook| hook.timeout);
-    function.timeout + initializer + DRAIN
-}
-
 /// Workers of the server: every call in flight holds one.
 fn workers(max_instances: usize, concurrency: usize) -> usize {
     (max_instances * concurrency).clamp(256, 4096) + SPARE_WORKERS
 }
 
-fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
-    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json));
-    let upkeep = load::upkeep(&args.platform, args.idle_timeout);
-    let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings)
-        .context("cannot start a thread")?;
-    log::listen_to_library(platform.log());
-    Ok(platform)
-}
-
-/// The server that callers reach. The platform's own limits are answered in the platform's own words, not in
-/// the server's.
-fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
-    let config = ServerConfig::default()
-        .address(args.listen.address)
-        .hooks(false)
-        .max_workers(workers)
-        .max_body(u64::MAX)
-        .body_timeout(CALLER_PAUSE)
-        .drain_timeout(drain);
-    let gateway = Arc::clone(gateway);
-    Server::bind_fn(config, move |_, request| Ok(gateway.serve(request)))
-}
-
-fn stop_at_ctrl_c(platform: &Arc<Platform>, running: &Arc<Running>) -> Result<()> {
-    let (platform, running) = (Arc::clone(platform), Arc::clone(running));
+fn stop_at_ctrl_c(platforms: &[Arc<Platform>], doors: &Arc<Doors>, log: &Arc<Log>) -> Result<()> {
+    let (platforms, doors, log) = (platforms.to_vec(), Arc::clone(doors), Arc::clone(log));
     signals::at_first(move || {
         let text = "stopping when the calls in flight are over; once more to stop at once";
-        platform.log().event(None, text);
-        platform.stop_starting();
-        running.stop();
+        log.event(None, text);
+        platforms.iter().for_each(|platform| platform.stop_starting());
+        doors.stop();
     })
-}
-
-/// Says where the function is served, and what to type.
-fn announce(log: &Log, name: &str, running: &Running) {
-    let address = running.local_addr();
-    log.event(None, &format!("{name} is served on http://{address}/"));
-    log.event(None, &format!("try: curl http://{address}/"));
-    log.event(None, &format!("or:  curl -d '{{}}' http://{address}/2023-03-30/functions/{name}/invocations"));
-}
-
-/// Says who else can reach what is served: by choice the server, by the platform's contract the function.
-fn warn_of_the_network(log: &Log, port: u16, running: &Running) {
-    let address = running.local_addr();
-    if !address.ip().to_canonical().is_loopback() {
-        log.warn(
-            None,
-            &format!("--listen {address}: whoever reaches this machine over the network can call the function, without a key"),
-        );
-    }
-    log.warn(
-        None,
-        &format!("the function's own port, {port} for its first instance, is open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call it past fc-local, unless a firewall keeps them out"),
-    );
 }
 
 /// An author's shell often allows 1,024 descriptors, the platform many more: two per call are soon used up.

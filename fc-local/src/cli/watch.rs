@@ -1,8 +1,7 @@
 //! `--watch`: have the code or the template changed? Then the function is loaded anew. What becomes of its
 //! instances is not decided here.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::args::FunctionArgs;
 use super::load;
-use crate::scaling::Platform;
+use super::serving::Reload;
 
 /// A build or an editor writes more than one file: it is over when nothing changed for this long.
 const QUIET: Duration = Duration::from_millis(100);
@@ -20,38 +19,41 @@ const QUIET: Duration = Duration::from_millis(100);
 /// What programs write beside the code while it runs, and editors while it is edited.
 const IGNORED: [&str; 6] = ["__pycache__", ".git", "node_modules", ".venv", ".mypy_cache", ".pytest_cache"];
 
-/// Reloads `platform` on every change until the returned watcher is dropped.
-pub fn watch(args: &FunctionArgs, platform: &Arc<Platform>) -> Result<RecommendedWatcher> {
+/// Reloads what is served on every change until the returned watcher is dropped.
+pub fn watch(args: &FunctionArgs, reload: Reload) -> Result<RecommendedWatcher> {
     let (sender, changes) = channel();
     let template = load::template_path(args);
-    let code = platform.function().code.clone();
+    let mut code: Vec<PathBuf> =
+        reload.platforms.iter().map(|platform| platform.function().code.clone()).collect();
+    code.sort();
+    code.dedup();
     let template = template.map(|path| path.canonicalize().unwrap_or(path));
     let watched = (code.clone(), template.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| matters(&event, &watched.0, watched.1.as_deref())) {
+        if event.is_ok_and(|event| watched.0.iter().any(|code| matters(&event, code, watched.1.as_deref()))) {
             let _ = sender.send(()); // the receiver goes only with the program
         }
     })
     .context("cannot watch files")?;
     let watching = |path: &Path| format!("cannot watch {}", path.display());
-    watcher.watch(&code, RecursiveMode::Recursive).with_context(|| watching(&code))?;
+    for code in &code {
+        watcher.watch(code, RecursiveMode::Recursive).with_context(|| watching(code))?;
+        reload.log.event(None, &format!("watching {}", code.display()));
+    }
     // Its directory, since editors replace a file rather than write to it.
-    if let Some(directory) =
-        template.as_deref().and_then(Path::parent).filter(|path| !path.starts_with(&code))
-    {
+    let is_watched = |path: &Path| code.iter().any(|code| path.starts_with(code));
+    if let Some(directory) = template.as_deref().and_then(Path::parent).filter(|path| !is_watched(path)) {
         watcher.watch(directory, RecursiveMode::NonRecursive).with_context(|| watching(directory))?;
     }
     let args = args.clone();
-    let platform = Arc::clone(platform);
-    platform.log().event(None, &format!("watching {}", code.display()));
     thread::Builder::new()
         .name("reload".to_owned())
-        .spawn(move || follow(&changes, &args, &platform))
+        .spawn(move || follow(&changes, &args, &reload))
         .context("cannot start a thread")?;
     Ok(watcher)
 }
 
-fn follow(changes: &Receiver<()>, args: &FunctionArgs, platform: &Platform) {
+fn follow(changes: &Receiver<()>, args: &FunctionArgs, reload: &Reload) {
     while changes.recv().is_ok() {
         loop {
             match changes.recv_timeout(QUIET) {
@@ -60,12 +62,12 @@ fn follow(changes: &Receiver<()>, args: &FunctionArgs, platform: &Platform) {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        match load::function(args) {
-            Ok(function) => {
-                platform.reload(function);
-                platform.log().event(None, "the code or the template changed: the next call starts it anew");
+        match load::project(args) {
+            Ok(project) => {
+                reload.reload(project);
+                reload.log.event(None, "the code or the template changed: the next call starts it anew");
             }
-            Err(error) => platform.log().warn(None, &format!("the change is not used: {error:#}")),
+            Err(error) => reload.log.warn(None, &format!("the change is not used: {error:#}")),
         }
     }
 }

@@ -78,14 +78,17 @@ impl AsyncQueue {
         Ok(())
     }
 
-    /// Starts nothing more; what runs may finish within `timeout`. What was only accepted is lost, and said
-    /// to be.
-    pub fn close(&self, timeout: Duration) {
+    /// Starts nothing more. What was only accepted is lost, and said to be.
+    pub fn stop(&self) {
         let lost = self.tasks.close();
         if lost > 0 {
             self.platform.log().warn(None, &format!("{lost} asynchronous invocations were not run"));
         }
         self.platform.wake_waiting();
+    }
+
+    /// What runs after a [`stop`](Self::stop) may finish within `timeout`.
+    pub fn wait(&self, timeout: Duration) {
         self.tasks.wait_for_running(timeout);
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::instance::{NotStarted, UnexpectedExit};
 use crate::log::terminal;
@@ -35,6 +35,15 @@ pub enum Failure {
     FunctionNotFound(String),
     VersionNotFound(String),
     AliasNotFound(String),
+    TriggerNotFound(String),
+    /// There is no custom domain of this name, or it has no route for the path.
+    DomainNotFound(String),
+    RouteNotFound(String),
+    /// The HTTP trigger or the route takes other methods.
+    MethodNotAllowed(String),
+    MissingRequiredHeader(String),
+    /// The API has no such path, or not for this method.
+    PathNotSupported(String),
 }
 
 /// A response of the platform's own.
@@ -72,6 +81,15 @@ impl Failure {
             Failure::FunctionNotFound(_) => self.of_the_system(404, "FunctionNotFound", request_id),
             Failure::VersionNotFound(_) => self.of_the_system(404, "VersionNotFound", request_id),
             Failure::AliasNotFound(_) => self.of_the_system(404, "AliasNotFound", request_id),
+            Failure::TriggerNotFound(_) => self.of_the_system(404, "TriggerNotFound", request_id),
+            Failure::DomainNotFound(_) => self.of_the_system(404, "DomainNameNotFound", request_id),
+            Failure::RouteNotFound(_) => self.of_the_system(404, "RouteNotFound", request_id),
+            Failure::MissingRequiredHeader(_) => self.of_the_system(400, "MissingRequiredHeader", request_id),
+            Failure::PathNotSupported(_) => self.of_the_system(400, "PathNotSupported", request_id),
+            Failure::MethodNotAllowed(_) => {
+                let refusal = self.of_the_system(403, "FCCommonError", request_id);
+                Refusal { error_type: Some("FCCommonError"), ..refusal }
+            }
         }
     }
 
@@ -97,6 +115,12 @@ impl Failure {
                 | Failure::FunctionNotFound(_)
                 | Failure::VersionNotFound(_)
                 | Failure::AliasNotFound(_)
+                | Failure::TriggerNotFound(_)
+                | Failure::DomainNotFound(_)
+                | Failure::RouteNotFound(_)
+                | Failure::MethodNotAllowed(_)
+                | Failure::MissingRequiredHeader(_)
+                | Failure::PathNotSupported(_)
         )
     }
 
@@ -108,6 +132,19 @@ impl Failure {
             }
             _ => None,
         }
+    }
+}
+
+impl Refusal {
+    /// The same for the SDKs of FC 2.0, which read other names ("Error codes").
+    pub fn for_fc2(self) -> Refusal {
+        let Ok(Value::Object(mut body)) = serde_json::from_str(&self.body) else { return self };
+        for (name, fc2) in [("Code", "ErrorCode"), ("Message", "ErrorMessage")] {
+            if let Some(value) = body.get(name).cloned() {
+                body.insert(fc2.to_owned(), value);
+            }
+        }
+        Refusal { body: terminal::json(&Value::Object(body), false), ..self }
     }
 }
 
@@ -147,12 +184,18 @@ impl fmt::Display for Failure {
             Failure::FunctionNotFound(name) => write!(f, "function '{name}' does not exist."),
             Failure::VersionNotFound(version) => write!(f, "version '{version}' does not exist."),
             Failure::AliasNotFound(alias) => write!(f, "alias '{alias}' does not exist."),
+            Failure::TriggerNotFound(trigger) => write!(f, "trigger '{trigger}' does not exist."),
             Failure::NotInitialized(message)
             | Failure::BadResponse(message)
             | Failure::Exhausted(message)
             | Failure::InvalidArgument(message)
             | Failure::Forbidden(message)
-            | Failure::EntityTooLarge(message) => f.write_str(message),
+            | Failure::EntityTooLarge(message)
+            | Failure::DomainNotFound(message)
+            | Failure::RouteNotFound(message)
+            | Failure::MethodNotAllowed(message)
+            | Failure::MissingRequiredHeader(message)
+            | Failure::PathNotSupported(message) => f.write_str(message),
         }
     }
 }
@@ -207,6 +250,11 @@ mod tests {
             (Failure::FunctionNotFound(text()), 404, "FunctionNotFound"),
             (Failure::VersionNotFound(text()), 404, "VersionNotFound"),
             (Failure::AliasNotFound(text()), 404, "AliasNotFound"),
+            (Failure::TriggerNotFound(text()), 404, "TriggerNotFound"),
+            (Failure::DomainNotFound(text()), 404, "DomainNameNotFound"),
+            (Failure::RouteNotFound(text()), 404, "RouteNotFound"),
+            (Failure::MissingRequiredHeader(text()), 400, "MissingRequiredHeader"),
+            (Failure::PathNotSupported(text()), 400, "PathNotSupported"),
         ] {
             let body = json!({"RequestId": "1-2-3-4", "Code": code, "Message": failure.to_string()});
             for refusal in both(&failure) {
@@ -214,6 +262,31 @@ mod tests {
                 assert_eq!(refusal, wanted, "{failure}");
             }
         }
+    }
+
+    #[test]
+    fn a_method_that_is_not_taken_is_an_error_of_the_platforms_own_type() {
+        for refusal in both(&Failure::MethodNotAllowed("x".to_owned())) {
+            assert_eq!((refusal.status, refusal.error_type), (403, Some("FCCommonError")));
+            assert!(refusal.body.contains(r#""Code":"FCCommonError""#), "{}", refusal.body);
+        }
+    }
+
+    #[test]
+    fn the_sdks_of_fc_2_find_the_names_that_they_read() {
+        let [refusal, _] = both(&Failure::FunctionNotFound("f".to_owned()));
+        let body: Value = serde_json::from_str(&refusal.for_fc2().body).expect("JSON");
+        for name in ["Code", "ErrorCode"] {
+            assert_eq!(body[name], "FunctionNotFound");
+        }
+        for name in ["Message", "ErrorMessage"] {
+            assert_eq!(body[name], "function 'f' does not exist.");
+        }
+        let [failed, _] = both(&Failure::NotInitialized("why".to_owned()));
+        assert_eq!(
+            failed.body,
+            Failure::NotInitialized("why".to_owned()).refusal(CallKind::Event, "", 0).for_fc2().body
+        );
     }
 
     #[test]

@@ -1,66 +1,196 @@
-//! What callers reach on the listen address: the InvokeFunction API, and everything else the function's HTTP
-//! trigger. What either does with a request is not known here.
+//! What callers reach: on the main address the API, the custom domains, and the HTTP trigger of the only function; on
+//! an address of its own the HTTP trigger of each of several. What any of them does with a request is not known here.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fc_runtime::{Request, Response};
 
-use super::api::Api;
-use super::failure::{CallKind, Failure};
-use super::guard::{Claims, Guard};
-use super::http_trigger;
+use super::api;
+use super::api::path::{self, Action, Dialect};
+use super::domains::{self, Domains, Unrouted};
+use super::failure::{CallKind, Failure, Refusal};
+use super::guard::{self, Claims, Guard};
+use super::http_trigger::{self, HttpCall};
+use super::served::Served;
+use super::trigger_rules::{self, Claim};
+use crate::function::CustomDomain;
 use crate::id;
+use crate::log::Log;
 use crate::scaling::Platform;
+use crate::sync::Mutex;
 
 pub struct Gateway {
-    platform: Arc<Platform>,
-    api: Api,
+    functions: Vec<Served>,
+    domains: Mutex<Arc<Domains>>,
     guard: Guard,
     /// The status of an HTTP call that timed out.
     http_timeout_status: u16,
+    log: Arc<Log>,
+}
+
+/// Which address a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    Main,
+    /// The HTTP trigger of the function at this place of several.
+    Trigger(usize),
+}
+
+/// What a call is for.
+enum Asked<'a> {
+    Api,
+    /// An HTTP trigger, on its own address or by a path of FC 2.0.
+    Trigger(&'a Served),
+    Domain,
+    /// The main address, which is none of several functions.
+    Nothing,
+    Refused(CallKind, Failure),
 }
 
 impl Gateway {
-    pub fn new(platform: Arc<Platform>, guard: Guard, http_timeout_status: u16) -> Gateway {
-        Gateway { api: Api::new(Arc::clone(&platform)), platform, guard, http_timeout_status }
+    /// For functions, each with the address of its HTTP trigger.
+    pub fn new(
+        functions: impl Iterator<Item = (Arc<Platform>, SocketAddr)>,
+        domains: Vec<CustomDomain>,
+        guard: Guard,
+        http_timeout_status: u16,
+        log: Arc<Log>,
+    ) -> Gateway {
+        let functions = functions.map(|(platform, address)| Served::new(platform, address)).collect();
+        let domains = Mutex::new(Arc::new(Domains::new(domains)));
+        Gateway { functions, domains, guard, http_timeout_status, log }
     }
 
-    /// Any request to the listen address.
-    pub fn serve(&self, mut request: Request<'_>) -> Response {
+    /// The custom domains of a changed configuration.
+    pub fn set_domains(&self, domains: Vec<CustomDomain>) {
+        *self.domains.lock() = Arc::new(Domains::new(domains));
+    }
+
+    /// Any request to one of the addresses.
+    pub fn serve(&self, entrance: Entrance, mut request: Request<'_>) -> Response {
         let request_id = id::request();
-        let name = Api::function_of(&request);
-        let kind = if name.is_some() { CallKind::Event } else { CallKind::Http };
-        let is_allowed = self.check(kind, &Claims::of(&request));
-        let result = is_allowed.and_then(|()| match name {
-            Some(name) => self.api.invoke(name, &mut request, &request_id),
-            None => http_trigger::invoke(&self.platform.scaler, &mut request, &request_id),
+        let domains = Arc::clone(&*self.domains.lock());
+        let host = request.header("host").and_then(guard::name_of);
+        let domain =
+            host.as_deref().and_then(|host| domains.of_host(host)).filter(|_| entrance == Entrance::Main);
+        let asked = match domain {
+            Some(_) => Asked::Domain,
+            None => self.asked(entrance, &request),
+        };
+        let kind = asked.kind();
+        let is_allowed = self.guard.check(kind, &Claims::of(&request), domains.names());
+        let result = is_allowed.and_then(|()| match (asked, domain) {
+            (Asked::Refused(_, failure), _) => Err(failure),
+            (Asked::Api, _) => api::answer(&self.functions, &mut request, &request_id),
+            (Asked::Trigger(served), _) => call_trigger(served, &mut request, &request_id),
+            (_, Some(domain)) => self.call_domain(domain, &mut request, &request_id),
+            (_, None) => Err(self.no_domain(request.header("host"))),
         });
+        let dialect = path::dialect(request.path());
         let response = result.unwrap_or_else(|failure| {
             // It is the platform's, and the call's time is not its own.
             request.body().end_waits_in(Duration::MAX);
-            self.refuse(&failure, kind, &request_id)
+            self.refuse(&failure, kind, dialect, &request_id)
         });
         response.with_header("X-Fc-Request-Id", &request_id)
     }
 
-    /// The function's domains are looked up for callers that name one: it takes the lock of all instances.
-    fn check(&self, kind: CallKind, claims: &Claims<'_>) -> Result<(), Failure> {
-        let with_domains = |_| self.guard.check(kind, claims, &self.platform.function().domains);
-        self.guard.check(kind, claims, &[]).or_else(with_domains)
+    /// What a call that names no custom domain is for.
+    fn asked(&self, entrance: Entrance, request: &Request<'_>) -> Asked<'_> {
+        // Its SDKs name the action; a path alone is enough.
+        if path::dialect(request.path()).is_some() || request.header("x-acs-action").is_some() {
+            let Ok(Action::CallTrigger(name)) = path::action(request.method(), request.path()) else {
+                return Asked::Api;
+            };
+            return match api::find(&self.functions, &name) {
+                Ok((served, _)) => Asked::Trigger(served),
+                Err(failure) => Asked::Refused(CallKind::Http, failure),
+            };
+        }
+        let place = match entrance {
+            Entrance::Main if self.functions.len() == 1 => Some(0),
+            Entrance::Main => None,
+            Entrance::Trigger(place) => Some(place),
+        };
+        place.and_then(|place| self.functions.get(place)).map_or(Asked::Nothing, Asked::Trigger)
+    }
+
+    /// A call to a custom domain. Without routes, as one that only has a name, it leads to the only function.
+    fn call_domain(
+        &self,
+        domain: &CustomDomain,
+        request: &mut Request<'_>,
+        request_id: &str,
+    ) -> Result<Response, Failure> {
+        if let ([], [only]) = (domain.routes.as_slice(), self.functions.as_slice()) {
+            return http_trigger::invoke(&only.platform.scaler, HttpCall::of(request), request, request_id);
+        }
+        let name = &domain.name;
+        let route = match domains::route(domain, request.method(), request.path()) {
+            Ok(route) => route,
+            Err(Unrouted::Methods(methods)) => {
+                let methods: Vec<String> = methods.into_iter().map(str::to_owned).collect();
+                trigger_rules::check_method(request.method(), &methods, "the route of the custom domain")?;
+                return Err(Failure::RouteNotFound(format!("the custom domain '{name}' has no such route")));
+            }
+            Err(Unrouted::NoPath) => {
+                let paths: Vec<&str> = domain.routes.iter().map(|route| route.path.as_str()).collect();
+                return Err(Failure::RouteNotFound(format!(
+                    "the custom domain '{name}' has no route for {}; its routes are: {}",
+                    request.path(),
+                    if paths.is_empty() { "none".to_owned() } else { paths.join(", ") }
+                )));
+            }
+        };
+        let served = self.functions.iter().find(|served| served.platform.function().name == route.function);
+        let Some(served) = served else {
+            let text = format!("{}, to which {name}{} leads, is not served here", route.function, route.path);
+            return Err(Failure::FunctionNotFound(text));
+        };
+        http_trigger::invoke(&served.platform.scaler, HttpCall::of(request), request, request_id)
+    }
+
+    /// The main address is none of the functions': where they are.
+    fn no_domain(&self, host: Option<&str>) -> Failure {
+        let place =
+            |served: &Served| format!("{} is on http://{}/", served.platform.function().name, served.address);
+        let places: Vec<String> = self.functions.iter().map(place).collect();
+        let custom = match self.domains.lock().names() {
+            [] => String::new(),
+            names => format!("; custom domains here are {}", names.join(", ")),
+        };
+        // The vendor's words ("Error codes"), and what is there.
+        Failure::DomainNotFound(format!(
+            "domain name '{}' does not exist: several functions are served, each on an address of its own: {}{custom}",
+            host.unwrap_or_default(),
+            places.join(", ")
+        ))
     }
 
     /// A response of the platform's own.
-    fn refuse(&self, failure: &Failure, kind: CallKind, request_id: &str) -> Response {
+    fn refuse(
+        &self,
+        failure: &Failure,
+        kind: CallKind,
+        dialect: Option<Dialect>,
+        request_id: &str,
+    ) -> Response {
         let refusal = failure.refusal(kind, request_id, self.http_timeout_status);
         if !failure.has_instance() {
             let text = format!("{request_id} refused with {}: {failure}", refusal.status);
-            self.platform.log().warn(None, &text);
+            self.log.warn(None, &text);
         }
-        let response = Response::bytes(refusal.body.into_bytes())
-            .with_status(refusal.status)
+        let refusal = match dialect {
+            Some(Dialect::Fc2) => refusal.for_fc2(),
+            _ => refusal,
+        };
+        let Refusal { status, error_type, body } = refusal;
+        let response = Response::bytes(body.into_bytes())
+            .with_status(status)
             .with_header("content-type", "application/json");
-        match refusal.error_type {
+        match error_type {
             Some(error_type) => response.with_header("X-Fc-Error-Type", error_type),
             None => response,
         }
@@ -68,6 +198,28 @@ impl Gateway {
 
     /// Lets asynchronous invocations that run finish within `timeout`.
     pub fn close(&self, timeout: Duration) {
-        self.api.close(timeout);
+        let end = Instant::now() + timeout;
+        self.functions.iter().for_each(|served| served.queue.stop());
+        for served in &self.functions {
+            served.queue.wait(end.saturating_duration_since(Instant::now()));
+        }
     }
+}
+
+impl Asked<'_> {
+    fn kind(&self) -> CallKind {
+        match self {
+            Asked::Api => CallKind::Event,
+            Asked::Refused(kind, _) => *kind,
+            Asked::Trigger(_) | Asked::Domain | Asked::Nothing => CallKind::Http,
+        }
+    }
+}
+
+fn call_trigger(served: &Served, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
+    if let Some(trigger) = &served.platform.function().http_trigger {
+        let claim = Claim { method: request.method(), authorization: request.header("authorization") };
+        trigger_rules::check(trigger, &claim)?;
+    }
+    http_trigger::invoke(&served.platform.scaler, HttpCall::of(request), request, request_id)
 }

@@ -138,6 +138,14 @@ fn refused(what: &str, authority: &str) -> Result<(), Failure> {
     Err(Failure::Forbidden(format!("{what}{advice}")))
 }
 
+/// The name of `host[:port]`, in lower case and without the root's dot; `None` when it is an address.
+pub fn name_of(authority: &str) -> Option<String> {
+    match Host::of(authority)? {
+        Host::Name(name) => Some(name),
+        Host::Ip(_) => None,
+    }
+}
+
 /// Whether `text` can be a name of the server: a host without a port, after `*.` of any below it.
 pub fn is_name(text: &str) -> bool {
     let name = text.strip_prefix("*.").unwrap_or(text);

@@ -5,6 +5,7 @@ use std::iter;
 
 use fc_runtime::{Request, Response};
 
+use super::api::path::{self, Dialect};
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
@@ -16,11 +17,32 @@ use crate::scaling::{Scaler, WhenFull};
 /// The platform's limit for a path with its query.
 const MAX_TARGET: usize = 4 * 1024;
 
+/// What the SDKs of FC 2.0 send with a call to an HTTP trigger.
+const FC2_FIELDS: [&str; 2] = ["x-fc-account-id", "x-fc-security-token"];
+
+/// What the function is asked for.
+pub struct HttpCall<'r> {
+    target: String,
+    fields: Vec<(&'r str, &'r [u8])>,
+}
+
+impl<'r> HttpCall<'r> {
+    /// What a client asks for: path and query, whatever host its target names, and the header fields.
+    pub fn of(request: &Request<'r>) -> HttpCall<'r> {
+        HttpCall { target: target(request), fields: fields(request) }
+    }
+}
+
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
 /// who goes away is noticed while the function works; any other is sent on as it comes.
-pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
+pub fn invoke(
+    scaler: &Scaler,
+    call: HttpCall<'_>,
+    request: &mut Request<'_>,
+    request_id: &str,
+) -> Result<Response, Failure> {
     let length = content_length(request);
-    let (method, target, fields) = (request.method(), target(request), fields(request));
+    let (method, HttpCall { target, fields }) = (request.method(), call);
     check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
     let head = |instance: &Instance| {
@@ -59,9 +81,12 @@ fn target(request: &Request<'_>) -> String {
 
 /// The header fields, with the one host that the function is asked for: that of the target where it names one (RFC 9112
 /// section 3.2.2), and one also where HTTP/1.0 named none, since the function is called in HTTP/1.1.
+/// What the SDKs of FC 2.0 say to the platform is not the function's.
 fn fields<'a>(request: &Request<'a>) -> Vec<(&'a str, &'a [u8])> {
     let host = request.header("host").unwrap_or("127.0.0.1");
-    let others = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host"));
+    let is_fc2 = path::dialect(request.path()) == Some(Dialect::Fc2);
+    let is_sdks = |name: &str| is_fc2 && FC2_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let others = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host") && !is_sdks(name));
     iter::once(("Host", host.as_bytes())).chain(others).collect()
 }
 

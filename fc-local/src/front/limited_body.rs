@@ -21,7 +21,9 @@ pub fn content_length(request: &Request<'_>) -> Option<u64> {
 /// The whole body, at most `limit` bytes, before the call begins. It has as much time as the function has for the call:
 /// a caller that sends a byte now and then holds a worker no longer.
 pub fn read_whole(request: &mut Request<'_>, limit: u64, time: Duration) -> Result<Vec<u8>, Failure> {
-    let too_large = || Failure::EntityTooLarge(format!("the event is over {limit} bytes"));
+    // The vendor's words ("Error codes").
+    let too_large =
+        || Failure::EntityTooLarge(format!("payload size exceeds maximum allowed size ({limit} bytes)"));
     if content_length(request).is_some_and(|length| length > limit) {
         return Err(too_large());
     }

@@ -1,13 +1,18 @@
-//! What callers reach: the HTTP trigger and the InvokeFunction API, and how a call is made and answered. How
+//! What callers reach: the HTTP triggers, custom domains and the API, and how a call is made and answered. How
 //! many instances there are is not known here.
 
 mod gateway;
 
 pub mod guard;
 
-mod api;
-mod async_queue;
 mod http_trigger;
+
+mod api;
+mod domains;
+mod served;
+mod trigger_rules;
+
+mod async_queue;
 
 pub mod event;
 mod relay;
@@ -18,4 +23,4 @@ mod limited_body;
 
 pub mod failure;
 
-pub use gateway::Gateway;
+pub use gateway::{Entrance, Gateway};

@@ -47,8 +47,8 @@ pub struct HttpTrigger {
 pub struct Function {
     pub name: String,
     pub region: String,
-    /// Its custom domains, which callers may name as the host; `*.` stands for any name below.
-    pub domains: Vec<String>,
+    /// Where it reaches the API that serves it; there is none where nobody but fc-local calls it.
+    pub endpoint: Option<String>,
     pub handler: String,
     /// The command as the user wrote it, `/code/…` included.
     pub command: Vec<String>,
@@ -156,7 +156,7 @@ impl Function {
         Function {
             name: "example".to_owned(),
             region: "cn-hangzhou".to_owned(),
-            domains: Vec::new(),
+            endpoint: None,
             handler: "index.handler".to_owned(),
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),

@@ -10,15 +10,27 @@ use super::configuration::Function;
 /// all.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
+/// Where the API is, as the vendor's own client of it reads that (`@serverless-devs/fc3`). The SDKs read no variable.
+const ENDPOINT: &str = "FC_CLIENT_CUSTOM_ENDPOINT";
+
+/// The same, as programs read it that hand it to an SDK; a user's own value wins.
+const THEIR_ENDPOINT: &str = "ALIBABA_CLOUD_FC_ENDPOINT";
+
 /// The whole environment of one instance.
 pub fn of(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String, String> {
     let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let mut variables: BTreeMap<String, String> = inherited.collect();
     // The platform's clock is UTC unless the function says otherwise.
     variables.entry("TZ".to_owned()).or_insert_with(|| "UTC".to_owned());
+    variables.extend(endpoint(function, THEIR_ENDPOINT));
     variables.extend(function.variables.iter().cloned());
+    variables.extend(endpoint(function, ENDPOINT));
     variables.extend(of_the_platform(function, instance_id, port));
     variables
+}
+
+fn endpoint(function: &Function, name: &str) -> Option<(String, String)> {
+    function.endpoint.clone().map(|endpoint| (name.to_owned(), endpoint))
 }
 
 fn of_the_platform(
@@ -68,6 +80,24 @@ mod tests {
             assert_eq!(environment.get(name).map(String::as_str), Some(value), "{name}");
         }
         assert!(environment.contains_key("TZ"), "UTC unless somebody says otherwise");
+    }
+
+    #[test]
+    fn a_function_is_told_where_the_api_is_unless_its_author_says_so() {
+        let api = Function { endpoint: Some("http://127.0.0.1:8080".to_owned()), ..Function::example() };
+        let environment = of(&api, "c-1", 9000);
+        assert_eq!(
+            (&*environment[ENDPOINT], &*environment[THEIR_ENDPOINT]),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080")
+        );
+        let variables = vec![(THEIR_ENDPOINT.to_owned(), "own".to_owned())];
+        let environment = of(&Function { variables, ..api }, "c-1", 9000);
+        assert_eq!(
+            (&*environment[ENDPOINT], &*environment[THEIR_ENDPOINT]),
+            ("http://127.0.0.1:8080", "own")
+        );
+        let alone = of(&Function::example(), "c-1", 9000);
+        assert!(!alone.contains_key(ENDPOINT) && !alone.contains_key(THEIR_ENDPOINT));
     }
 
     #[test]

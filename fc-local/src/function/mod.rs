@@ -11,6 +11,5 @@ pub mod header_text;
 pub mod account;
 mod configuration;
 
-#[expect(unused_imports, reason = "what reads and what serves them follows")]
 pub use configuration::{CustomDomain, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};

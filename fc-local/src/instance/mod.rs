@@ -22,6 +22,8 @@ mod exit;
 mod function_output;
 mod surroundings;
 
+mod ports;
+
 pub mod supervisor;
 
 pub mod procfs;
@@ -30,6 +32,7 @@ pub use exit::describe as describe_exit;
 #[cfg(test)]
 pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
+pub use ports::{ClaimedPort, Ports};
 pub use running::Instance;
 pub use start::{StartError, start};
 pub use surroundings::{StartAndStop, Surroundings};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::ports::Ports;
 use super::supervisor::{Idle, Order, Started};
 use crate::log::Log;
 use crate::sync::{Condvar, Mutex};
@@ -13,6 +14,8 @@ use crate::sync::{Condvar, Mutex};
 pub struct Surroundings {
     pub log: Arc<Log>,
     pub times: StartAndStop,
+    /// Shared by all functions of a run.
+    pub ports: Arc<Ports>,
     stopping: AtomicBool,
     /// The supervisor of the next process.
     next: Mutex<Option<Idle>>,
@@ -31,10 +34,11 @@ pub struct StartAndStop {
 }
 
 impl Surroundings {
-    pub fn new(log: Log, times: StartAndStop) -> Surroundings {
+    pub fn new(log: Arc<Log>, times: StartAndStop) -> Surroundings {
         Surroundings {
-            log: Arc::new(log),
+            log,
             times,
+            ports: Arc::default(),
             stopping: AtomicBool::new(false),
             next: Mutex::default(),
             processes: Mutex::default(),
@@ -107,6 +111,6 @@ impl Surroundings {
     /// Surroundings in which nothing is printed.
     pub fn for_tests() -> Surroundings {
         let times = StartAndStop { start_timeout: Duration::from_secs(30), sigterm_grace: Duration::ZERO };
-        Surroundings::new(Log::silent(), times)
+        Surroundings::new(Arc::new(Log::silent()), times)
     }
 }

@@ -18,7 +18,10 @@ const MAX_TEXT: usize = 64 * 1024;
 /// is before the first.
 const INDENT: &str = "\n                      ";
 
+#[derive(Clone)]
 pub struct Log {
+    /// Whose lines they are, where there are several functions; with spaces as wide as the longest of their names.
+    function: Option<String>,
     /// Where the lines go.
     output: Option<Arc<Output>>,
     format: Format,
@@ -80,15 +83,20 @@ impl Log {
 
     /// For `check`, whose table is the only output.
     pub fn silent() -> Log {
-        Log { output: None, format: Format::Plain }
+        Log { function: None, output: None, format: Format::Plain }
+    }
+
+    /// The log of one of several functions, whose names are `width` wide at the most.
+    pub fn of_function(&self, name: &str, width: usize) -> Log {
+        Log { function: Some(format!("{name:<width$}")), ..self.clone() }
     }
 
     fn new(output: Arc<Output>, json: bool) -> Log {
         let format = Format::of(json, output.is_terminal());
         output.describe_dropped(move |count| {
-            format.line(now(), Origin::Warning, None, &output::dropped(count), Map::new())
+            format.line(now(), Origin::Warning, Whose::default(), &output::dropped(count), Map::new())
         });
-        Log { output: Some(output), format }
+        Log { function: None, output: Some(output), format }
     }
 
     /// An event of the platform, about an instance or about all.
@@ -100,7 +108,8 @@ impl Log {
     /// [`flush`](Log::flush), so that no call has to wake anybody.
     pub fn event_soon(&self, instance: &str, text: &str) {
         if let Some(output) = &self.output {
-            output.push_later(&self.format.line(now(), Origin::Platform, Some(instance), text, Map::new()));
+            let whose = self.whose(Some(instance));
+            output.push_later(&self.format.line(now(), Origin::Platform, whose, text, Map::new()));
         }
     }
 
@@ -138,9 +147,20 @@ impl Log {
 
     fn print(&self, origin: Origin, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
         if let Some(output) = &self.output {
-            output.push(&self.format.line(now(), origin, instance, text, fields));
+            output.push(&self.format.line(now(), origin, self.whose(instance), text, fields));
         }
     }
+
+    fn whose<'l>(&'l self, instance: Option<&'l str>) -> Whose<'l> {
+        Whose { function: self.function.as_deref(), instance }
+    }
+}
+
+/// Whom a line is about.
+#[derive(Clone, Copy, Default)]
+struct Whose<'l> {
+    function: Option<&'l str>,
+    instance: Option<&'l str>,
 }
 
 fn now() -> Duration {
@@ -168,13 +188,15 @@ impl Format {
         self,
         since_epoch: Duration,
         origin: Origin,
-        instance: Option<&str>,
+        Whose { function, instance }: Whose<'_>,
         text: &str,
         fields: Map<String, Value>,
     ) -> String {
         let (time, id) = (clock(since_epoch), instance.map_or("-", short));
         let text = cut(text);
-        let shown = || terminal::shown(&text).trim_ascii_end().replace('\n', INDENT);
+        let (function, gap) = function.map_or(("", ""), |name| (name, " "));
+        let indent = format!("{INDENT}{:width$}", "", width = function.chars().count() + gap.len());
+        let shown = || terminal::shown(&text).trim_ascii_end().replace('\n', &indent);
         match self {
             Format::Json => {
                 let time = timestamp(since_epoch);
@@ -183,12 +205,15 @@ impl Format {
                     object.insert("instance".to_owned(), json!(instance));
                     object.extend(fields);
                 }
+                if let (Some(object), false) = (object.as_object_mut(), function.is_empty()) {
+                    object.insert("function".to_owned(), json!(function.trim_end()));
+                }
                 format!("{}\n", terminal::json(&object, false))
             }
-            Format::Plain => format!("{time} {id:<6} {} {}\n", origin.mark(), shown()),
+            Format::Plain => format!("{time} {function}{gap}{id:<6} {} {}\n", origin.mark(), shown()),
             Format::Coloured => {
                 let (colour, mark) = (origin.colour(), origin.mark());
-                format!("\x1b[2m{time}\x1b[0m {id:<6} {colour}{mark} {}\x1b[0m\n", shown())
+                format!("\x1b[2m{time}\x1b[0m {function}{gap}{id:<6} {colour}{mark} {}\x1b[0m\n", shown())
             }
         }
     }
@@ -217,7 +242,9 @@ mod tests {
 
     #[test]
     fn a_line_has_its_time_its_instance_and_a_mark_for_its_origin() {
-        let line = |origin, instance| Format::Plain.line(TIME, origin, instance, "text", Map::new());
+        let line = |origin, instance| {
+            Format::Plain.line(TIME, origin, Whose { function: None, instance }, "text", Map::new())
+        };
         assert_eq!(line(Origin::Stdout, Some(INSTANCE)), "00:00:00.123 f381ba | text\n");
         assert_eq!(line(Origin::Stderr, Some("short")), "00:00:00.123 short  ! text\n");
         assert_eq!(line(Origin::Platform, None), "00:00:00.123 -      * text\n");
@@ -226,13 +253,13 @@ mod tests {
 
     #[test]
     fn a_colour_ends_with_its_line() {
-        let line = Format::Coloured.line(TIME, Origin::Warning, None, "text", Map::new());
+        let line = Format::Coloured.line(TIME, Origin::Warning, Whose::default(), "text", Map::new());
         assert_eq!(line, "\x1b[2m00:00:00.123\x1b[0m -      \x1b[31m# text\x1b[0m\n");
     }
 
     #[test]
     fn no_text_is_taken_for_a_line_of_its_own_or_leaves_its_colour_behind() {
-        let line = |text| Format::Plain.line(TIME, Origin::Stdout, None, text, Map::new());
+        let line = |text| Format::Plain.line(TIME, Origin::Stdout, Whose::default(), text, Map::new());
         let begin = "00:00:00.123 -      | ";
         let indent = " ".repeat(begin.len());
         for (text, wanted) in [
@@ -255,7 +282,8 @@ mod tests {
     #[test]
     fn json_has_the_whole_instance_id_and_the_fields() {
         let fields = Map::from_iter([("event".to_owned(), json!("cold_start"))]);
-        let line = Format::Json.line(TIME, Origin::Platform, Some(INSTANCE), "te\"xt", fields);
+        let whose = Whose { function: None, instance: Some(INSTANCE) };
+        let line = Format::Json.line(TIME, Origin::Platform, whose, "te\"xt", fields);
         let object: Value = serde_json::from_str(&line).expect("one object");
         assert_eq!(
             object,
@@ -265,5 +293,24 @@ mod tests {
             })
         );
         assert!(line.ends_with("}\n") && line.lines().count() == 1);
+    }
+
+    #[test]
+    fn a_line_of_one_of_several_functions_says_whose_it_is() {
+        let log = Log::silent().of_function("a", 4);
+        let line = |format: Format, text| {
+            format.line(TIME, Origin::Stdout, log.whose(Some(INSTANCE)), text, Map::new())
+        };
+        assert_eq!(line(Format::Plain, "text"), "00:00:00.123 a    f381ba | text\n");
+        let begin = "00:00:00.123 a    f381ba | ".len();
+        assert_eq!(
+            line(Format::Plain, "one\ntwo"),
+            format!("00:00:00.123 a    f381ba | one\n{:begin$}two\n", "")
+        );
+        assert!(line(Format::Coloured, "text").contains("\x1b[0m a    f381ba | text"));
+        let object: Value = serde_json::from_str(&line(Format::Json, "text")).expect("one object");
+        assert_eq!((&object["function"], &object["instance"]), (&json!("a"), &json!(INSTANCE)));
+        let all = Format::Json.line(TIME, Origin::Platform, log.whose(None), "text", Map::new());
+        assert!(all.contains(r#""function":"a""#), "{all}");
     }
 }

@@ -13,7 +13,7 @@ use super::slot::{SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
-use crate::instance::{Instance, Surroundings, describe_exit};
+use crate::instance::{ClaimedPort, Instance, Surroundings, describe_exit};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What a stop may take beside its hook and SIGTERM's grace: the kill itself, whose own bound is half of it.
@@ -46,6 +46,8 @@ pub struct Occupant {
     pub instance: Option<Arc<Instance>>,
     /// Set for as long as the slot is busy.
     pub attempt: Option<Arc<Attempt>>,
+    /// Held for as long as the slot is there; none when no port was free.
+    pub _port: Option<Arc<ClaimedPort>>,
 }
 
 impl State {

@@ -13,7 +13,7 @@ use super::ticket::{Claim, Ticket};
 use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
-use crate::instance::{self, NotInitialized, NotStarted, StartError, port};
+use crate::instance::{self, ClaimedPort, NotInitialized, NotStarted, Ports, StartError, port};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -140,9 +140,10 @@ impl Scaler {
 
     fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
-        let port = self.port(&state, function.port);
+        let (port, claim) = self.port(&state, function.port);
         let attempt = Arc::new(Attempt::default());
-        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)) };
+        let occupant =
+            Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _port: claim.map(Arc::new) };
         let slot = state.slots.add(port, Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
@@ -151,19 +152,36 @@ impl Scaler {
     }
 
     /// The port of a new instance: the configured one, unless it is another instance's or another program's.
-    fn port(&self, state: &State, configured: u16) -> u16 {
+    fn port(&self, state: &State, configured: u16) -> (u16, Option<ClaimedPort>) {
+        let ports = &self.fleet.surroundings.ports;
         let is_ours = state.slots.holder_of(configured).is_some();
-        if !is_ours && port::is_free(configured) {
-            return configured;
+        if !is_ours
+            && let Some(claim) = Ports::claim(ports, configured)
+            && port::is_free(configured)
+        {
+            return (configured, Some(claim));
         }
         if !is_ours {
-            let text = format!(
-                "port {configured} is taken, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
-            );
-            self.fleet.surroundings.log.warn(None, &text);
+            let log = &self.fleet.surroundings.log;
+            if ports.is_claimed(configured) {
+                log.event(
+                    None,
+                    &format!("port {configured} is another function's here; this one is told another"),
+                );
+            } else {
+                log.warn(None, &format!(
+                    "port {configured} is taken, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
+                ));
+            }
         }
-        let taken: Vec<u16> = state.slots.iter().map(|slot| slot.port()).collect();
-        port::free_port(&taken).unwrap_or(configured)
+        let mut taken: Vec<u16> = state.slots.iter().map(|slot| slot.port()).collect();
+        while let Some(port) = port::free_port(&taken) {
+            if let Some(claim) = Ports::claim(ports, port) {
+                return (port, Some(claim));
+            }
+            taken.push(port);
+        }
+        (configured, None)
     }
 
     /// Create: start process, port check, Initializer, first health check.

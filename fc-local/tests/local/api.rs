@@ -91,8 +91,9 @@ fn an_unknown_invocation_or_log_type_is_refused() {
 fn an_event_over_the_limit_is_entity_too_large() {
     let fc = start(&[]);
     let event = "x".repeat(128 * 1024 + 1);
-    let (status, code, _) = fc.invoke_with("x-fc-invocation-type: Async\r\n", &event).system_error();
+    let (status, code, message) = fc.invoke_with("x-fc-invocation-type: Async\r\n", &event).system_error();
     assert_eq!((status, code.as_str()), (400, "EntityTooLarge"));
+    assert_eq!(message, "payload size exceeds maximum allowed size (131072 bytes)");
     assert_eq!(fc.invoke(&event).status, 200, "a synchronous one may be larger");
     let event = "x".repeat(32 * 1024 * 1024 + 1);
     let (status, code, _) = fc.invoke(&event).system_error();
@@ -100,8 +101,73 @@ fn an_event_over_the_limit_is_entity_too_large() {
 }
 
 #[test]
-fn other_methods_and_paths_are_the_http_triggers() {
+fn what_else_an_sdk_client_asks_for_is_answered_in_the_apis_words_and_never_by_the_function() {
     let fc = start(&[]);
-    let response = fc.get("/2023-03-30/functions/local/invocations");
-    assert_eq!(response.json()["headers"]["x-fc-control-path"], "/http-invoke");
+    let prefix = "/2023-03-30/functions";
+    for (method, target, fields, status, code) in [
+        ("DELETE", format!("{prefix}/local"), "", 400, "PathNotSupported"),
+        ("PUT", format!("{prefix}/local"), "", 400, "PathNotSupported"),
+        ("GET", format!("{prefix}/local/invocations"), "", 400, "PathNotSupported"),
+        ("GET", format!("{prefix}/local/async-tasks/t"), "", 400, "PathNotSupported"),
+        ("POST", format!("/{prefix}/local/invocations"), "", 400, "PathNotSupported"),
+        ("POST", format!("{prefix}/../functions/local/invocations"), "", 400, "PathNotSupported"),
+        ("POST", format!("{prefix}/lo%zzcal/invocations"), "", 400, "InvalidArgument"),
+        ("POST", format!("{prefix}/other/invocations"), "", 404, "FunctionNotFound"),
+        ("POST", format!("{prefix}/local/invocations?qualifier=prod"), "", 404, "AliasNotFound"),
+        ("POST", format!("{prefix}/local/invocations?qualifier=%37"), "", 404, "VersionNotFound"),
+        ("GET", format!("{prefix}/other"), "", 404, "FunctionNotFound"),
+        ("GET", format!("{prefix}/local/triggers/t"), "", 404, "TriggerNotFound"),
+        ("GET", format!("{prefix}?limit=0"), "", 400, "InvalidArgument"),
+        ("GET", "/".to_owned(), "x-acs-action: ListRegions\r\n", 400, "PathNotSupported"),
+        ("DELETE", "/2016-08-15/services/s/functions/local".to_owned(), "", 400, "PathNotSupported"),
+    ] {
+        let (found, code_found, message) = fc.request(method, &target, fields, b"").system_error();
+        assert_eq!((found, code_found.as_str()), (status, code), "{method} {target}: {message}");
+    }
+    assert_eq!(fc.trace(), Vec::<String>::new(), "no process was started");
+}
+
+#[test]
+fn the_function_is_described_as_the_sdks_read_it() {
+    let fc = start(&["--memory", "256", "--env", "COLOUR=blue"]);
+    let function = fc.get("/2023-03-30/functions/local").json();
+    assert_eq!(
+        (function["functionName"].as_str(), function["memorySize"].as_u64()),
+        (Some("local"), Some(256))
+    );
+    assert_eq!(function["environmentVariables"]["COLOUR"], "blue");
+    assert_eq!(fc.get("/2023-03-30/functions").json()["functions"][0], function);
+    assert_eq!(fc.get("/2023-03-30/functions?prefix=x").json()["functions"], serde_json::json!([]));
+    assert_eq!(fc.get("/2023-03-30/functions/local/triggers").json()["triggers"], serde_json::json!([]));
+}
+
+#[test]
+fn names_are_read_as_the_sdks_write_them() {
+    let fc = start(&[]);
+    for name in ["local", "%6Cocal", "acs%3Afc%3Acn-hangzhou%3A123%3Afunctions%2Flocal"] {
+        let reply = fc.request("POST", &format!("/2023-03-30/functions/{name}/invocations"), "", b"{}");
+        assert_eq!(reply.json()["target"], "/invoke", "{name}");
+    }
+}
+
+#[test]
+fn the_sdks_of_fc_2_reach_the_function_and_read_their_errors() {
+    let fc = start(&[]);
+    let fields =
+        "x-fc-account-id: 123\r\nauthorization: FC key:signature\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\n";
+    for target in [
+        "/2016-08-15/services/svc/functions/local/invocations",
+        "/2016-08-15/services/svc.LATEST/functions/local/invocations",
+        "/2021-04-06/services/svc/functions/local/invocations",
+    ] {
+        assert_eq!(fc.request("POST", target, fields, b"{}").json()["target"], "/invoke", "{target}");
+    }
+    let proxied = fc.request("PUT", "/2016-08-15/proxy/svc/local/a?b=1", fields, b"x").json();
+    assert_eq!(proxied["target"], "/2016-08-15/proxy/svc/local/a?b=1", "as FC 2.0 passes it on");
+    assert_eq!(proxied["headers"]["x-fc-control-path"], "/http-invoke");
+    let reply =
+        fc.request("POST", "/2016-08-15/services/svc.prod/functions/local/invocations", fields, b"{}");
+    let error = reply.json();
+    assert_eq!((reply.status, error["ErrorCode"].as_str()), (404, Some("AliasNotFound")));
+    assert_eq!(error["ErrorMessage"], "alias 'prod' does not exist.");
 }

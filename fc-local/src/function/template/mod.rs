@@ -9,4 +9,4 @@ mod yaml;
 
 #[cfg(any(fuzzing, feature = "internals"))]
 pub use resource::parse;
-pub use resource::{Template, read};
+pub use resource::{Template, domains_with_routes, names, read};

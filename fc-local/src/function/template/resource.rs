@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use super::fields::{integer, line_of, seconds, string, strings};
 use super::interpolate::Scope;
 use super::yaml::{self, Node, Value};
-use crate::function::configuration::{HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
+use crate::function::configuration::{
+    CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop, Route,
+};
 use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
@@ -18,7 +20,7 @@ use crate::function::{header_text, variables};
 pub struct Template {
     pub name: Option<String>,
     pub region: Option<String>,
-    pub domains: Vec<String>,
+    pub http_trigger: Option<HttpTrigger>,
     pub container: bool,
     pub code: Option<PathBuf>,
     pub handler: Option<String>,
@@ -42,6 +44,74 @@ pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
         .with_context(|| format!("cannot read the template {}", path.display()))?;
     let directory = path.parent().unwrap_or(Path::new("."));
     parse(&text, directory, resource).with_context(|| path.display().to_string())
+}
+
+/// The domains of the template at `path`.
+pub fn domains_with_routes(path: &Path) -> Result<Vec<CustomDomain>> {
+    let document = yaml::parse(&std::fs::read_to_string(path)?)?;
+    let mut found = Vec::new();
+    for (_, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
+        let component = resource.get("component").and_then(Node::text).unwrap_or_default();
+        let Some(props) = resource.get("props") else { continue };
+        let Ok(props) = Scope::new(&document, resource).resolve(props) else { continue };
+        let mut add = |domain: &Node, own: Option<String>| -> Result<()> {
+            let mut routes = Vec::new();
+            let listed = domain.get("routeConfig").and_then(|config| config.get("routes"));
+            if let Some(Node { value: Value::List(list), .. }) = listed {
+                for route in list {
+                    routes.push(Route {
+                        path: string(route, "path")?.unwrap_or_default(),
+                        function: string(route, "functionName")?.unwrap_or_default(),
+                        methods: strings(route, "methods")?,
+                    });
+                }
+            }
+            if let (Some(function), Some(route)) = (own, domain.get("route")) {
+                let path = string(route, "path")?.unwrap_or_default();
+                routes.push(Route { path, function, methods: strings(route, "methods")? });
+            }
+            if let Some(name) = string(domain, "domainName")?.filter(|name| name != "auto") {
+                found.push(CustomDomain { name, routes });
+            }
+            Ok(())
+        };
+        if component == "fc3-domain" {
+            add(&props, None)?;
+        } else if let Some(domain) = props.get("customDomain") {
+            add(domain, string(&props, "functionName")?)?;
+        }
+    }
+    Ok(found)
+}
+
+fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
+    let Some(Node { value: Value::List(triggers), .. }) = props.get("triggers") else { return Ok(None) };
+    for trigger in triggers {
+        if string(trigger, "triggerType")?.as_deref() == Some("http") {
+            let Some(config) = trigger.get("triggerConfig") else { continue };
+            return Ok(Some(HttpTrigger {
+                name: string(trigger, "triggerName")?.unwrap_or_default(),
+                methods: strings(config, "methods")?,
+                auth_type: string(config, "authType")?.unwrap_or_default(),
+                disables_internet_url: matches!(
+                    config.get("disableURLInternet").map(|node| &node.value),
+                    Some(Value::Bool(true))
+                ),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// The functions of the template at `path`.
+pub fn names(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the template {}", path.display()))?;
+    let document = yaml::parse(&text).with_context(|| path.display().to_string())?;
+    let entries = document.get("resources").map(Node::entries).unwrap_or_default();
+    let is_function =
+        |node: &Node| node.get("component").and_then(Node::text).is_some_and(|name| name == "fc3");
+    Ok(entries.iter().filter(|(_, node)| is_function(node)).map(|(name, _)| name.clone()).collect())
 }
 
 /// The same of a text whose paths begin at `directory`.
@@ -72,7 +142,7 @@ pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Tem
             }
         }),
         region: string(&props, "region")?,
-        domains: domains(&document, &props)?,
+        http_trigger: http_trigger(&props)?,
         container,
         code: code(&props, directory)?,
         handler: string(&props, "handler")?,
@@ -119,31 +189,6 @@ fn choose<'a>(document: &'a Node, resource: Option<&str>) -> Result<(&'a str, &'
         (None, []) => bail!("line {}: no resource has 'component: fc3'", resources.line),
         (None, _) => bail!("there are several functions; choose one with --resource: {}", names()),
     }
-}
-
-/// The custom domains of the resource, and those that the template gives to any of its functions. The vendor's
-/// `auto` is a domain of its own making, which is none here.
-fn domains(document: &Node, props: &Node) -> Result<Vec<String>> {
-    let mut domains = Vec::new();
-    if let Some(domain) = props.get("customDomain") {
-        domains.extend(string(domain, "domainName")?);
-    }
-    for (_, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
-        let is_domain = resource.get("component").and_then(Node::text).is_some_and(|component| {
-            component == "fc3-domain"
-                || component.starts_with("fc3-domain@")
-                || component.ends_with("/fc3-domain")
-        });
-        if let Some(name) =
-            resource.get("props").and_then(|props| props.get("domainName")).filter(|_| is_domain)
-        {
-            // One that cannot be resolved is another function's matter.
-            let name = Scope::new(document, resource).resolve(name).ok().and_then(|name| name.text());
-            domains.extend(name);
-        }
-    }
-    domains.retain(|domain| !domain.eq_ignore_ascii_case("auto"));
-    Ok(domains)
 }
 
 fn is_container(props: &Node) -> Result<bool> {

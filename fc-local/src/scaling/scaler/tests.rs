@@ -142,10 +142,26 @@ fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
     let fleet = fleet();
     let scaler = Scaler::new(Arc::clone(&fleet));
     let free = port::free_port(&[]).expect("a free port");
-    assert_eq!(scaler.port(&fleet.lock(), free), free);
+    assert_eq!(scaler.port(&fleet.lock(), free).0, free);
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let taken_port = taken.local_addr().expect("bound").port();
-    assert_ne!(scaler.port(&fleet.lock(), taken_port), taken_port);
+    assert_ne!(scaler.port(&fleet.lock(), taken_port).0, taken_port);
     ready(&fleet);
-    assert_ne!(scaler.port(&fleet.lock(), 9000), 9000);
+    assert_ne!(scaler.port(&fleet.lock(), 9000).0, 9000);
+}
+
+#[test]
+fn functions_that_start_at_once_are_told_different_ports() {
+    let (one, other) = (fleet(), fleet());
+    let ports = Arc::clone(&one.surroundings.ports);
+    let scaler = Scaler::new(Arc::clone(&one));
+    let free = port::free_port(&[]).expect("a free port");
+    // Another function's instance is about to open it.
+    let claim = Ports::claim(&ports, free).expect("nobody's");
+    let (told, _held) = scaler.port(&one.lock(), free);
+    assert_ne!(told, free);
+    assert_ne!(scaler.port(&one.lock(), free).0, told, "which is another instance's by now");
+    assert_eq!(Scaler::new(other).port(&fleet().lock(), free).0, free, "another run knows nothing of it");
+    drop(claim);
+    assert_eq!(scaler.port(&one.lock(), free).0, free);
 }

@@ -1,0 +1,198 @@
+//! What does `start` say of what it serves? Addresses, and lines that can be pasted into a shell. Where anything is, is not
+//! decided here.
+
+use std::net::SocketAddr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::function::{CustomDomain, Function};
+use crate::log::Log;
+
+/// What a segment of a path has as it is (RFC 3986 section 2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A function and where its HTTP trigger is.
+pub struct Place<'a> {
+    pub function: &'a Function,
+    pub address: SocketAddr,
+}
+
+/// Says where the functions are served, and what to type.
+pub fn places(log: &Log, main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) {
+    lines(main, places, domains).iter().for_each(|line| log.event(None, line));
+}
+
+/// Says who else can reach what is served: by choice the server, by the platform's contract the functions.
+pub fn network(log: &Log, main: SocketAddr, ports: &[u16]) {
+    if !main.ip().to_canonical().is_loopback() {
+        log.warn(
+            None,
+            &format!("--listen {main}: whoever reaches this machine over the network can call what is served, without a key"),
+        );
+    }
+    let whose = match ports {
+        [port] => format!("the function's own port, {port} for its first instance, is"),
+        _ => "the functions' own ports are".to_owned(),
+    };
+    log.warn(
+        None,
+        &format!("{whose} open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call it past fc-local, unless a firewall keeps them out"),
+    );
+}
+
+fn lines(main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) -> Vec<String> {
+    let mut lines = match places {
+        [only] => {
+            let name = &only.function.name;
+            let mut lines = vec![format!("{name} is served on http://{main}/")];
+            lines.extend(call_of_trigger(only).map(|call| format!("try: {call}")));
+            lines.push(format!("or:  {}", invocation(main, name)));
+            lines
+        }
+        _ => several(main, places),
+    };
+    lines.extend(domains.iter().flat_map(|domain| calls_of_domain(main, domain)));
+    lines
+}
+
+fn several(main: SocketAddr, places: &[Place<'_>]) -> Vec<String> {
+    let mut lines = vec![format!("the API of {} functions is served on http://{main}/", places.len())];
+    for place in places {
+        let name = &place.function.name;
+        lines.push(format!("{name} is on http://{}/", place.address));
+        lines.extend(call_of_trigger(place).map(|call| format!("  {call}")));
+        lines.push(format!("  {}", invocation(main, name)));
+    }
+    lines
+}
+
+/// A call that the trigger takes; none where its own address is closed.
+fn call_of_trigger(place: &Place<'_>) -> Option<String> {
+    let Some(trigger) = &place.function.http_trigger else {
+        return Some(format!("curl http://{}/", place.address));
+    };
+    let method = match trigger.methods.first() {
+        Some(first) if !trigger.methods.iter().any(|method| method == "GET") => match first.as_str() {
+            "HEAD" => "-I ".to_owned(),
+            other => format!("-X {} ", quoted(other)),
+        },
+        _ => String::new(),
+    };
+    let authorization = match trigger.auth_type.to_ascii_lowercase().as_str() {
+        "function" => "-H 'Authorization: local' ",
+        "bearer" => "-H 'Authorization: Bearer local' ",
+        _ => "",
+    };
+    let call = format!("curl {method}{authorization}http://{}/", place.address);
+    (!trigger.disables_internet_url).then_some(call)
+}
+
+fn invocation(main: SocketAddr, name: &str) -> String {
+    let name = utf8_percent_encode(name, SEGMENT);
+    format!("curl -d '{{}}' http://{main}/2023-03-30/functions/{name}/invocations")
+}
+
+/// A call for each route of a domain.
+fn calls_of_domain(main: SocketAddr, domain: &CustomDomain) -> Vec<String> {
+    let host = domain.name.replacen('*', "any", 1);
+    let call = |path: &str| {
+        let path = path.strip_suffix('*').unwrap_or(path);
+        let header = quoted(&format!("Host: {host}"));
+        format!("curl -H {header} {}", quoted(&format!("http://{main}{path}")))
+    };
+    if domain.routes.is_empty() {
+        return vec![format!("{}: {}", domain.name, call("/"))];
+    }
+    let line = |route: &crate::function::Route| {
+        format!("{}{} leads to {}: {}", domain.name, route.path, route.function, call(&route.path))
+    };
+    domain.routes.iter().map(line).collect()
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::{HttpTrigger, Route};
+
+    fn trigger(methods: &[&str], auth_type: &str, disables_internet_url: bool) -> HttpTrigger {
+        let methods = methods.iter().map(|method| (*method).to_owned()).collect();
+        HttpTrigger {
+            name: "http".to_owned(),
+            methods,
+            auth_type: auth_type.to_owned(),
+            disables_internet_url,
+        }
+    }
+
+    fn call(http_trigger: Option<HttpTrigger>) -> Option<String> {
+        let function = Function { http_trigger, ..Function::example() };
+        call_of_trigger(&Place { function: &function, address: ([127, 0, 0, 1], 8081).into() })
+    }
+
+    #[test]
+    fn the_call_is_one_that_the_trigger_takes() {
+        let url = "http://127.0.0.1:8081/";
+        for (http_trigger, wanted) in [
+            (None, Some("curl ")),
+            (Some(trigger(&[], "anonymous", false)), Some("curl ")),
+            (Some(trigger(&["POST", "GET"], "anonymous", false)), Some("curl ")),
+            (Some(trigger(&["POST"], "anonymous", false)), Some("curl -X POST ")),
+            (Some(trigger(&["HEAD"], "anonymous", false)), Some("curl -I ")),
+            (Some(trigger(&["GET"], "function", false)), Some("curl -H 'Authorization: local' ")),
+            (Some(trigger(&["PUT"], "bearer", false)), Some("curl -X PUT -H 'Authorization: Bearer local' ")),
+            (Some(trigger(&["GET"], "anonymous", true)), None),
+        ] {
+            assert_eq!(call(http_trigger), wanted.map(|begin| format!("{begin}{url}")));
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_segment_of_a_url_that_no_shell_changes() {
+        let main = ([127, 0, 0, 1], 8080).into();
+        assert_eq!(
+            invocation(main, "svc$f o'o"),
+            "curl -d '{}' http://127.0.0.1:8080/2023-03-30/functions/svc%24f%20o%27o/invocations"
+        );
+    }
+
+    #[test]
+    fn several_functions_have_an_address_each_and_a_domain_a_call_for_each_route() {
+        let named = |name: &str| Function { name: name.to_owned(), ..Function::example() };
+        let (a, b) = (named("a"), named("b"));
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let places =
+            [Place { function: &a, address: address(8081) }, Place { function: &b, address: address(8082) }];
+        let route = |path: &str, function: &str| Route {
+            path: path.to_owned(),
+            function: function.to_owned(),
+            methods: Vec::new(),
+        };
+        let domains = [
+            CustomDomain {
+                name: "*.x.example".to_owned(),
+                routes: vec![route("/a/*", "a"), route("/b", "b")],
+            },
+            CustomDomain { name: "own.example".to_owned(), routes: Vec::new() },
+        ];
+        assert_eq!(
+            lines(address(8080), &places, &domains),
+            [
+                "the API of 2 functions is served on http://127.0.0.1:8080/",
+                "a is on http://127.0.0.1:8081/",
+                "  curl http://127.0.0.1:8081/",
+                "  curl -d '{}' http://127.0.0.1:8080/2023-03-30/functions/a/invocations",
+                "b is on http://127.0.0.1:8082/",
+                "  curl http://127.0.0.1:8082/",
+                "  curl -d '{}' http://127.0.0.1:8080/2023-03-30/functions/b/invocations",
+                "*.x.example/a/* leads to a: curl -H 'Host: any.x.example' http://127.0.0.1:8080/a/",
+                "*.x.example/b leads to b: curl -H 'Host: any.x.example' http://127.0.0.1:8080/b",
+                "own.example: curl -H 'Host: own.example' http://127.0.0.1:8080/",
+            ]
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! An HTTP trigger's own settings: methods, authentication, a closed address.
+
+use crate::harness::{Fc, Said as _};
+use crate::several::{address_of, ask, resource, start};
+use support::Reply;
+
+fn trigger(config: &str) -> String {
+    format!(
+        "triggers:\n  - triggerName: http\n    triggerType: http\n    triggerConfig: {config}\ncustomDomain: {{domainName: own.example, protocol: HTTP, route: {{path: '/*'}}}}"
+    )
+}
+
+fn with(config: &str) -> Fc {
+    start(&[resource("f", &trigger(config))], &[])
+}
+
+fn call(fc: &Fc, method: &str, fields: &str) -> Reply {
+    ask(fc.address, method, "/", &format!("host: localhost\r\n{fields}"), "")
+}
+
+#[test]
+fn methods_that_are_not_listed_do_not_reach_the_function() {
+    let fc = with("{authType: anonymous, methods: [GET, POST]}");
+    for method in ["GET", "POST"] {
+        assert_eq!(call(&fc, method, "").json()["method"], method);
+    }
+    for method in ["PUT", "DELETE", "OPTIONS", "PATCH"] {
+        let reply = call(&fc, method, "");
+        assert_eq!(reply.error_type(), Some("FCCommonError"));
+        let (status, code, message) = reply.system_error();
+        assert_eq!((status, code.as_str()), (403, "FCCommonError"), "{method}");
+        assert!(message.contains("GET, POST"), "{message}");
+    }
+    let head = call(&fc, "HEAD", "");
+    assert_eq!((head.status, head.error_type()), (403, Some("FCCommonError")));
+    // They are the trigger's: neither the API's nor a custom domain's.
+    let event = ask(fc.address, "POST", "/2023-03-30/functions/f/invocations", "host: localhost\r\n", "e");
+    assert_eq!(event.json()["body"], "e");
+    assert_eq!(ask(fc.address, "PUT", "/", "host: own.example\r\n", "").json()["method"], "PUT");
+}
+
+#[test]
+fn an_unsigned_call_is_refused_where_a_signature_is_asked_for_and_any_signature_will_do() {
+    let fc = with("{authType: function, methods: [GET]}");
+    let (status, code, message) = call(&fc, "GET", "").system_error();
+    assert_eq!((status, code.as_str()), (400, "MissingRequiredHeader"));
+    assert!(message.starts_with("required HTTP header Authorization was not specified"), "{message}");
+    fc.wait_for_log("try: curl -H 'Authorization: local' http://");
+    let signature = "authorization: ACS3-HMAC-SHA256 Credential=x,SignedHeaders=host,Signature=y\r\nx-acs-date: 2026-01-01T00:00:00Z\r\n";
+    for fields in ["authorization: local\r\n", signature] {
+        assert_eq!(call(&fc, "GET", fields).json()["target"], "/", "{fields}");
+    }
+    assert_eq!(
+        ask(fc.address, "GET", "/", "host: own.example\r\n", "").status,
+        200,
+        "the domain asks for none"
+    );
+}
+
+#[test]
+fn a_closed_address_leaves_the_custom_domain_and_the_api() {
+    let fc = with("{authType: anonymous, methods: [GET], disableURLInternet: true}");
+    let (status, code, message) = call(&fc, "GET", "").system_error();
+    assert_eq!((status, code.as_str()), (403, "AccessDenied"));
+    assert!(message.contains("function internet URL is disable"), "{message}");
+    assert_eq!(
+        ask(fc.address, "GET", "/", "host: own.example\r\n", "").json()["headers"]["host"],
+        "own.example"
+    );
+    let event = ask(fc.address, "POST", "/2023-03-30/functions/f/invocations", "host: localhost\r\n", "e");
+    assert_eq!(event.status, 200);
+    assert!(!fc.log().contains("try: curl"), "what would be refused");
+    fc.wait_for_log("curl -H 'Host: own.example' http://");
+}
+
+#[test]
+fn each_of_several_triggers_keeps_its_own_settings() {
+    let config = |name: &str, methods: &str| {
+        resource(
+            name,
+            &format!(
+                "triggers: [{{triggerName: t, triggerType: http, triggerConfig: {{authType: anonymous, methods: {methods}}}}}]"
+            ),
+        )
+    };
+    let fc = start(&[config("reads", "[GET]"), config("writes", "[POST]")], &[]);
+    for (name, method, status) in
+        [("reads", "GET", 200), ("reads", "POST", 403), ("writes", "GET", 403), ("writes", "POST", 200)]
+    {
+        let reply = ask(address_of(&fc, name), method, "/", "host: localhost\r\n", "");
+        assert_eq!(reply.status, status, "{name} {method}");
+    }
+    fc.wait_for_log("curl -X POST http://");
+}
