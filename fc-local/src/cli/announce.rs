@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::function::{CustomDomain, Function};
+use crate::function::{CustomDomain, Function, Route};
 use crate::log::Log;
 
 /// What a segment of a path has as it is (RFC 3986 section 2.3).
@@ -20,6 +20,19 @@ pub struct Place<'a> {
 /// Says where the functions are served, and what to type.
 pub fn places(log: &Log, main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) {
     lines(main, places, domains).iter().for_each(|line| log.event(None, line));
+    let triggers = places.iter().filter_map(|place| {
+        let trigger = place.function.http_trigger.as_ref()?;
+        Some((format!("the HTTP trigger of {}", place.function.name), &trigger.auth_type))
+    });
+    let domains = domains.iter().map(|domain| (domain.name.clone(), &domain.auth_type));
+    for (whose, auth_type) in triggers.chain(domains).filter(|(_, auth_type)| is_asked_for(auth_type)) {
+        log.warn(None, &format!("{whose} has authType {auth_type}: what callers show is not verified here"));
+    }
+}
+
+/// Whether callers have to show something.
+fn is_asked_for(auth_type: &str) -> bool {
+    !auth_type.is_empty() && !auth_type.eq_ignore_ascii_case("anonymous")
 }
 
 /// Says who else can reach what is served: by choice the server, by the platform's contract the functions.
@@ -69,7 +82,7 @@ fn several(main: SocketAddr, places: &[Place<'_>]) -> Vec<String> {
 /// A call that the trigger takes; none where its own address is closed.
 fn call_of_trigger(place: &Place<'_>) -> Option<String> {
     let Some(trigger) = &place.function.http_trigger else {
-        return Some(format!("curl http://{}/", place.address));
+        return Some(format!("curl {}", url(place.address, "/")));
     };
     let method = match trigger.methods.first() {
         Some(first) if !trigger.methods.iter().any(|method| method == "GET") => match first.as_str() {
@@ -78,18 +91,23 @@ fn call_of_trigger(place: &Place<'_>) -> Option<String> {
         },
         _ => String::new(),
     };
-    let authorization = match trigger.auth_type.to_ascii_lowercase().as_str() {
+    let authorization = authorization(&trigger.auth_type);
+    let call = format!("curl {method}{authorization}{}", url(place.address, "/"));
+    (!trigger.disables_internet_url).then_some(call)
+}
+
+/// What a call has to show, as an option of curl.
+fn authorization(auth_type: &str) -> &'static str {
+    match auth_type.to_ascii_lowercase().as_str() {
         "function" => "-H 'Authorization: local' ",
         "bearer" => "-H 'Authorization: Bearer local' ",
         _ => "",
-    };
-    let call = format!("curl {method}{authorization}http://{}/", place.address);
-    (!trigger.disables_internet_url).then_some(call)
+    }
 }
 
 fn invocation(main: SocketAddr, name: &str) -> String {
     let name = utf8_percent_encode(name, SEGMENT);
-    format!("curl -d '{{}}' http://{main}/2023-03-30/functions/{name}/invocations")
+    format!("curl -d '{{}}' {}", url(main, &format!("/2023-03-30/functions/{name}/invocations")))
 }
 
 /// A call for each route of a domain.
@@ -98,15 +116,21 @@ fn calls_of_domain(main: SocketAddr, domain: &CustomDomain) -> Vec<String> {
     let call = |path: &str| {
         let path = path.strip_suffix('*').unwrap_or(path);
         let header = quoted(&format!("Host: {host}"));
-        format!("curl -H {header} {}", quoted(&format!("http://{main}{path}")))
+        let authorization = authorization(&domain.auth_type);
+        format!("curl {authorization}-H {header} {}", url(main, path))
     };
     if domain.routes.is_empty() {
         return vec![format!("{}: {}", domain.name, call("/"))];
     }
-    let line = |route: &crate::function::Route| {
+    let line = |route: &Route| {
         format!("{}{} leads to {}: {}", domain.name, route.path, route.function, call(&route.path))
     };
     domain.routes.iter().map(line).collect()
+}
+
+/// As one word of a shell: the brackets of an IPv6 address are a pattern there, and for curl none.
+fn url(address: SocketAddr, path: &str) -> String {
+    quoted(&format!("http://{address}{path}"))
 }
 
 /// As one word of a shell.
@@ -117,7 +141,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::{HttpTrigger, Route};
+    use crate::function::HttpTrigger;
 
     fn trigger(methods: &[&str], auth_type: &str, disables_internet_url: bool) -> HttpTrigger {
         let methods = methods.iter().map(|method| (*method).to_owned()).collect();
@@ -154,9 +178,11 @@ mod tests {
     #[test]
     fn a_name_is_a_segment_of_a_url_that_no_shell_changes() {
         let main = ([127, 0, 0, 1], 8080).into();
+        let ipv6 = invocation("[::1]:8080".parse().expect("an address"), "f");
+        assert_eq!(ipv6, "curl -d '{}' 'http://[::1]:8080/2023-03-30/functions/f/invocations'");
         assert_eq!(
             invocation(main, "svc$f o'o"),
-            "curl -d '{}' http://127.0.0.1:8080/2023-03-30/functions/svc%24f%20o%27o/invocations"
+            "curl -d '{}' 'http://127.0.0.1:8080/2023-03-30/functions/svc%24f%20o%27o/invocations'"
         );
     }
 
@@ -171,13 +197,13 @@ mod tests {
             path: path.to_owned(),
             function: function.to_owned(),
             methods: Vec::new(),
+            rewrites: Vec::new(),
         };
+        let domain =
+            |name: &str, routes| CustomDomain { name: name.to_owned(), auth_type: String::new(), routes };
         let domains = [
-            CustomDomain {
-                name: "*.x.example".to_owned(),
-                routes: vec![route("/a/*", "a"), route("/b", "b")],
-            },
-            CustomDomain { name: "own.example".to_owned(), routes: Vec::new() },
+            domain("*.x.example", vec![route("/a/*", "a"), route("/b", "b")]),
+            domain("own.example", Vec::new()),
         ];
         assert_eq!(
             lines(address(8080), &places, &domains),

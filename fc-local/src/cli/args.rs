@@ -49,7 +49,7 @@ pub struct StartArgs {
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,
-    /// Instances of a function at most; a call beyond is answered 429
+    /// Instances per function; a call beyond is answered 429
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,
     /// Destroy an instance idle for this long

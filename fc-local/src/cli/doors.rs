@@ -104,3 +104,25 @@ fn server(
     };
     Server::bind_fn(config, answer)?.start()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn triggers_are_on_the_next_ports_that_no_function_asks_for() {
+        let door = Door { workers: 1, drain: Duration::ZERO };
+        let mut doors = Doors::bind(([127, 0, 0, 1], 0).into(), &door).expect("an address");
+        let main = doors.main_address();
+        let reserved: Vec<u16> = (1..=3).map(|after| main.port().saturating_add(after)).collect();
+        for _ in 0..2 {
+            doors.bind_trigger(&door, &reserved).expect("an address");
+        }
+        let [first, second] = [0, 1].map(|place| doors.trigger_address(place));
+        assert_eq!((first.ip(), second.ip()), (main.ip(), main.ip()));
+        assert!(first.port() > main.port() + 3 && second.port() > first.port(), "{main} {first} {second}");
+        assert_eq!(doors.trigger_address(2), main, "one without an address of its own");
+        doors.stop();
+        assert!(doors.join().is_ok());
+    }
+}

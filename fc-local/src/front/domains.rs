@@ -53,6 +53,16 @@ pub fn route<'a>(domain: &'a CustomDomain, method: &str, path: &str) -> Result<&
     best.clone().find(takes).ok_or_else(|| Unrouted::Methods(methods()))
 }
 
+/// The target of a call that the route's rules rewrite; `None` when none does. A query stays, behind a rule's own.
+pub fn rewritten(route: &Route, path: &str, query: Option<&str>) -> Option<String> {
+    let target = route.rewrites.iter().find_map(|rewrite| rewrite.apply(path))?;
+    Some(match query {
+        Some(query) if target.contains('?') => format!("{target}&{query}"),
+        Some(query) => format!("{target}?{query}"),
+        None => target,
+    })
+}
+
 fn matches(pattern: &str, path: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => path.starts_with(prefix),
@@ -68,14 +78,20 @@ fn rank(pattern: &str) -> (bool, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::function::Rewrite;
 
     fn domain(name: &str, routes: &[(&str, &str, &[&str])]) -> CustomDomain {
         let route = |(path, function, methods): &(&str, &str, &[&str])| Route {
             path: (*path).to_owned(),
             function: (*function).to_owned(),
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            rewrites: Vec::new(),
         };
-        CustomDomain { name: name.to_owned(), routes: routes.iter().map(route).collect() }
+        CustomDomain {
+            name: name.to_owned(),
+            auth_type: String::new(),
+            routes: routes.iter().map(route).collect(),
+        }
     }
 
     #[test]
@@ -130,6 +146,26 @@ mod tests {
         }
         assert_eq!(route(&domain("d", &[("/a", "a", &[])]), "GET", "/a/"), Err(Unrouted::NoPath));
         assert_eq!(route(&domain("d", &[]), "GET", "/"), Err(Unrouted::NoPath));
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_rewrites_the_path_and_leaves_the_query() {
+        let mut route = domain("d", &[("/*", "f", &[])]).routes.remove(0);
+        assert_eq!(rewritten(&route, "/a", Some("x")), None);
+        let rules = [
+            Rewrite::equal("/a", "/b?c=1"),
+            Rewrite::wildcard("^/*/z", "/$1"),
+            Rewrite::regex("^/y", "/never"),
+        ];
+        route.rewrites = rules.map(|rule| rule.expect("a rule")).into();
+        for (path, query, wanted) in [
+            ("/a", None, Some("/b?c=1")),
+            ("/a", Some("d=2"), Some("/b?c=1&d=2")),
+            ("/y/z", Some("d=2"), Some("/y?d=2")),
+            ("/x", Some("d=2"), None),
+        ] {
+            assert_eq!(rewritten(&route, path, query).as_deref(), wanted, "{path}");
+        }
     }
 
     #[test]

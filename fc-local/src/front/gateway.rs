@@ -15,7 +15,7 @@ use super::guard::{self, Claims, Guard};
 use super::http_trigger::{self, HttpCall};
 use super::served::Served;
 use super::trigger_rules::{self, Claim};
-use crate::function::CustomDomain;
+use crate::function::{CustomDomain, header_text};
 use crate::id;
 use crate::log::Log;
 use crate::scaling::Platform;
@@ -124,6 +124,7 @@ impl Gateway {
         request: &mut Request<'_>,
         request_id: &str,
     ) -> Result<Response, Failure> {
+        trigger_rules::check_authorization(&domain.auth_type, request.header("authorization"))?;
         if let ([], [only]) = (domain.routes.as_slice(), self.functions.as_slice()) {
             return http_trigger::invoke(&only.platform.scaler, HttpCall::of(request), request, request_id);
         }
@@ -149,7 +150,14 @@ impl Gateway {
             let text = format!("{}, to which {name}{} leads, is not served here", route.function, route.path);
             return Err(Failure::FunctionNotFound(text));
         };
-        http_trigger::invoke(&served.platform.scaler, HttpCall::of(request), request, request_id)
+        let target = domains::rewritten(route, request.path(), request.query());
+        if let Some(Err(error)) =
+            target.as_deref().map(|target| header_text::check_path("the rewritten path", target))
+        {
+            return Err(Failure::InvalidArgument(error.to_string()));
+        }
+        let call = HttpCall::of(request).at(target);
+        http_trigger::invoke(&served.platform.scaler, call, request, request_id)
     }
 
     /// The main address is none of the functions': where they are.

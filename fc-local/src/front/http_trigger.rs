@@ -31,6 +31,11 @@ impl<'r> HttpCall<'r> {
     pub fn of(request: &Request<'r>) -> HttpCall<'r> {
         HttpCall { target: target(request), fields: fields(request) }
     }
+
+    /// The same, for another path and query when there is one.
+    pub fn at(self, target: Option<String>) -> HttpCall<'r> {
+        HttpCall { target: target.unwrap_or(self.target), ..self }
+    }
 }
 
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller

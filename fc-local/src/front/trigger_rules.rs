@@ -20,7 +20,7 @@ pub fn check(trigger: &HttpTrigger, claim: &Claim<'_>) -> Result<(), Failure> {
         return Err(Failure::Forbidden(text.to_owned()));
     }
     check_method(claim.method, &trigger.methods, "the HTTP trigger")?;
-    check_authorization(&trigger.auth_type, claim)
+    check_authorization(&trigger.auth_type, claim.authorization)
 }
 
 /// Refuses a method that is not among those that `whose` configuration lists.
@@ -32,13 +32,14 @@ pub fn check_method(method: &str, allowed: &[String], whose: &str) -> Result<(),
     Err(Failure::MethodNotAllowed(format!("{whose} does not take {method}; its methods are {listed}")))
 }
 
-/// A signature or a token has to be there. For JWT it may be anywhere in a request, so nobody is refused.
-fn check_authorization(auth_type: &str, claim: &Claim<'_>) -> Result<(), Failure> {
-    let authorization = claim.authorization.filter(|value| !value.trim().is_empty());
+/// A signature or a token has to be there, of which `authorization` is the header. A JWT may be anywhere in a request, so
+/// nobody is refused for one.
+pub fn check_authorization(auth_type: &str, authorization: Option<&str>) -> Result<(), Failure> {
+    let authorization = authorization.filter(|value| !value.trim().is_empty());
     match auth_type.to_ascii_lowercase().as_str() {
         // The vendor's words ("Error codes"), and an advice.
         "function" if authorization.is_none() => Err(Failure::MissingRequiredHeader(
-            "required HTTP header Authorization was not specified: the trigger's authType is function; here any value \
+            "required HTTP header Authorization was not specified: the authType is function; here any value \
              will do, as in curl -H 'Authorization: local'"
                 .to_owned(),
         )),

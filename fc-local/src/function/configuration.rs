@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rewrite::Rewrite;
+
 /// All that is to run: every function of a template, or the one of a command line, and the domains that lead to them.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -16,6 +18,8 @@ pub struct Project {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomDomain {
     pub name: String,
+    /// What its calls have to show: as [`HttpTrigger::auth_type`].
+    pub auth_type: String,
     /// As they are written: exact paths come before prefixes, and longer ones first, wherever they stand.
     pub routes: Vec<Route>,
 }
@@ -28,6 +32,8 @@ pub struct Route {
     pub function: String,
     /// In upper case; empty is any.
     pub methods: Vec<String>,
+    /// The first that matches the path replaces it.
+    pub rewrites: Vec<Rewrite>,
 }
 
 /// A function's HTTP trigger.
@@ -36,7 +42,7 @@ pub struct HttpTrigger {
     pub name: String,
     /// In upper case; empty is any.
     pub methods: Vec<String>,
-    /// `anonymous`, `function`, `jwt`.
+    /// `anonymous`, `function`, `bearer`, `jwt`.
     pub auth_type: String,
     /// Callers reach it by a custom domain alone.
     pub disables_internet_url: bool,

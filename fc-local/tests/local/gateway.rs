@@ -175,3 +175,15 @@ while True:
     assert_eq!(fc.get("/").status, 200, "an idempotent one is retried");
     assert_eq!(fc.trace().len(), 5);
 }
+
+#[test]
+fn the_authority_of_an_absolute_target_is_the_host_that_the_function_sees() {
+    let fc = start(&[]);
+    let mut client = fc.client();
+    client.send("GET http://other:8080/a?b HTTP/1.1\r\nHost: test\r\n\r\n");
+    let seen = client.reply().json();
+    assert_eq!(
+        (seen["target"].as_str(), seen["headers"]["host"].as_str()),
+        (Some("/a?b"), Some("other:8080"))
+    );
+}

@@ -11,7 +11,7 @@ use support::{Client, Reply, Scratch, wait_until_gone};
 
 /// Echoes what it is asked; the event `call NAME` calls that function through the API.
 const ECHO: &str = r#"
-import http.server, json, os, urllib.request
+import glob, http.server, json, os, time, urllib.request
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -22,6 +22,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         if self.path == "/pre-stop":
+            open("stopping-" + os.environ["FC_FUNCTION_NAME"], "w").close()
+            while len(glob.glob("stopping-*")) < int(os.environ.get("STOP_WITH", 1)):
+                time.sleep(0.005)
             print("the last of " + os.environ["FC_FUNCTION_NAME"], flush=True)
         if body.startswith(b"call "):
             url = os.environ["FC_CLIENT_CUSTOM_ENDPOINT"] + "/2023-03-30/functions/" + body[5:].decode() + "/invocations"
@@ -163,9 +166,11 @@ fn one_of_the_functions_alone_is_served_as_the_only_one() {
 }
 
 #[test]
-fn all_of_them_are_stopped_with_their_hooks() {
-    let hook = "instanceLifecycleConfig: {preStop: {handler: x}}";
-    let mut fc = start(&[resource("a", hook), resource("b", hook), resource("c", hook)], &["--no-freeze"]);
+fn all_of_them_are_stopped_at_once_with_their_hooks() {
+    let hook = "instanceLifecycleConfig: {preStop: {handler: x, timeout: 60}}";
+    // Each hook waits for the other.
+    let arguments = ["--no-freeze", "--env", "STOP_WITH=2"];
+    let mut fc = start(&[resource("a", hook), resource("b", hook), resource("c", hook)], &arguments);
     let pids: Vec<u32> = ["a", "b"].iter().map(|name| invoke(&fc, name, "").pid()).collect();
     assert!(fc.stop().success());
     for name in ["a", "b"] {
@@ -277,6 +282,37 @@ fn a_custom_domains_paths_lead_to_functions_on_the_main_address() {
         (Some("svc$beta"), Some("shop.example"))
     );
     assert_eq!(seen["target"], "/orders/1");
+}
+
+#[test]
+fn a_route_rewrites_the_path_that_the_function_sees() {
+    let domain = "  domain:
+    component: fc3-domain
+    props:
+      domainName: shop.example
+      routeConfig:
+        routes:
+          - path: /*
+            functionName: a
+            rewriteConfig:
+              equalRules: [{match: /old, replacement: /new}]
+              wildcardRules: [{match: /css/*, replacement: /public/static/css/$1}, {match: /bad/*, replacement: 'x $1'}]
+              regexRules: [{match: '^/api/.+?/(.*)', replacement: /api/v2/$1}]
+";
+    let fc = start(&[resource("a", ""), domain.to_owned()], &[]);
+    let ask = |target: &str| ask(fc.address, "GET", target, "host: shop.example\r\n", "");
+    for (target, wanted) in [
+        ("/old", "/new"),
+        ("/old?x=1", "/new?x=1"),
+        ("/older", "/older"),
+        ("/css/a/b.css", "/public/static/css/a/b.css"),
+        ("/api/v1/test?x", "/api/v2/test?x"),
+        ("/", "/"),
+    ] {
+        assert_eq!(ask(target).json()["target"], wanted, "{target}");
+    }
+    let (status, code, _) = ask("/bad/a").system_error();
+    assert_eq!((status, code.as_str()), (400, "InvalidArgument"), "no path for a request line");
 }
 
 #[test]

@@ -92,3 +92,21 @@ fn each_of_several_triggers_keeps_its_own_settings() {
     }
     fc.wait_for_log("curl -X POST http://");
 }
+
+#[test]
+fn a_custom_domain_asks_for_a_signature_of_its_own() {
+    let domain = "  domain:
+    component: fc3-domain
+    props:
+      domainName: signed.example
+      authConfig: {authType: function}
+      routeConfig: {routes: [{path: '/*', functionName: f}]}
+";
+    let fc = start(&[resource("f", ""), domain.to_owned()], &[]);
+    let (status, code, _) = ask(fc.address, "GET", "/", "host: signed.example\r\n", "").system_error();
+    assert_eq!((status, code.as_str()), (400, "MissingRequiredHeader"));
+    let signed = "host: signed.example\r\nauthorization: local\r\n";
+    assert_eq!(ask(fc.address, "GET", "/", signed, "").status, 200);
+    assert_eq!(ask(fc.address, "GET", "/", "host: localhost\r\n", "").status, 200, "no trigger, no demand");
+    fc.wait_for_log("curl -H 'Authorization: local' -H 'Host: signed.example' http://");
+}

@@ -13,7 +13,7 @@ use super::yaml::{self, Node, Value};
 use crate::function::configuration::{
     CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop, Route,
 };
-use crate::function::{header_text, variables};
+use crate::function::{Rewrite, header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
 #[derive(Debug, Default)]
@@ -63,15 +63,21 @@ pub fn domains_with_routes(path: &Path) -> Result<Vec<CustomDomain>> {
                         path: string(route, "path")?.unwrap_or_default(),
                         function: string(route, "functionName")?.unwrap_or_default(),
                         methods: strings(route, "methods")?,
+                        rewrites: rewrites(route)?,
                     });
                 }
             }
             if let (Some(function), Some(route)) = (own, domain.get("route")) {
                 let path = string(route, "path")?.unwrap_or_default();
-                routes.push(Route { path, function, methods: strings(route, "methods")? });
+                let (methods, rewrites) = (strings(route, "methods")?, rewrites(route)?);
+                routes.push(Route { path, function, methods, rewrites });
             }
             if let Some(name) = string(domain, "domainName")?.filter(|name| name != "auto") {
-                found.push(CustomDomain { name, routes });
+                let auth_type = match domain.get("authConfig") {
+                    Some(config) => string(config, "authType")?.unwrap_or_default(),
+                    None => String::new(),
+                };
+                found.push(CustomDomain { name, auth_type, routes });
             }
             Ok(())
         };
@@ -79,6 +85,30 @@ pub fn domains_with_routes(path: &Path) -> Result<Vec<CustomDomain>> {
             add(&props, None)?;
         } else if let Some(domain) = props.get("customDomain") {
             add(domain, string(&props, "functionName")?)?;
+        }
+    }
+    Ok(found)
+}
+
+/// The rewrite rules of a route, in the order that they are tried.
+pub fn rewrites(route: &Node) -> Result<Vec<Rewrite>> {
+    type Make = fn(&str, &str) -> Result<Rewrite, regex_lite::Error>;
+    let kinds: [(&str, Make); 3] = [
+        ("equalRules", Rewrite::equal),
+        ("wildcardRules", Rewrite::wildcard),
+        ("regexRules", Rewrite::regex),
+    ];
+    let Some(config) = route.get("rewriteConfig") else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for (kind, make) in kinds {
+        let Some(Node { value: Value::List(rules), .. }) = config.get(kind) else { continue };
+        for rule in rules {
+            let (Some(pattern), Some(replacement)) = (string(rule, "match")?, string(rule, "replacement")?)
+            else {
+                bail!("line {}: a rule of {kind} needs match and replacement", rule.line);
+            };
+            let rewrite = make(&pattern, &replacement);
+            found.push(rewrite.with_context(|| format!("line {}: {kind}: match '{pattern}'", rule.line))?);
         }
     }
     Ok(found)
