@@ -88,7 +88,7 @@ pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationR
 fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, Failure> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
-    if let Some(what) = unacceptable(reply.status, headers::size(reply.headers.iter())) {
+    if let Some(what) = unacceptable(reply.status, headers::size(headers::passed_on(&reply.headers))) {
         let failure = Failure::BadResponse(format!("the function's response is refused: {what}"));
         run.failed(&failure);
         return Err(failure);

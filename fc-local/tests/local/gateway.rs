@@ -70,6 +70,34 @@ fn hop_by_hop_headers_stay_on_their_hop() {
     }
 }
 
+/// Answers with fields that its `Connection` names, and white space where a proxy removes it.
+const NAMES_FIELDS: &str = r#"
+import json, os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class H(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        seen = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.wfile.write(b'HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nConnection:x-other\r\nX-Hop: 1\r\n'
+            b'x-OTHER: 2\r\nX-End \t: 3\r\nContent-Length : ' + str(len(seen)).encode() + b'\r\n\r\n' + seen)
+    def log_message(self, *a): pass
+HTTPServer(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])), H).serve_forever()
+"#;
+
+#[test]
+fn fields_that_connection_names_stay_on_their_hop_both_ways() {
+    let fc = start_with(Scratch::new(), &[], &python_script(NAMES_FIELDS));
+    let fields = "Connection: X-Hop, Host\r\nX-Hop: a\r\nConnection: x-fc-request-id,X-OTHER\r\nx-other: b\r\nX-End: c\r\n";
+    let reply = fc.request("GET", "/", fields, b"");
+    let seen = reply.json();
+    for name in ["x-hop", "x-other", "connection"] {
+        assert!(seen.get(name).is_none() && reply.header(name).is_none(), "{name}: {reply:?}");
+    }
+    assert_eq!((seen["x-end"].as_str(), reply.header("x-end")), (Some("c"), Some("3")));
+    assert_eq!(seen["host"], "test", "nobody takes that away");
+    assert!(seen.get("x-fc-request-id").is_some(), "nor what is the platform's");
+}
+
 #[test]
 fn a_client_connection_is_kept_between_calls() {
     let fc = start(&[]);

@@ -112,8 +112,8 @@ impl Call<'_> {
             Ok(reply) => reply,
             Err(failure) => return self.refused(&failure, CallKind::Http, started),
         };
-        let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
-        let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
+        let shown = headers::passed_on(&reply.headers)
+            .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
         print_head(reply.status, shown, self.args.platform.json);
         let mut answer = Answer::new();
         let copied = io::copy(&mut reply.body, &mut answer);
