@@ -8,6 +8,7 @@ use base64::Engine as _;
 use fc_runtime::{Request, Response};
 
 use super::async_queue::AsyncQueue;
+use super::caller::Caller;
 use super::event::{self, Event, EventReply, MAX_ASYNC, MAX_SYNC};
 use super::failure::Failure;
 use super::limited_body::read_whole;
@@ -56,7 +57,8 @@ impl Api {
             self.queue.push(payload, request_id.to_owned(), task)?;
             return Ok(Response::new(202));
         }
-        let caller_gone = || request.peer_closed();
+        let caller = Caller::of(request);
+        let caller_gone = || caller.has_gone();
         let event = Event { caller_gone: &caller_gone, ..Event::new(&payload, request_id) };
         let reply = event::invoke(&self.platform.scaler, &event)?;
         Ok(respond(reply, wants_log && function.concurrency == 1))

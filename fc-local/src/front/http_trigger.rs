@@ -5,11 +5,12 @@ use std::iter;
 
 use fc_runtime::{Request, Response};
 
+use super::caller::Caller;
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
-use crate::instance::client::RequestBody;
+use crate::instance::client::{RequestBody, RequestHead};
 use crate::instance::{Instance, headers};
 use crate::scaling::{Scaler, WhenFull};
 
@@ -17,15 +18,21 @@ use crate::scaling::{Scaler, WhenFull};
 const MAX_TARGET: usize = 4 * 1024;
 
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
-/// who goes away is noticed while the function works; any other is sent on as it comes.
+/// who goes away is noticed while the function works; any other is sent on as it comes, and so is one that the function is
+/// to be asked for first.
 pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
     let length = content_length(request);
     let (method, target, fields) = (request.method(), target(request), fields(request));
     check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
+    // Only a request with a body asks; the server has seen to it.
+    let expects_continue = request.header("expect").is_some();
     let head = |instance: &Instance| {
-        headers::forwarded(method, &target, fields.iter().copied(), request_id, &instance.common_headers)
+        let common = &instance.common_headers;
+        let head = headers::forwarded(method, &target, fields.iter().copied(), request_id, common);
+        RequestHead { expects_continue, ..head }
     };
+    let caller = Caller::of(request);
     let invocation = |title, body, caller_gone| Invocation {
         kind: CallKind::Http,
         request_id,
@@ -36,16 +43,17 @@ pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> R
         when_full: WhenFull::Refuse,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
-    if is_chunked || length.unwrap_or(0) > SMALL {
+    let has_body = is_chunked || length.unwrap_or(0) > 0;
+    if is_chunked || length.unwrap_or(0) > SMALL || (expects_continue && has_body) {
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
+        let reply = invocation::invoke(scaler, invocation(title, stream, &|| caller.has_gone()))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
-    let caller_gone = || request.peer_closed();
-    let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
+    let body_there = RequestBody::Bytes(&body);
+    let reply = invocation::invoke(scaler, invocation(title, body_there, &|| caller.has_gone()))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

@@ -14,6 +14,7 @@ mod relay;
 
 pub mod invocation;
 
+mod caller;
 mod limited_body;
 
 pub mod failure;

@@ -72,7 +72,7 @@ pub fn request(
         bytes.extend_from_slice(b"content-type: application/octet-stream\r\n");
     }
     finish(&mut bytes, control_path, request_id, common);
-    RequestHead { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
 /// A client's request as the function sees it.
@@ -91,7 +91,7 @@ pub fn forwarded<'h>(
         append(&mut bytes, name, value);
     }
     finish(&mut bytes, Some("/http-invoke"), request_id, common);
-    RequestHead { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
 fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, common: &[u8]) {
