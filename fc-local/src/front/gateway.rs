@@ -11,6 +11,7 @@ use super::failure::{CallKind, Failure};
 use super::guard::{Claims, Guard};
 use super::http_trigger;
 use crate::id;
+use crate::log::{End, Failed, RequestLine};
 use crate::scaling::Platform;
 
 pub struct Gateway {
@@ -34,12 +35,18 @@ impl Gateway {
         let is_allowed = self.check(kind, &Claims::of(&request));
         let result = is_allowed.and_then(|()| match name {
             Some(name) => self.api.invoke(name, &mut request, &request_id),
-            None => http_trigger::invoke(&self.platform.scaler, &mut request, &request_id),
+            None => http_trigger::invoke(
+                &self.platform.scaler,
+                &mut request,
+                &request_id,
+                self.http_timeout_status,
+            ),
         });
         let response = result.unwrap_or_else(|failure| {
             // It is the platform's, and the call's time is not its own.
             request.body().end_waits_in(Duration::MAX);
-            self.refuse(&failure, kind, &request_id)
+            let title = format!("{} {}", request.method(), request.path());
+            self.refuse(&failure, kind, &request_id, &title)
         });
         response.with_header("X-Fc-Request-Id", &request_id)
     }
@@ -51,11 +58,18 @@ impl Gateway {
     }
 
     /// A response of the platform's own.
-    fn refuse(&self, failure: &Failure, kind: CallKind, request_id: &str) -> Response {
+    fn refuse(&self, failure: &Failure, kind: CallKind, request_id: &str, title: &str) -> Response {
         let refusal = failure.refusal(kind, request_id, self.http_timeout_status);
         if !failure.has_instance() {
-            let text = format!("{request_id} refused with {}: {failure}", refusal.status);
-            self.platform.log().warn(None, &text);
+            self.platform.log().request(&RequestLine {
+                request_id,
+                function: &self.platform.function().name,
+                instance: None,
+                title,
+                status: refusal.status,
+                own_status: None,
+                end: End::Refused(Failed { error_type: refusal.code, text: &failure.to_string() }),
+            });
         }
         let response = Response::bytes(refusal.body.into_bytes())
             .with_status(refusal.status)

@@ -20,7 +20,12 @@ const MAX_TARGET: usize = 4 * 1024;
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
 /// who goes away is noticed while the function works; any other is sent on as it comes, and so is one that the function is
 /// to be asked for first.
-pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
+pub fn invoke(
+    scaler: &Scaler,
+    request: &mut Request<'_>,
+    request_id: &str,
+    timeout_status: u16,
+) -> Result<Response, Failure> {
     let length = content_length(request);
     let (method, target, fields) = (request.method(), target(request), fields(request));
     check_limits(&target, &fields, length)?;
@@ -40,6 +45,7 @@ pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> R
         head: &head,
         body,
         caller_gone,
+        timeout_status,
         when_full: WhenFull::Refuse,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
