@@ -211,8 +211,14 @@ fn request_fields(fields: &[(&str, &[u8])], body: &[u8]) {
         "transfer-encoding",
         "upgrade",
     ];
-    let mut expected: Vec<(&str, &[u8])> =
-        sent.filter(|(name, _)| !hop_by_hop.iter().any(|hop| name.eq_ignore_ascii_case(hop))).collect();
+    let connection = sent.clone().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    let named: Vec<&[u8]> = connection.flat_map(|(_, value)| value.split(|&byte| byte == b',')).collect();
+    let is_kept = |name: &str| {
+        let is_named = named.iter().any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_bytes()));
+        !hop_by_hop.iter().any(|hop| name.eq_ignore_ascii_case(hop))
+            && (!is_named || name.eq_ignore_ascii_case("host"))
+    };
+    let mut expected: Vec<(&str, &[u8])> = sent.filter(|(name, _)| is_kept(name)).collect();
     let length = body.len().to_string();
     expected.extend([
         ("x-fc-region", &b"r"[..]),

@@ -328,6 +328,11 @@ impl BodySource for Bytes<'_> {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         None
     }
+
+    #[cfg(feature = "internals")]
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 #[cfg(test)]

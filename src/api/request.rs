@@ -120,6 +120,13 @@ impl<'a> Request<'a> {
     pub fn peer_closed(&self) -> bool {
         self.body.source.peer_closed()
     }
+
+    /// The client's socket, for relays that want to know more of its end; `None` in tests.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        self.body.source.socket()
+    }
 }
 
 /// Where body bytes come from: a connection, or a test.
@@ -131,6 +138,8 @@ pub(crate) trait BodySource {
     fn end_waits_in(&self, time: std::time::Duration);
     #[cfg(feature = "internals")]
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>>;
+    #[cfg(feature = "internals")]
+    fn socket(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// The body of a request, read as it arrives: by [`Request::body`], or by a

@@ -9,11 +9,12 @@ use std::mem::MaybeUninit;
 /// Twice what nginx and four times what the platform take: its own headers come on top of the client's 8 KB.
 pub(crate) const MAX_HEAD: usize = 32 * 1024;
 
-/// Apache's default; the platform adds about 20 to the client's.
-const MAX_HEADERS: usize = 100;
-
 /// What is tried first: a fraction of the stack, and nearly always enough.
-const USUAL_HEADERS: usize = 32;
+const USUAL_FIELDS: usize = 32;
+
+/// What is tried then, still on the stack. Beyond, the table is as long as the head has lines: the platform limits the
+/// bytes of a client's fields and not their number, and so does [`MAX_HEAD`].
+const MANY_FIELDS: usize = 100;
 
 /// The longest that is registered has 17. RFC 9112 section 3 asks for 501 beyond.
 const MAX_METHOD: usize = 64;
@@ -72,17 +73,36 @@ impl Head {
         if progress.0 > 0 && !find_end(input, start, progress)? {
             return partial(input);
         }
-        match self.parse_fields::<USUAL_HEADERS>(lines) {
-            Outcome::Failed(httparse::Error::TooManyHeaders) => self.parse_fields::<MAX_HEADERS>(lines),
+        match self.parse_fields::<USUAL_FIELDS>(lines) {
+            Outcome::Failed(httparse::Error::TooManyHeaders) => match self.parse_fields::<MANY_FIELDS>(lines)
+            {
+                Outcome::Failed(httparse::Error::TooManyHeaders) => self.parse_all_fields(lines),
+                outcome => outcome,
+            },
             outcome => outcome,
         }
         .into_parsed(input, start, progress)
     }
 
+    #[cold]
+    fn parse_all_fields(&mut self, input: &[u8]) -> Outcome {
+        let lines = input.iter().take(MAX_HEAD).filter(|&&b| b == b'\n').count();
+        self.parse_into(input, &mut vec![MaybeUninit::uninit(); lines])
+    }
+
     fn parse_fields<const COUNT: usize>(&mut self, input: &[u8]) -> Outcome {
-        let mut fields = [const { MaybeUninit::uninit() }; COUNT];
+        self.parse_into(input, &mut [const { MaybeUninit::uninit() }; COUNT])
+    }
+
+    // The length of a table on the stack is known where this is compiled: 1 % of a parse.
+    #[inline(always)]
+    fn parse_into<'b>(
+        &mut self,
+        input: &'b [u8],
+        table: &mut [MaybeUninit<httparse::Header<'b>>],
+    ) -> Outcome {
         let mut request = httparse::Request::new(&mut []);
-        match request.parse_with_uninit_headers(input, &mut fields) {
+        match request.parse_with_uninit_headers(input, table) {
             Ok(httparse::Status::Complete(length)) => {
                 match self.take(input.get(..length).unwrap_or(input), &request) {
                     Ok(()) => Outcome::Taken(length),
@@ -292,7 +312,8 @@ fn unknown_version(input: &[u8], start: usize, progress: &mut Progress) -> Resul
 fn reject_of(error: httparse::Error) -> Reject {
     match error {
         httparse::Error::HeaderName | httparse::Error::HeaderValue => Reject::HeaderField,
-        httparse::Error::TooManyHeaders => Reject::TooManyHeaders,
+        // More than the first `MAX_HEAD` bytes have lines for.
+        httparse::Error::TooManyHeaders => Reject::HeadTooLarge,
         _ => Reject::RequestLine,
     }
 }

@@ -59,8 +59,9 @@ impl BodySource for WireBody<'_> {
     fn waits_for(&mut self) -> Option<BorrowedFd<'_>> {
         loop {
             let mut incoming = self.connection.conversation.incoming();
-            // A client that waits to be asked for its body is asked by the read.
-            if incoming.awaits_continue() || !matches!(incoming.has_arrived(), Ok(false)) {
+            // A client that waits to be asked for its body is asked by the read, unless it has its answer.
+            let is_asked = incoming.awaits_continue() && !self.output.borrow().is_begun();
+            if is_asked || !matches!(incoming.has_arrived(), Ok(false)) {
                 return None;
             }
             // A chunk's framing alone gives a read nothing: what has arrived is taken in first.
@@ -70,6 +71,11 @@ impl BodySource for WireBody<'_> {
                 _ => return None,
             }
         }
+    }
+
+    #[cfg(feature = "internals")]
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.io.socket().as_fd())
     }
 }
 

@@ -11,8 +11,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{
-    Listen, address, concurrency, duration, duration_within, host_name, path, shell, variable,
+    Listen, address, concurrency, duration, duration_within, host_name, log_time, path, shell, variable,
 };
+use crate::log::LogTime;
+
+/// How the log is read.
+const LEGEND: &str =
+    "Log: time (Z: UTC), instance (-: none), source: | stdout ! stderr i Initializer * platform # warning";
 
 /// Function Compute's half of a custom runtime, on your machine: starts the function, calls its hooks, invokes, freezes,
 /// scales and stops it as the platform does.
@@ -38,6 +43,7 @@ pub enum Command {
 }
 
 #[derive(Args)]
+#[command(after_help = LEGEND)]
 pub struct StartArgs {
     /// Where callers connect
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
@@ -62,6 +68,7 @@ pub struct StartArgs {
 }
 
 #[derive(Args)]
+#[command(after_help = LEGEND)]
 pub struct InvokeArgs {
     /// The event
     #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "http"])]
@@ -203,6 +210,9 @@ pub struct PlatformArgs {
     /// The status of an HTTP call that timed out
     #[arg(long, default_value_t = 502, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=599))]
     pub http_timeout_status: u16,
+    /// The log's clock: utc or local
+    #[arg(long, default_value = "utc", value_parser = log_time, value_name = "ZONE")]
+    pub log_time: LogTime,
     /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,

@@ -34,7 +34,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let main = doors.main_address();
     let functions: Vec<Function> =
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
-    let log = Arc::new(Log::to_stdout(args.platform.json));
+    let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
     log::listen_to_library(&log);
     let platforms = Platforms::start(functions.clone(), args, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();

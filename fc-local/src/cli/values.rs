@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::front::guard;
 use crate::function::header_text;
+use crate::log::LogTime;
 
 /// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -92,6 +93,15 @@ pub fn shell(text: &str) -> Result<String, String> {
 pub fn path(text: &str) -> Result<String, String> {
     header_text::check_path("a path", text).map_err(|error| error.to_string())?;
     Ok(text.to_owned())
+}
+
+/// A name of a clock.
+pub fn log_time(text: &str) -> Result<LogTime, String> {
+    match text {
+        "utc" => Ok(LogTime::Utc),
+        "local" => Ok(LogTime::Local),
+        _ => Err("it is utc or local".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::event::{self, Event};
 use super::failure::Failure;
+use crate::log::excerpt;
 use crate::scaling::{Platform, WhenFull};
 use crate::sync::{Condvar, Mutex};
 
@@ -163,9 +164,9 @@ fn run(platform: &Platform, tasks: &Tasks, task: &Task) {
             when_full: WhenFull::WaitUnless(&is_closed),
             ..Event::new(&task.payload, &task.request_id)
         };
-        let error = match event::invoke(&platform.scaler, &event) {
+        let error = match event::invoke(&platform.scaler, &event).map_err(Failure::from) {
             Ok(reply) if !reply.failed => return,
-            Ok(reply) => String::from_utf8_lossy(&reply.body).into_owned(),
+            Ok(reply) => excerpt::first_line(&String::from_utf8_lossy(&reply.body)),
             // There was no room until the queue was closed.
             Err(Failure::Exhausted(_)) => continue,
             Err(failure) => failure.to_string(),

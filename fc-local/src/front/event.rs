@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::failure::{CallKind, Failure};
-use super::invocation::{self, Invocation};
+use super::failure::CallKind;
+use super::invocation::{self, Invocation, NotAnswered};
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
-use crate::log::milliseconds;
+use crate::log::billed;
 use crate::scaling::{Scaler, WhenFull};
 
 /// The platform's limits for an event, in bytes.
@@ -42,7 +42,7 @@ impl<'a> Event<'a> {
 }
 
 /// Sends one event to the function and reads its whole reply: events do not stream.
-pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, Failure> {
+pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswered> {
     let head = |instance: &Instance| {
         let mut headers = instance.common_headers.clone();
         headers::append(&mut headers, "x-fc-retry-count", event.retries.to_string().as_bytes());
@@ -55,15 +55,15 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, Failure>
         head: &head,
         body: RequestBody::Bytes(event.payload),
         caller_gone: event.caller_gone,
+        timeout_status: 200,
         when_full: event.when_full,
     };
     let mut reply = invocation::invoke(scaler, invocation)?;
-    let body = reply.body.read_all(MAX_SYNC)?;
+    let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {
         body,
         failed: headers::failure_status(&reply.headers).is_some(),
-        // A call of under a millisecond is billed as one.
-        milliseconds: (milliseconds(reply.started.elapsed()).ceil() as u64).max(1),
+        milliseconds: billed(reply.started.elapsed()),
         log: reply.instance.process.output.since(reply.output_position),
         instance: reply.instance,
     })

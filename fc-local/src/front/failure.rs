@@ -50,6 +50,9 @@ pub enum Failure {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
+    /// The platform's name for it.
+    pub code: &'static str,
+    /// The same for a failure of the function's, which a header names.
     pub error_type: Option<&'static str>,
     pub body: String,
 }
@@ -96,12 +99,12 @@ impl Failure {
     /// A failure of the function, which the platform reports in its place.
     fn of_the_function(&self, status: u16, error_type: &'static str) -> Refusal {
         let body = terminal::json(&json!({ "errorMessage": self.to_string() }), false);
-        Refusal { status, error_type: Some(error_type), body }
+        Refusal { status, code: error_type, error_type: Some(error_type), body }
     }
 
-    fn of_the_system(&self, status: u16, code: &str, request_id: &str) -> Refusal {
+    fn of_the_system(&self, status: u16, code: &'static str, request_id: &str) -> Refusal {
         let body = json!({"RequestId": request_id, "Code": code, "Message": self.to_string()});
-        Refusal { status, error_type: None, body: terminal::json(&body, false) }
+        Refusal { status, code, error_type: None, body: terminal::json(&body, false) }
     }
 
     /// Whether an instance was involved, whose part of the log tells of it.
@@ -226,7 +229,8 @@ mod tests {
         ] {
             let body = json!({ "errorMessage": failure.to_string() }).to_string();
             for (refusal, status) in both(&failure).into_iter().zip(statuses) {
-                let wanted = Refusal { status, error_type: Some(error_type), body: body.clone() };
+                let code = error_type;
+                let wanted = Refusal { status, code, error_type: Some(error_type), body: body.clone() };
                 assert_eq!(refusal, wanted, "{failure}");
             }
             assert!(failure.has_instance());
@@ -258,7 +262,7 @@ mod tests {
         ] {
             let body = json!({"RequestId": "1-2-3-4", "Code": code, "Message": failure.to_string()});
             for refusal in both(&failure) {
-                let wanted = Refusal { status, error_type: None, body: body.to_string() };
+                let wanted = Refusal { status, code, error_type: None, body: body.to_string() };
                 assert_eq!(refusal, wanted, "{failure}");
             }
         }

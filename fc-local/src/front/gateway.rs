@@ -17,7 +17,7 @@ use super::served::Served;
 use super::trigger_rules::{self, Claim};
 use crate::function::{CustomDomain, header_text};
 use crate::id;
-use crate::log::Log;
+use crate::log::{End, Failed, Log, RequestLine};
 use crate::scaling::Platform;
 use crate::sync::Mutex;
 
@@ -84,15 +84,14 @@ impl Gateway {
         let result = is_allowed.and_then(|()| match (asked, domain) {
             (Asked::Refused(_, failure), _) => Err(failure),
             (Asked::Api, _) => api::answer(&self.functions, &mut request, &request_id),
-            (Asked::Trigger(served), _) => call_trigger(served, &mut request, &request_id),
+            (Asked::Trigger(served), _) => self.call_trigger(served, &mut request, &request_id),
             (_, Some(domain)) => self.call_domain(domain, &mut request, &request_id),
             (_, None) => Err(self.no_domain(request.header("host"))),
         });
-        let dialect = path::dialect(request.path());
         let response = result.unwrap_or_else(|failure| {
             // It is the platform's, and the call's time is not its own.
             request.body().end_waits_in(Duration::MAX);
-            self.refuse(&failure, kind, dialect, &request_id)
+            self.refuse(&failure, kind, &request, &request_id)
         });
         response.with_header("X-Fc-Request-Id", &request_id)
     }
@@ -117,6 +116,20 @@ impl Gateway {
         place.and_then(|place| self.functions.get(place)).map_or(Asked::Nothing, Asked::Trigger)
     }
 
+    fn call_trigger(
+        &self,
+        served: &Served,
+        request: &mut Request<'_>,
+        request_id: &str,
+    ) -> Result<Response, Failure> {
+        if let Some(trigger) = &served.platform.function().http_trigger {
+            let claim = Claim { method: request.method(), authorization: request.header("authorization") };
+            trigger_rules::check(trigger, &claim)?;
+        }
+        let call = HttpCall::of(request, self.http_timeout_status);
+        http_trigger::invoke(&served.platform.scaler, call, request, request_id)
+    }
+
     /// A call to a custom domain. Without routes, as one that only has a name, it leads to the only function.
     fn call_domain(
         &self,
@@ -126,7 +139,12 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         trigger_rules::check_authorization(&domain.auth_type, request.header("authorization"))?;
         if let ([], [only]) = (domain.routes.as_slice(), self.functions.as_slice()) {
-            return http_trigger::invoke(&only.platform.scaler, HttpCall::of(request), request, request_id);
+            return http_trigger::invoke(
+                &only.platform.scaler,
+                HttpCall::of(request, self.http_timeout_status),
+                request,
+                request_id,
+            );
         }
         let name = &domain.name;
         let route = match domains::route(domain, request.method(), request.path()) {
@@ -156,7 +174,7 @@ impl Gateway {
         {
             return Err(Failure::InvalidArgument(error.to_string()));
         }
-        let call = HttpCall::of(request).at(target);
+        let call = HttpCall::of(request, self.http_timeout_status).at(target);
         http_trigger::invoke(&served.platform.scaler, call, request, request_id)
     }
 
@@ -178,23 +196,28 @@ impl Gateway {
     }
 
     /// A response of the platform's own.
-    fn refuse(
-        &self,
-        failure: &Failure,
-        kind: CallKind,
-        dialect: Option<Dialect>,
-        request_id: &str,
-    ) -> Response {
+    fn refuse(&self, failure: &Failure, kind: CallKind, request: &Request<'_>, request_id: &str) -> Response {
         let refusal = failure.refusal(kind, request_id, self.http_timeout_status);
         if !failure.has_instance() {
-            let text = format!("{request_id} refused with {}: {failure}", refusal.status);
-            self.log.warn(None, &text);
+            let function = match self.functions.as_slice() {
+                [only] => Some(only.platform.function()),
+                _ => None,
+            };
+            self.log.request(&RequestLine {
+                request_id,
+                function: function.as_ref().map(|function| function.name.as_str()),
+                instance: None,
+                title: &format!("{} {}", request.method(), request.path()),
+                status: refusal.status,
+                own_status: None,
+                end: End::Refused(Failed { error_type: refusal.code, text: &failure.to_string() }),
+            });
         }
-        let refusal = match dialect {
+        let refusal = match path::dialect(request.path()) {
             Some(Dialect::Fc2) => refusal.for_fc2(),
             _ => refusal,
         };
-        let Refusal { status, error_type, body } = refusal;
+        let Refusal { status, error_type, body, .. } = refusal;
         let response = Response::bytes(body.into_bytes())
             .with_status(status)
             .with_header("content-type", "application/json");
@@ -222,12 +245,4 @@ impl Asked<'_> {
             Asked::Trigger(_) | Asked::Domain | Asked::Nothing => CallKind::Http,
         }
     }
-}
-
-fn call_trigger(served: &Served, request: &mut Request<'_>, request_id: &str) -> Result<Response, Failure> {
-    if let Some(trigger) = &served.platform.function().http_trigger {
-        let claim = Claim { method: request.method(), authorization: request.header("authorization") };
-        trigger_rules::check(trigger, &claim)?;
-    }
-    http_trigger::invoke(&served.platform.scaler, HttpCall::of(request), request, request_id)
 }

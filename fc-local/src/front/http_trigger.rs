@@ -6,11 +6,12 @@ use std::iter;
 use fc_runtime::{Request, Response};
 
 use super::api::path::{self, Dialect};
+use super::caller::Caller;
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
-use crate::instance::client::RequestBody;
+use crate::instance::client::{RequestBody, RequestHead};
 use crate::instance::{Instance, headers};
 use crate::scaling::{Scaler, WhenFull};
 
@@ -24,12 +25,14 @@ const FC2_FIELDS: [&str; 2] = ["x-fc-account-id", "x-fc-security-token"];
 pub struct HttpCall<'r> {
     target: String,
     fields: Vec<(&'r str, &'r [u8])>,
+    /// The status when it times out.
+    timeout_status: u16,
 }
 
 impl<'r> HttpCall<'r> {
     /// What a client asks for: path and query, whatever host its target names, and the header fields.
-    pub fn of(request: &Request<'r>) -> HttpCall<'r> {
-        HttpCall { target: target(request), fields: fields(request) }
+    pub fn of(request: &Request<'r>, timeout_status: u16) -> HttpCall<'r> {
+        HttpCall { target: target(request), fields: fields(request), timeout_status }
     }
 
     /// The same, for another path and query when there is one.
@@ -39,7 +42,8 @@ impl<'r> HttpCall<'r> {
 }
 
 /// Calls the function with a client's request. A small body of known length is read first, so that a caller
-/// who goes away is noticed while the function works; any other is sent on as it comes.
+/// who goes away is noticed while the function works; any other is sent on as it comes, and so is one that the function is
+/// to be asked for first.
 pub fn invoke(
     scaler: &Scaler,
     call: HttpCall<'_>,
@@ -47,12 +51,17 @@ pub fn invoke(
     request_id: &str,
 ) -> Result<Response, Failure> {
     let length = content_length(request);
-    let (method, HttpCall { target, fields }) = (request.method(), call);
+    let (method, HttpCall { target, fields, timeout_status }) = (request.method(), call);
     check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
+    // Only a request with a body asks; the server has seen to it.
+    let expects_continue = request.header("expect").is_some();
     let head = |instance: &Instance| {
-        headers::forwarded(method, &target, fields.iter().copied(), request_id, &instance.common_headers)
+        let common = &instance.common_headers;
+        let head = headers::forwarded(method, &target, fields.iter().copied(), request_id, common);
+        RequestHead { expects_continue, ..head }
     };
+    let caller = Caller::of(request);
     let invocation = |title, body, caller_gone| Invocation {
         kind: CallKind::Http,
         request_id,
@@ -60,19 +69,21 @@ pub fn invoke(
         head: &head,
         body,
         caller_gone,
+        timeout_status,
         when_full: WhenFull::Refuse,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
-    if is_chunked || length.unwrap_or(0) > SMALL {
+    let has_body = is_chunked || length.unwrap_or(0) > 0;
+    if is_chunked || length.unwrap_or(0) > SMALL || (expects_continue && has_body) {
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
+        let reply = invocation::invoke(scaler, invocation(title, stream, &|| caller.has_gone()))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
-    let caller_gone = || request.peer_closed();
-    let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
+    let body_there = RequestBody::Bytes(&body);
+    let reply = invocation::invoke(scaler, invocation(title, body_there, &|| caller.has_gone()))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

@@ -4,14 +4,14 @@
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::failure::{CallKind, Failure};
 use crate::instance::client::{
     self, Deadline, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload,
 };
 use crate::instance::{Instance, headers};
-use crate::log::milliseconds;
+use crate::log::{End, Failed, RequestLine};
 use crate::scaling::{Scaler, Ticket, WhenFull};
 
 /// What a caller asks for.
@@ -24,6 +24,8 @@ pub struct Invocation<'a> {
     pub head: &'a dyn Fn(&Instance) -> RequestHead,
     pub body: RequestBody<'a>,
     pub caller_gone: &'a dyn Fn() -> bool,
+    /// The status of a call that timed out.
+    pub timeout_status: u16,
     pub when_full: WhenFull<'a>,
 }
 
@@ -48,23 +50,44 @@ pub struct InvocationBody {
 /// What is known of an invocation under way.
 struct Run {
     ticket: Ticket,
+    kind: CallKind,
     request_id: String,
     title: String,
-    /// What the function said of it.
-    outcome: String,
+    status: u16,
+    /// What the function said of it in `x-fc-status`.
+    own_status: Option<String>,
+    timeout_status: u16,
     started: Instant,
 }
 
+/// A call without a reply of the function's own.
+pub struct NotAnswered {
+    pub failure: Failure,
+    /// How long the function had worked on it, which is what is billed; `None` when it was not asked.
+    pub after: Option<Duration>,
+}
+
+impl From<NotAnswered> for Failure {
+    fn from(not_answered: NotAnswered) -> Failure {
+        not_answered.failure
+    }
+}
+
 /// Invokes the function.
-pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
-    let ticket = scaler.acquire(invocation.when_full)?;
+pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationReply, NotAnswered> {
+    let ticket = scaler
+        .acquire(invocation.when_full)
+        .map_err(|unavailable| NotAnswered { failure: unavailable.into(), after: None })?;
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
     let run = Run {
         ticket,
+        kind: invocation.kind,
         request_id: invocation.request_id.to_owned(),
         title: invocation.title,
-        outcome: String::new(),
+        status: 0,
+        own_status: None,
+        timeout_status: invocation.timeout_status,
         started,
     };
     let head = (invocation.head)(&instance);
@@ -78,25 +101,22 @@ pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationR
         Ok(reply) => accepted(reply, run, output_position),
         Err(error) => {
             let failure = failure_of(&error, &instance, started);
-            run.failed(&failure);
-            Err(failure)
+            Err(run.failed(failure))
         }
     }
 }
 
 /// The reply, unless it is none that the platform passes on.
-fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, Failure> {
+fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
-    if let Some(what) = unacceptable(reply.status, headers::size(reply.headers.iter())) {
+    if let Some(what) = unacceptable(reply.status, headers::size(headers::passed_on(&reply.headers))) {
         let failure = Failure::BadResponse(format!("the function's response is refused: {what}"));
-        run.failed(&failure);
-        return Err(failure);
+        return Err(run.failed(failure));
     }
-    run.outcome = match headers::failure_status(&reply.headers) {
-        Some(own) => format!("{} (x-fc-status: {})", reply.status, String::from_utf8_lossy(own)),
-        None => reply.status.to_string(),
-    };
+    run.status = reply.status;
+    run.own_status =
+        headers::failure_status(&reply.headers).map(|own| String::from_utf8_lossy(own).into_owned());
     Ok(InvocationReply {
         status: reply.status,
         headers: reply.headers,
@@ -148,25 +168,42 @@ fn condemned(failure: &Failure, concurrency: usize, has_health_check: bool) -> O
 }
 
 impl Run {
-    fn failed(mut self, failure: &Failure) {
+    fn failed(mut self, failure: Failure) -> NotAnswered {
+        let after = self.started.elapsed();
         let instance = Arc::clone(&self.ticket.instance);
-        instance.process.output.drain(); // what it printed stands before the line about the call
         instance.end_cold_start();
         let function = &instance.function;
-        if let Some(reason) = condemned(failure, function.concurrency, function.health.is_some()) {
+        if let Some(reason) = condemned(&failure, function.concurrency, function.health.is_some()) {
             self.ticket.condemn(reason);
         }
-        let time = milliseconds(self.started.elapsed());
-        let text = format!("{} {} failed after {time:.1} ms: {failure}", self.request_id, self.title);
-        instance.surroundings.log.warn(Some(&instance.id), &text);
+        let refusal = failure.refusal(self.kind, &self.request_id, self.timeout_status);
+        let failed = Failed { error_type: refusal.code, text: &failure.to_string() };
+        self.tell(refusal.status, End::Failed { after, failure: failed });
+        NotAnswered { failure, after: Some(after) }
     }
 
     fn finished(self) {
-        let time = milliseconds(self.started.elapsed());
-        let text = format!("{} {} {} {time:.1} ms", self.request_id, self.title, self.outcome);
+        self.tell(self.status, End::Answered(self.started.elapsed()));
+    }
+
+    fn tell(&self, status: u16, end: End<'_>) {
         let instance = &self.ticket.instance;
-        instance.process.output.drain(); // what it printed stands before the line about the call
-        instance.surroundings.log.event_soon(&instance.id, &text);
+        instance.log().request(&RequestLine {
+            request_id: &self.request_id,
+            function: Some(&instance.function.name),
+            instance: Some(&instance.id),
+            title: &self.title,
+            status,
+            own_status: self.own_status.as_deref(),
+            end,
+        });
+    }
+}
+
+impl InvocationReply {
+    /// The call, failed while its reply was read.
+    pub fn not_answered(&self, failure: Failure) -> NotAnswered {
+        NotAnswered { failure, after: Some(self.started.elapsed()) }
     }
 }
 
@@ -229,8 +266,7 @@ impl InvocationBody {
             return Failure::ClientClosed;
         };
         let failure = failure_of(&error, &run.ticket.instance, run.started);
-        run.failed(&failure);
-        failure
+        run.failed(failure).failure
     }
 
     /// The failure as an error of the same kind.
@@ -260,15 +296,13 @@ impl Drop for InvocationBody {
             let error =
                 self.body.deadline().left().map_or(client::Error::TimedOut, |_| client::Error::CallerGone);
             let failure = failure_of(&error, &run.ticket.instance, run.started);
-            run.failed(&failure);
+            run.failed(failure);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

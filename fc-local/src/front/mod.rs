@@ -19,6 +19,7 @@ mod relay;
 
 pub mod invocation;
 
+mod caller;
 mod limited_body;
 
 pub mod failure;

@@ -44,10 +44,10 @@ pub fn response(
             both_ways(upload, &mut LimitedBody::new(body, request_left), reply.body, out)
         }),
     };
-    let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
-    Ok(passed_on.fold(response.with_status(reply.status), |response, (name, value)| {
-        response.with_header(name, value)
-    }))
+    Ok(headers::passed_on(&reply.headers)
+        .fold(response.with_status(reply.status), |response, (name, value)| {
+            response.with_header(name, value)
+        }))
 }
 
 /// A reply that has no body: an empty one, or one to HEAD, whose length is that of a GET, or of a status that has none.

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::exit;
+use crate::log::excerpt;
 
 /// Why an instance did not start. The text is the platform's.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +61,17 @@ pub struct NotInitialized {
 pub struct UnexpectedExit {
     pub after: Duration,
     pub memory_mb: f64,
+}
+
+impl NotStarted {
+    /// For the log, which has had the lines of `Logs:` already: the last of them.
+    pub fn in_the_log(&self) -> NotStarted {
+        let mut shown = self.clone();
+        if let NotStarted::Exited { logs, .. } | NotStarted::PortClosed { logs, .. } = &mut shown {
+            *logs = excerpt::last_line(logs);
+        }
+        shown
+    }
 }
 
 impl fmt::Display for NotStarted {
@@ -190,6 +202,20 @@ mod tests {
         ] {
             assert_eq!(failure.to_string(), wanted);
         }
+    }
+
+    #[test]
+    fn the_log_has_the_last_line_of_what_it_has_had_already() {
+        let failure = NotStarted::Exited {
+            status: ExitStatus::from_raw(1 << 8),
+            command: "./x".to_owned(),
+            logs: "Traceback\n  in line 1\nKeyError: 'a'".to_owned(),
+        };
+        assert!(failure.in_the_log().to_string().ends_with(" Logs:22 bytes and …KeyError: 'a'"));
+        assert!(
+            failure.to_string().ends_with("Logs:Traceback\n  in line 1\nKeyError: 'a'"),
+            "a caller gets all"
+        );
     }
 
     #[test]

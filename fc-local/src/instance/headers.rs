@@ -1,7 +1,7 @@
 //! Which headers does the platform add to requests and take from replies? What a request is for is not known
 //! here.
 
-use super::client::{Headers, RequestHead};
+use super::client::{Headers, RequestHead, is_listed};
 use crate::function::Function;
 use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
 
@@ -72,7 +72,7 @@ pub fn request(
         bytes.extend_from_slice(b"content-type: application/octet-stream\r\n");
     }
     finish(&mut bytes, control_path, request_id, common);
-    RequestHead { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
 /// A client's request as the function sees it.
@@ -84,11 +84,14 @@ pub fn forwarded<'h>(
     common: &[u8],
 ) -> RequestHead {
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-    for (name, value) in headers.filter(|(name, _)| !is_hop_by_hop(name)) {
+    let fields: Vec<_> = headers.collect();
+    let connection = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
+    let connection: Vec<&[u8]> = connection.map(|(_, value)| *value).collect();
+    for (name, value) in fields.iter().filter(|(name, _)| !is_hop_by_hop(name, &connection)) {
         append(&mut bytes, name, value);
     }
     finish(&mut bytes, Some("/http-invoke"), request_id, common);
-    RequestHead { method: method.to_owned(), bytes }
+    RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
 fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, common: &[u8]) {
@@ -103,13 +106,17 @@ fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, com
 /// line is a space here all the same (RFC 9110 section 5.5).
 pub fn append(bytes: &mut Vec<u8>, name: &str, value: &[u8]) {
     bytes.extend_from_slice(name.as_bytes());
-    bytes.extend_from_slice(b": ");
+    // Nothing that a client need not send either: what it may send fits into the function's own limit.
+    bytes.extend_from_slice(if value.is_empty() { b":" } else { b": " });
     bytes.extend(value.iter().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { *byte }));
     bytes.extend_from_slice(b"\r\n");
 }
 
-fn is_hop_by_hop(name: &str) -> bool {
+/// Whether a request's field stays behind: one of its connection's, or one that its `Connection` fields name (RFC 9110
+/// section 7.6.1). A client cannot take Host away, without which it is no request.
+fn is_hop_by_hop(name: &str, connection: &[&[u8]]) -> bool {
     HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
+        || (connection.iter().any(|value| is_listed(name, value)) && !name.eq_ignore_ascii_case("host"))
 }
 
 /// Whether only the platform may set a header of this name.
@@ -117,7 +124,15 @@ pub fn is_reserved(name: &str) -> bool {
     name.get(..5).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-fc-"))
 }
 
-/// Whether a reply's header reaches an HTTP caller; `name` is in lower case.
+/// The fields of a reply that reach an HTTP caller: those that are neither the platform's own nor the connection's.
+pub fn passed_on(reply: &Headers) -> impl Iterator<Item = (&str, &[u8])> {
+    let connection: Vec<&[u8]> = reply.all("connection").collect();
+    reply
+        .iter()
+        .filter(move |(name, _)| is_passed_on(name) && !connection.iter().any(|value| is_listed(name, value)))
+}
+
+/// Whether a reply's header may reach an HTTP caller; `name` is in lower case.
 pub fn is_passed_on(name: &str) -> bool {
     !is_reserved(name) && !NOT_PASSED_ON.contains(&name)
 }
@@ -142,13 +157,19 @@ mod tests {
 
     #[test]
     fn a_forwarded_request_loses_what_belongs_to_its_hop_and_gets_the_platforms_headers() {
-        let headers: [(&str, &[u8]); 4] =
-            [("Host", b"h"), ("Connection", b"close"), ("X-A", b"1"), ("TE", b"trailers")];
+        let headers: [(&str, &[u8]); 6] = [
+            ("Host", b"h"),
+            ("Connection", b"close, x-mine ,HOST"),
+            ("X-Mine", b"2"),
+            ("X-A", b"1"),
+            ("TE", b"trailers"),
+            ("X-Empty", b""),
+        ];
         let head = forwarded("PUT", "/a?b", headers.into_iter(), "1-2-3-4", b"x-fc-region: r\r\n");
         assert_eq!(head.method, "PUT");
         assert_eq!(
             text(&head),
-            "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-fc-region: r\r\n\
+            "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-Empty:\r\nx-fc-region: r\r\n\
              x-fc-control-path: /http-invoke\r\nx-fc-request-id: 1-2-3-4\r\n"
         );
     }

@@ -12,10 +12,7 @@ use super::running::Instance;
 use super::{command, headers};
 use crate::function::{HealthCheck, InitializerKind};
 use crate::id;
-use crate::log::milliseconds;
-
-/// How much of a hook's reply is shown in a message.
-const SHOWN: usize = 1024;
+use crate::log::{excerpt, milliseconds};
 
 /// How much of a hook's reply is read; of a health check's, whose status alone counts.
 const MAX_REPLY: u64 = 1024 * 1024;
@@ -40,10 +37,9 @@ impl Instance {
             InitializerKind::Command(words) => self.initialize_by_command(words, initializer.timeout),
         };
         self.spent("initializer", begin.elapsed());
-        self.process.output.drain(); // what it printed stands before what is said of it
         match &result {
             Ok(()) => self.owe_pre_stop(),
-            Err(error) => self.surroundings.log.warn(Some(&self.id), &error.message),
+            Err(error) => self.warn(&error.message),
         }
         result
     }
@@ -89,18 +85,19 @@ impl Instance {
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         match running.wait(timeout) {
             Some(status) if status.success() => {
+                running.output.drain(); // what it printed stands before what follows
                 self.keep(running);
                 Ok(())
             }
             Some(status) => {
-                let stderr = running.output.last_lines();
-                Err(failed(format!("the command exited with {}: {stderr}", exit_code(status))))
+                let stderr = ending(&excerpt::last_line(&running.output.last_lines()));
+                Err(failed(format!("the command exited with {}{stderr}", exit_code(status))))
             }
             None => {
                 running.end(Duration::ZERO);
-                let stderr = running.output.last_lines();
+                let stderr = ending(&excerpt::last_line(&running.output.last_lines()));
                 let seconds = timeout.as_secs();
-                Err(failed(format!("the command timed out after {seconds} seconds: {stderr}")))
+                Err(failed(format!("the command timed out after {seconds} seconds{stderr}")))
             }
         }
     }
@@ -128,22 +125,19 @@ impl Instance {
         };
         let begin = Instant::now();
         let outcome = self.ask("GET", "/pre-stop", Deadline::after(hook.timeout));
-        self.process.output.drain(); // what it printed stands before what is said of it
-        let log = &self.surroundings.log;
         match outcome {
             Ok((200..=299, _)) => {
                 let time = milliseconds(begin.elapsed());
-                log.event(Some(&self.id), &format!("PreStop took {time:.1} ms"));
+                self.event(&format!("PreStop took {time:.1} ms"));
             }
             Ok((status, body)) => {
-                let text = format!("PreStop failed with status {status}{}", shown(&body));
-                log.warn(Some(&self.id), &text);
+                self.warn(&format!("PreStop failed with status {status}{}", shown(&body)));
             }
             Err(Error::TimedOut) => {
                 let seconds = hook.timeout.as_secs();
-                log.warn(Some(&self.id), &format!("PreStop timed out after {seconds} seconds"));
+                self.warn(&format!("PreStop timed out after {seconds} seconds"));
             }
-            Err(error) => log.warn(Some(&self.id), &format!("PreStop failed: {error}")),
+            Err(error) => self.warn(&format!("PreStop failed: {error}")),
         }
     }
 
@@ -155,7 +149,7 @@ impl Instance {
         }
         self.end(self.surroundings.times.sigterm_grace);
         self.pool.reset();
-        self.surroundings.log.event(Some(&self.id), &format!("stopped: {reason}"));
+        self.event(&format!("stopped: {reason}"));
     }
 }
 
@@ -163,8 +157,11 @@ fn exit_code(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("code {code}"))
 }
 
-/// The beginning of a reply's body, as the end of a message.
+/// The first line of a reply's body, as the end of a message.
 fn shown(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body.get(..SHOWN).unwrap_or(body)).trim().to_owned();
-    if text.is_empty() { text } else { format!(": {text}") }
+    ending(&excerpt::first_line(&String::from_utf8_lossy(body)))
+}
+
+fn ending(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -96,7 +96,17 @@ fn status_field(pid: Pid, name: &str) -> u64 {
 
 /// The addresses somebody listens on at `port`.
 pub fn listeners(port: u16) -> Vec<IpAddr> {
-    sockets().filter(|socket| socket.port == port).map(|socket| socket.address).collect()
+    let listening = sockets().filter(|socket| socket.is_listening && socket.local.port() == port);
+    listening.map(|socket| socket.local.ip()).collect()
+}
+
+/// Whether a process holds the TCP socket between these two addresses; `None` when there is none on this machine.
+pub fn is_held(local: SocketAddr, remote: SocketAddr) -> Option<bool> {
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    let (local, remote) = (canonical(local), canonical(remote));
+    let mut found = sockets().filter(|socket| socket.local == local && socket.remote == remote);
+    // What nobody holds any longer has lost its inode.
+    found.next().map(|socket| socket.inode != 0)
 }
 
 /// The ports that one of `pids` listens on.
@@ -111,37 +121,40 @@ pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
             inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
         }
     }
-    let mut ports: Vec<u16> =
-        sockets().filter(|socket| inodes.contains(&socket.inode)).map(|socket| socket.port).collect();
+    let listening = sockets().filter(|socket| socket.is_listening && inodes.contains(&socket.inode));
+    let mut ports: Vec<u16> = listening.map(|socket| socket.local.port()).collect();
     ports.sort_unstable();
     ports.dedup();
     ports
 }
 
-struct Listener {
-    address: IpAddr,
-    port: u16,
+struct Socket {
+    local: SocketAddr,
+    remote: SocketAddr,
+    is_listening: bool,
     inode: u64,
 }
 
-/// All TCP sockets that listen.
-fn sockets() -> impl Iterator<Item = Listener> {
+/// All TCP sockets.
+fn sockets() -> impl Iterator<Item = Socket> {
     ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(|table| {
         let text = fs::read_to_string(table).unwrap_or_default();
-        text.lines().skip(1).filter_map(listener).collect::<Vec<_>>()
+        text.lines().skip(1).filter_map(socket).collect::<Vec<_>>()
     })
 }
 
-/// `  0: 0100007F:1F90 00000000:0000 0A …`: address and port in hex, `0A` is LISTEN, the tenth field the
-/// inode.
-fn listener(line: &str) -> Option<Listener> {
-    let mut fields = line.split_whitespace();
-    let (address, port) = fields.nth(1)?.split_once(':')?;
-    if fields.nth(1)? != "0A" {
-        return None;
-    }
+/// `  0: 0100007F:1F90 00000000:0000 0A …`: addresses and ports in hex, `0A` is LISTEN, the tenth field the inode.
+fn socket(line: &str) -> Option<Socket> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (local, remote) = (fields.next().and_then(address)?, fields.next().and_then(address)?);
+    let is_listening = fields.next()? == "0A";
     let inode = fields.nth(5)?.parse().ok()?;
-    Some(Listener { address: ip(address)?, port: u16::from_str_radix(port, 16).ok()?, inode })
+    Some(Socket { local, remote, is_listening, inode })
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    Some(SocketAddr::new(ip(address)?, u16::from_str_radix(port, 16).ok()?))
 }
 
 /// An address as the kernel prints it: 32-bit words in the machine's byte order.

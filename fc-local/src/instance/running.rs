@@ -14,6 +14,7 @@ use super::memory::Memory;
 use super::process::Process;
 use super::surroundings::Surroundings;
 use crate::function::Function;
+use crate::log::Log;
 use crate::sync::Mutex;
 
 /// How long after a reset of its connections an exit can be waited for.
@@ -128,8 +129,7 @@ impl Instance {
     /// The first invocation is over, whatever came of it: the account is printed once.
     pub fn end_cold_start(&self) {
         if let Some(parts) = self.cold_start.close() {
-            self.process.output.drain(); // what it printed meanwhile stands before
-            self.surroundings.log.cold_start(&self.id, &parts);
+            self.log().cold_start(&self.id, &parts);
         }
     }
 
@@ -141,6 +141,20 @@ impl Instance {
     /// Whether a PreStop is owed, for whoever calls it now.
     pub fn take_owed_pre_stop(&self) -> bool {
         self.owes_pre_stop.swap(false, Ordering::SeqCst)
+    }
+
+    /// The log, once it has all that the function has printed so far: what is said next stands behind it.
+    pub fn log(&self) -> &Log {
+        self.process.output.drain();
+        &self.surroundings.log
+    }
+
+    pub fn event(&self, text: &str) {
+        self.log().event(Some(&self.id), text);
+    }
+
+    pub fn warn(&self, text: &str) {
+        self.log().warn(Some(&self.id), text);
     }
 
     /// The failure of a call whose connection was dropped.

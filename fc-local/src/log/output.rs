@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anstream::{AutoStream, ColorChoice};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -34,6 +35,7 @@ pub struct Output {
     /// Held while a batch is written.
     sink: Mutex<Box<dyn Write + Send>>,
     is_terminal: bool,
+    has_colours: bool,
 }
 
 struct State {
@@ -57,7 +59,9 @@ struct State {
 pub fn stdout() -> Arc<Output> {
     static STDOUT: OnceLock<Arc<Output>> = OnceLock::new();
     Arc::clone(STDOUT.get_or_init(|| {
-        Output::new(sink(io::stdout().as_fd().try_clone_to_owned()), io::stdout().is_terminal())
+        let stream = io::stdout();
+        let has_colours = AutoStream::choice(&stream) != ColorChoice::Never;
+        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal(), has_colours)
     }))
 }
 
@@ -65,7 +69,9 @@ pub fn stdout() -> Arc<Output> {
 pub fn stderr() -> Arc<Output> {
     static STDERR: OnceLock<Arc<Output>> = OnceLock::new();
     Arc::clone(STDERR.get_or_init(|| {
-        Output::new(sink(io::stderr().as_fd().try_clone_to_owned()), io::stderr().is_terminal())
+        let stream = io::stderr();
+        let has_colours = AutoStream::choice(&stream) != ColorChoice::Never;
+        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal(), has_colours)
     }))
 }
 
@@ -77,7 +83,7 @@ fn sink(descriptor: io::Result<OwnedFd>) -> Box<dyn Write + Send> {
 }
 
 impl Output {
-    pub fn new(sink: Box<dyn Write + Send>, is_terminal: bool) -> Arc<Output> {
+    pub fn new(sink: Box<dyn Write + Send>, is_terminal: bool, has_colours: bool) -> Arc<Output> {
         let state = State {
             queued: Vec::new(),
             dropped: 0,
@@ -90,11 +96,16 @@ impl Output {
             is_interrupted: false,
         };
         let (state, sink) = (Mutex::new(state), Mutex::new(sink));
-        Arc::new(Output { state, changed: Condvar::default(), sink, is_terminal })
+        Arc::new(Output { state, changed: Condvar::default(), sink, is_terminal, has_colours })
     }
 
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
+    }
+
+    /// Whether what is printed may have colours: on a terminal, unless its user says otherwise.
+    pub fn has_colours(&self) -> bool {
+        self.has_colours
     }
 
     /// How a line says how many were dropped.

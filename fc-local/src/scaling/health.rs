@@ -31,7 +31,7 @@ pub fn watch(fleet: &Arc<Fleet>, slot: SlotId, instance: &Arc<Instance>) {
         while instance.process.wait(check.period).is_none() {
             if let Some(result) = check_once(&fleet, slot, || instance.check_health(check)) {
                 let health = record.note(&result, check);
-                report(&fleet, slot, &instance.id, result, health);
+                report(&fleet, instance.log(), slot, &instance.id, result, health);
             }
         }
     };
@@ -92,8 +92,14 @@ impl Record {
 }
 
 /// Sends calls elsewhere or lets them come again.
-fn report(fleet: &Fleet, id: SlotId, instance_id: &str, result: Result<(), String>, health: Option<Health>) {
-    let log: &Log = &fleet.surroundings.log;
+fn report(
+    fleet: &Fleet,
+    log: &Log,
+    id: SlotId,
+    instance_id: &str,
+    result: Result<(), String>,
+    health: Option<Health>,
+) {
     if let Err(reason) = result {
         log.warn(Some(instance_id), &reason);
     }
@@ -130,7 +136,7 @@ mod tests {
         for outcome in outcomes {
             if let Some(result) = check_once(fleet, slot, || outcome.clone()) {
                 let health = record.note(&result, &check);
-                report(fleet, slot, "c-1", result, health);
+                report(fleet, &fleet.surroundings.log, slot, "c-1", result, health);
             }
         }
     }

@@ -89,7 +89,7 @@ fn kill_over_limit(instance: &Instance, now: Instant) {
             "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",
             instance.memory.peak_mb()
         );
-        instance.surroundings.log.warn(Some(&instance.id), &text);
+        instance.warn(&text);
         instance.process.signal(Signal::KILL);
     }
 }

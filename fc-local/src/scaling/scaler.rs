@@ -196,7 +196,7 @@ impl Scaler {
                     Outcome::Failed(unavailable)
                 });
                 if let Outcome::Failed(unavailable) = &outcome {
-                    surroundings.log.warn(None, &unavailable.to_string());
+                    surroundings.log.warn(None, &unavailable.in_the_log().to_string());
                 }
                 return outcome;
             }
@@ -205,7 +205,7 @@ impl Scaler {
         let initialized = instance.initialize();
         let checked = if initialized.is_ok() { health::first(&instance) } else { Ok(()) };
         if let Err(unhealthy) = checked {
-            surroundings.log.warn(Some(&instance.id), &unhealthy.to_string());
+            instance.warn(&unhealthy.to_string());
             return underway.conclude(|fleet, state| {
                 fleet.retire(state, slot, "its first health check failed");
                 Outcome::Failed(Unavailable::NotStarted(unhealthy))

@@ -31,6 +31,16 @@ impl From<NoRoom> for Unavailable {
     }
 }
 
+impl Unavailable {
+    /// For the log, which has had the function's output already.
+    pub fn in_the_log(&self) -> Unavailable {
+        match self {
+            Unavailable::NotStarted(not_started) => Unavailable::NotStarted(not_started.in_the_log()),
+            other => other.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -70,6 +70,34 @@ fn hop_by_hop_headers_stay_on_their_hop() {
     }
 }
 
+/// Answers with fields that its `Connection` names, and white space where a proxy removes it.
+const NAMES_FIELDS: &str = r#"
+import json, os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class H(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        seen = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.wfile.write(b'HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nConnection:x-other\r\nX-Hop: 1\r\n'
+            b'x-OTHER: 2\r\nX-End \t: 3\r\nContent-Length : ' + str(len(seen)).encode() + b'\r\n\r\n' + seen)
+    def log_message(self, *a): pass
+HTTPServer(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])), H).serve_forever()
+"#;
+
+#[test]
+fn fields_that_connection_names_stay_on_their_hop_both_ways() {
+    let fc = start_with(Scratch::new(), &[], &python_script(NAMES_FIELDS));
+    let fields = "Connection: X-Hop, Host\r\nX-Hop: a\r\nConnection: x-fc-request-id,X-OTHER\r\nx-other: b\r\nX-End: c\r\n";
+    let reply = fc.request("GET", "/", fields, b"");
+    let seen = reply.json();
+    for name in ["x-hop", "x-other", "connection"] {
+        assert!(seen.get(name).is_none() && reply.header(name).is_none(), "{name}: {reply:?}");
+    }
+    assert_eq!((seen["x-end"].as_str(), reply.header("x-end")), (Some("c"), Some("3")));
+    assert_eq!(seen["host"], "test", "nobody takes that away");
+    assert!(seen.get("x-fc-request-id").is_some(), "nor what is the platform's");
+}
+
 #[test]
 fn a_client_connection_is_kept_between_calls() {
     let fc = start(&[]);
@@ -186,4 +214,92 @@ fn the_authority_of_an_absolute_target_is_the_host_that_the_function_sees() {
         (seen["target"].as_str(), seen["headers"]["host"].as_str()),
         (Some("/a?b"), Some("other:8080"))
     );
+}
+
+/// A client that ends its sending after a whole request still wants its response (RFC 9112 section 9.6).
+#[test]
+fn a_client_that_ends_its_sending_after_a_request_gets_its_response() {
+    let fc = start(&["--timeout", "20s"]);
+    let gate = fc.scratch.gate("gate");
+    let event = format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path);
+    let chunk = format!("{:x}\r\n{event}\r\n0\r\n\r\n", event.len());
+    let invoke = "POST /2023-03-30/functions/local/invocations HTTP/1.1\r\nhost: x";
+    for (calls, wire) in [
+        get(&format!("/wait?fifo={}", gate.path)),
+        format!("GET /wait?fifo={} HTTP/1.0\r\n\r\n", gate.path),
+        format!(
+            "POST /wait?fifo={} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{chunk}",
+            gate.path
+        ),
+        format!("{invoke}\r\ncontent-length: {}\r\n\r\n{event}", event.len()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = fc.client();
+        client.send(&wire);
+        client.end_sending();
+        fc.wait_for_trace("waiting", calls + 1);
+        // A caller that goes away is noticed by the same look, so that the first has been looked at by then.
+        let mut other = fc.client();
+        other.send(get("/hang"));
+        fc.wait_for_trace("hanging", calls + 1);
+        drop(other);
+        fc.wait_for_logs("the client closed the connection before the response", calls + 1);
+        gate.let_pass(1);
+        assert_eq!(client.reply().status, 200, "{wire}\n{}", client.scene());
+        client.assert_closed();
+    }
+    assert!(!fc.log().contains("/wait failed after"), "{}", fc.log());
+}
+
+/// Answers by the head alone: 417 where it is asked to, else 200; with `/ask` it wants the body first.
+const ANSWERS_BY_THE_HEAD: &str = r#"
+import os, socket, threading
+def serve(c):
+    data = b''
+    while b'\r\n\r\n' not in data:
+        piece = c.recv(1)
+        if not piece: return
+        data += piece
+    expects = b'expect: 100-continue' in data.lower()
+    path = data.split()[1]
+    if path == b'/ask':
+        if expects: c.sendall(b'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n')
+        body = c.recv(5, socket.MSG_WAITALL)
+    if path == b'/silent': body = c.recv(5, socket.MSG_WAITALL)
+    status = b'417 no' if path == b'/refuse' and expects else b'200 ok'
+    c.sendall(b'HTTP/1.1 ' + status + b'\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok')
+    c.shutdown(socket.SHUT_RDWR)
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+s.listen(100)
+while True:
+    c, _ = s.accept()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+"#;
+
+#[test]
+fn a_client_that_waits_to_be_asked_for_its_body_gets_an_early_answer_at_once() {
+    let fc = start_with(Scratch::new(), &["--timeout", "600s"], &python_script(ANSWERS_BY_THE_HEAD));
+    for framing in ["content-length: 5", "content-length: 500000", "transfer-encoding: chunked"] {
+        for (path, status) in [("/refuse", 417), ("/accept", 200)] {
+            let mut client = fc.client();
+            client.send(format!(
+                "POST {path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n{framing}\r\n\r\n"
+            ));
+            assert_eq!(client.reply().status, status, "{path} {framing}\n{}", client.scene());
+        }
+    }
+    // One that asks has the body sent, and so has one that says nothing of it.
+    for path in ["/ask", "/silent"] {
+        let mut client = fc.client();
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n"
+        ));
+        assert_eq!(client.reply().status, 100, "{path}");
+        client.send("hello");
+        assert_eq!((client.reply().status, path), (200, path));
+    }
 }

@@ -90,6 +90,11 @@ impl Fc {
         self.program.said.wait_for(text, times);
     }
 
+    /// Waits for something in the log.
+    pub fn find_in_log<T>(&self, what: &str, find: impl FnMut(&str) -> Option<T>) -> T {
+        self.program.said.wait_until(what, find)
+    }
+
     /// What the Python function was asked.
     pub fn trace(&self) -> Vec<String> {
         self.trace.heard()

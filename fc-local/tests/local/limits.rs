@@ -1,6 +1,7 @@
 //! The platform's limits for HTTP calls.
 
-use crate::harness::{Said as _, start};
+use crate::harness::{Said as _, example, python_script, start, start_with};
+use support::Scratch;
 
 #[test]
 fn what_is_over_a_limit_is_invalid_argument() {
@@ -58,4 +59,53 @@ fn a_body_of_32_mb_passes() {
     let fc = start(&["--timeout", "60s"]);
     let body = vec![b'x'; 32 * 1024 * 1024];
     assert_eq!(fc.request("POST", "/", "", &body).json()["body"], body.len());
+}
+
+/// A server that answers as its path says, in bytes, and says how many fields it was sent.
+const FIELDS: &str = r#"
+import os, socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+s.listen(100)
+while True:
+    c, _ = s.accept()
+    data = b''
+    while b'\r\n\r\n' not in data:
+        piece = c.recv(65536)
+        if not piece: break
+        data += piece
+    if not data: continue
+    count, size = (int(number) for number in data.split()[1][1:].split(b'-'))
+    c.sendall(b'HTTP/1.1 200 OK\r\nServer: mine\r\nX-Fc-Own: ' + b'o' * 500 + b'\r\nContent-Length: 2\r\nConnection: close\r\n'
+        + (b'a:' + b'b' * (size - 1) + b'\r\n') * count + b'\r\nok')
+    c.close()
+"#;
+
+#[test]
+fn the_bytes_of_headers_are_limited_and_not_their_number() {
+    let fc = start_with(Scratch::new(), &[], &example("hello"));
+    let own = "hosttestcontent-length0".len();
+    for size in [1, 2, 8, 64] {
+        let (field, most) = (format!("a:{}\r\n", "b".repeat(size - 1)), (8192 - own) / size);
+        // The shortest are more than the server's own limit of 32 KiB has room for.
+        for count in [90, most.min(200), most.min(7000)] {
+            let reply = fc.request("GET", "/", &field.repeat(count), b"");
+            assert_eq!(reply.status, 200, "{count} of {size} bytes");
+        }
+        if size > 1 {
+            let (status, code, _) = fc.request("GET", "/", &field.repeat(most + 1), b"").system_error();
+            assert_eq!((status, code.as_str()), (400, "InvalidArgument"), "{size} bytes");
+        }
+    }
+    let fc = start_with(Scratch::new(), &[], &python_script(FIELDS));
+    for (count, size) in [(128, 2), (200, 4), (8192, 1), (4096, 2), (1, 8192)] {
+        let reply = fc.get(&format!("/{count}-{size}"));
+        assert_eq!((reply.status, reply.text()), (200, "ok"), "{count} of {size} bytes");
+        assert_eq!(reply.head.matches("\r\na:").count(), count);
+    }
+    for (count, size) in [(8193, 1), (4097, 2), (1, 8193)] {
+        let (status, code, _) = fc.get(&format!("/{count}-{size}")).system_error();
+        assert_eq!((status, code.as_str()), (502, "BadResponse"), "{count} of {size} bytes");
+    }
 }

@@ -16,6 +16,7 @@ mod initializer;
 mod invoke;
 mod limits;
 mod load;
+mod log;
 mod orphans;
 mod output;
 mod scaling;

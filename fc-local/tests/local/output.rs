@@ -295,7 +295,7 @@ fn a_terminal_that_is_stopped_by_ctrl_s_stops_no_call() {
 }
 
 /// Runs the command on a terminal that Python plays; what the terminal got.
-fn on_a_terminal(command: &Command) -> String {
+pub fn on_a_terminal(command: &Command) -> String {
     let script = "
 import os, pty, sys
 pid, terminal = pty.fork()
@@ -310,6 +310,8 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
     let mut terminal = Command::new(python_path());
     terminal.args(["-c", script]).arg(command.get_program()).args(command.get_args());
+    terminal.env("TERM", "xterm").env_remove("NO_COLOR");
+    terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = run_to_end(&mut terminal, WATCHDOG);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");
     String::from_utf8(output.stdout).expect("text")

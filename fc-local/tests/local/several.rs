@@ -78,9 +78,8 @@ fn two() -> [String; 2] {
 
 /// Where a function's HTTP trigger is.
 pub fn address_of(fc: &Fc, name: &str) -> SocketAddr {
-    let log = fc.log();
-    let line = log.split(&format!("{name} is on http://")).nth(1);
-    line.and_then(|line| line.split('/').next()?.parse().ok()).unwrap_or_else(|| panic!("no {name} in {log}"))
+    let begin = format!("{name} is on http://");
+    fc.find_in_log(&begin, |log| log.split(&begin).nth(1)?.split_once('/')?.0.parse().ok())
 }
 
 /// Sends a request to an address.

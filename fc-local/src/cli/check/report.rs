@@ -63,7 +63,7 @@ pub fn print(findings: &[Finding], json: bool) -> Result<()> {
         return console::print(terminal::json(&report, true));
     }
     let mut table = String::new();
-    write_table(&mut table, findings, output::stdout().is_terminal())?;
+    write_table(&mut table, findings, output::stdout().has_colours())?;
     console::print(table.trim_end())
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -16,15 +16,15 @@ use super::args::InvokeArgs;
 use super::console::{self, Answer};
 use super::{load, signals};
 use crate::front::event::{self, Event};
-use crate::front::failure::{CallKind, Failure};
-use crate::front::invocation::{self, Invocation};
+use crate::front::failure::CallKind;
+use crate::front::invocation::{self, Invocation, NotAnswered};
 use crate::id;
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
-use crate::log::Log;
+use crate::log::{Log, billed};
 use crate::scaling::{Opened, Platform, WhenFull};
 use input::{HttpRequest, Input};
-use report::{Summary, billed, print_body, print_head};
+use report::{Summary, print_body, print_head};
 
 /// Longer than any one invocation: the instance does not idle out before it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -33,7 +33,8 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let memory_size_mb = function.memory_mb;
     let input = Input::of(args)?;
-    let surroundings = load::surroundings(&args.platform, Arc::new(Log::to_stderr(args.platform.json)));
+    let log = Arc::new(Log::to_stderr(args.platform.json, args.platform.log_time));
+    let surroundings = load::surroundings(&args.platform, log);
     let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
     let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
     let platform = Opened::new(platform);
@@ -81,19 +82,17 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn event(&self, payload: &[u8]) -> Result<Summary> {
-        let started = Instant::now();
         match event::invoke(&self.platform.scaler, &Event::new(payload, self.request_id)) {
             Ok(reply) => {
                 print_body(&reply.body)?;
                 let memory_mb = reply.instance.memory.peak_mb();
                 Ok(Summary { failed: reply.failed, milliseconds: reply.milliseconds, memory_mb })
             }
-            Err(failure) => self.refused(&failure, CallKind::Event, started),
+            Err(not_answered) => self.refused(&not_answered, CallKind::Event),
         }
     }
 
     fn http(&self, request: &HttpRequest) -> Result<Summary> {
-        let started = Instant::now();
         let head = |instance: &Instance| {
             let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
             let common = &instance.common_headers;
@@ -106,14 +105,15 @@ impl Call<'_> {
             head: &head,
             body: RequestBody::Bytes(&request.body),
             caller_gone: &|| false,
+            timeout_status: self.args.platform.http_timeout_status,
             when_full: WhenFull::Refuse,
         };
         let mut reply = match invocation::invoke(&self.platform.scaler, invocation) {
             Ok(reply) => reply,
-            Err(failure) => return self.refused(&failure, CallKind::Http, started),
+            Err(not_answered) => return self.refused(&not_answered, CallKind::Http),
         };
-        let passed_on = reply.headers.iter().filter(|(name, _)| headers::is_passed_on(name));
-        let shown = passed_on.map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
+        let shown = headers::passed_on(&reply.headers)
+            .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
         print_head(reply.status, shown, self.args.platform.json);
         let mut answer = Answer::new();
         let copied = io::copy(&mut reply.body, &mut answer);
@@ -124,19 +124,19 @@ impl Call<'_> {
         let failed = headers::failure_status(&reply.headers).is_some();
         Ok(Summary {
             failed: failed || copied.is_err() || reply.status >= 500,
-            milliseconds: billed(reply.started.elapsed()).max(1),
+            milliseconds: billed(reply.started.elapsed()),
             memory_mb: reply.instance.memory.peak_mb(),
         })
     }
 
     /// Prints what a caller would have got.
-    fn refused(&self, failure: &Failure, kind: CallKind, started: Instant) -> Result<Summary> {
+    fn refused(&self, NotAnswered { failure, after }: &NotAnswered, kind: CallKind) -> Result<Summary> {
         let args = &self.args.platform;
         let refusal = failure.refusal(kind, self.request_id, args.http_timeout_status);
         let error_type = refusal.error_type.map(|name| ("X-Fc-Error-Type", name.to_owned()));
         print_head(refusal.status, error_type.into_iter(), args.json);
         print_body(refusal.body.as_bytes())?;
         let memory_mb = failure.memory_mb().unwrap_or(0.0);
-        Ok(Summary { failed: true, milliseconds: billed(started.elapsed()), memory_mb })
+        Ok(Summary { failed: true, milliseconds: after.map_or(0, billed), memory_mb })
     }
 }

@@ -2,13 +2,11 @@
 //! not known here.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use crate::cli::console::{Answer, note};
-use crate::log::milliseconds;
 use crate::log::terminal;
 
 /// What the last line reports.
@@ -32,11 +30,6 @@ impl Summary {
             "RequestId: {request_id} Billed Duration: {billed} ms Memory Size: {memory_size_mb} MB Max Memory Used: {used} MB"
         ));
     }
-}
-
-/// Whole milliseconds, those begun included.
-pub fn billed(time: Duration) -> u64 {
-    milliseconds(time).ceil() as u64
 }
 
 /// The head of a response, for people as it is written in HTTP.

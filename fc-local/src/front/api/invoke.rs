@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use fc_runtime::{Request, Response};
 
+use crate::front::caller::Caller;
 use crate::front::event::{self, Event, EventReply, MAX_ASYNC, MAX_SYNC};
 use crate::front::failure::Failure;
 use crate::front::limited_body::read_whole;
@@ -24,7 +25,8 @@ pub fn invoke(
         served.queue.push(payload, request_id.to_owned(), task)?;
         return Ok(Response::new(202));
     }
-    let caller_gone = || request.peer_closed();
+    let caller = Caller::of(request);
+    let caller_gone = || caller.has_gone();
     let event = Event { caller_gone: &caller_gone, ..Event::new(&payload, request_id) };
     let reply = event::invoke(&served.platform.scaler, &event)?;
     Ok(respond(reply, wants_log && function.concurrency == 1))

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -109,6 +109,41 @@ impl Connection {
                 return Err(dropped(ErrorKind::UnexpectedEof.into(), has_begun));
             }
             has_begun = true;
+        }
+    }
+
+    /// Waits until the function asks for the body or has said nothing for `longest`; false when its final reply comes
+    /// first, which is left to be read.
+    pub fn is_asked_to_continue(
+        &mut self,
+        longest: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<bool, Error> {
+        let began = Instant::now();
+        loop {
+            match ReplyHead::parse(&self.received)? {
+                Some((_, head)) if head.status >= 200 => return Ok(false),
+                Some((length, head)) => {
+                    self.received.drain(..length);
+                    if head.status == 100 {
+                        return Ok(true);
+                    }
+                }
+                None if self.received.len() > MAX_HEAD || began.elapsed() > longest => return Ok(true),
+                None => {
+                    let events = ready(&self.stream, PollFlags::IN, patience.deadline, CALLER_CHECK_EVERY)
+                        .map_err(Error::of_connection)?;
+                    if events.is_empty() && (patience.caller_gone)() {
+                        return Err(Error::CallerGone);
+                    }
+                    // The end of the connection is found by whoever reads next.
+                    if !events.is_empty()
+                        && self.receive(patience.deadline).map_err(Error::of_connection)? == 0
+                    {
+                        return Ok(false);
+                    }
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! request is sent again when that one turns out dead, is decided in `pool.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::Connection;
 use super::error::Error;
@@ -14,6 +15,9 @@ use super::wait::{Patience, readable, retrying};
 /// What one read of a request body takes.
 const PIECE: usize = 64 * 1024;
 
+/// How long a function may take to say whether it wants a body: as long as curl waits. Some servers never say it.
+const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Sends a request and waits for the head of its final reply. `idle` takes the connection back when the body
 /// has been read.
 pub fn exchange(
@@ -25,7 +29,7 @@ pub fn exchange(
 ) -> Result<Reply, Error> {
     let upload = match body {
         RequestBody::Bytes(bytes) => send_bytes(&connection, head, bytes, patience),
-        RequestBody::Stream(source, length) => send_stream(&connection, head, *source, *length, patience),
+        RequestBody::Stream(source, length) => send_stream(&mut connection, head, *source, *length, patience),
     }?;
     let reply = connection.read_head(patience)?;
     let framing = reply.framing(&head.method)?;
@@ -55,17 +59,22 @@ fn send_bytes(
 
 /// Sends a body as it is read. A reply that begins meanwhile ends this too.
 fn send_stream(
-    connection: &Connection,
+    connection: &mut Connection,
     head: &RequestHead,
     source: &mut dyn BodySource,
     length: Option<u64>,
     patience: &Patience<'_>,
 ) -> Result<Option<Upload>, Error> {
     let is_chunked = length.is_none();
-    let mut out = head.bytes.clone();
-    match length {
-        Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n\r\n").as_bytes()),
-        None => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
+    let mut out = stream_head(head, length);
+    if head.expects_continue {
+        if let Some(pending) = connection.send(&out, patience)? {
+            return Upload::new(connection, pending, is_chunked).map(Some);
+        }
+        out.clear();
+        if !connection.is_asked_to_continue(CONTINUE_PATIENCE, patience)? {
+            return Upload::new(connection, out, is_chunked).map(Some);
+        }
     }
     let mut piece = vec![0; PIECE];
     source.end_waits_in(patience.deadline.left().map_err(Error::of_connection)?);
@@ -89,6 +98,16 @@ fn send_stream(
             return pending.map(upload).transpose();
         }
     }
+}
+
+fn stream_head(head: &RequestHead, length: Option<u64>) -> Vec<u8> {
+    let mut out = head.bytes.clone();
+    match length {
+        Some(length) => out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes()),
+        None => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    out.extend_from_slice(if head.expects_continue { b"expect: 100-continue\r\n\r\n" } else { b"\r\n" });
+    out
 }
 
 /// Whether a reply begins before there is more of the body.

@@ -55,7 +55,8 @@ pub fn reply(method: &str, wire: &[u8], cuts: &[usize], size: usize) -> Result<R
 
 fn read(method: &str, stream: TcpStream, mut rest: TcpStream, size: usize) -> Result<Received, Error> {
     let connection = Connection::over(stream);
-    let head = RequestHead { method: method.to_owned(), bytes: format!("{method} / HTTP/1.1\r\n").into() };
+    let bytes = format!("{method} / HTTP/1.1\r\n").into();
+    let head = RequestHead { method: method.to_owned(), bytes, expects_continue: false };
     let idle = Arc::new(IdleConnections::default());
     let body = &mut RequestBody::Bytes(b"");
     let mut reply = exchange(connection, &head, body, &Patience::of(Deadline::after(WATCHDOG)), &idle)?;

@@ -25,7 +25,7 @@ pub use connection::IdleState;
 pub use error::Error;
 pub use pool::Pool;
 pub use reply::{Reply, ReplyBody};
-pub use reply_head::Headers;
+pub use reply_head::{Headers, is_listed};
 pub use request::{BodySource, RequestBody, RequestHead};
 pub use upload::Upload;
 pub use wait::{Deadline, Patience, readable};

@@ -3,6 +3,10 @@
 
 use super::error::Error;
 
+/// How many fields are tried first. The platform limits their bytes and not their number: beyond, the table is as long
+/// as what arrived has lines.
+const USUAL_FIELDS: usize = 64;
+
 /// Header fields: names in lower case, values as they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
@@ -33,7 +37,7 @@ impl Headers {
     }
 
     /// The values of `name`, which is in lower case.
-    fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 
@@ -44,22 +48,34 @@ impl Headers {
 
     /// Whether a `Connection` header has this option.
     fn connection_says(&self, option: &str) -> bool {
-        self.all("connection").any(|value| {
-            let value = String::from_utf8_lossy(value);
-            value.split(',').any(|token| token.trim().eq_ignore_ascii_case(option))
-        })
+        self.all("connection").any(|value| is_listed(option, value))
     }
 }
 
 impl ReplyHead {
     /// A whole head at the start of `bytes` with its length, or `None` when more is needed.
     pub fn parse(bytes: &[u8]) -> Result<Option<(usize, ReplyHead)>, Error> {
-        let mut fields = [httparse::EMPTY_HEADER; 128];
-        let mut parsed = httparse::Response::new(&mut fields);
-        let length = match parsed.parse(bytes) {
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Ok(httparse::Status::Complete(length)) => length,
-            Err(error) => return Err(Error::BadReply(format!("not an HTTP response: {error}"))),
+        let parsed = match ReplyHead::parse_into(bytes, &mut [httparse::EMPTY_HEADER; USUAL_FIELDS]) {
+            Err(httparse::Error::TooManyHeaders) => {
+                let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+                ReplyHead::parse_into(bytes, &mut vec![httparse::EMPTY_HEADER; lines])
+            }
+            parsed => parsed,
+        };
+        parsed.map_err(|error| Error::BadReply(format!("not an HTTP response: {error}")))
+    }
+
+    fn parse_into<'b>(
+        bytes: &'b [u8],
+        table: &mut [httparse::Header<'b>],
+    ) -> Result<Option<(usize, ReplyHead)>, httparse::Error> {
+        let mut parsed = httparse::Response::new(table);
+        let mut config = httparse::ParserConfig::default();
+        // RFC 9112 section 5.1: a proxy removes it.
+        config.allow_spaces_after_header_name_in_responses(true);
+        let length = match config.parse_response(&mut parsed, bytes)? {
+            httparse::Status::Partial => return Ok(None),
+            httparse::Status::Complete(length) => length,
         };
         let fields = parsed.headers.iter();
         let headers =
@@ -68,7 +84,8 @@ impl ReplyHead {
             Some(1) => !headers.connection_says("close"),
             _ => headers.connection_says("keep-alive"),
         };
-        Ok(Some((length, ReplyHead { status: parsed.code.unwrap_or(0), headers, keep_alive })))
+        let head = ReplyHead { status: parsed.code.unwrap_or(0), headers, keep_alive };
+        Ok(Some((length, head)))
     }
 
     /// RFC 9112 section 6.3, as a client reads it.
@@ -95,6 +112,11 @@ impl ReplyHead {
     }
 }
 
+/// Whether `option` is in the list that a field's value is.
+pub fn is_listed(option: &str, value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+}
+
 /// Digits alone: `parse` would take a leading plus sign too.
 fn decimal(digits: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
@@ -119,6 +141,25 @@ mod tests {
         }
         let (length, head) = ReplyHead::parse(&[text, &b"body"[..]].concat()).expect("HTTP").expect("whole");
         assert_eq!((length, head.status, head.headers.all("a").next()), (text.len(), 200, Some(&b"b"[..])));
+    }
+
+    #[test]
+    fn a_head_has_as_many_fields_as_there_are_bytes_for() {
+        for count in [USUAL_FIELDS, USUAL_FIELDS + 1, 128, 129, 8192] {
+            let text = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a:\r\n".repeat(count));
+            assert_eq!(parsed(&text).headers.iter().count(), count);
+            assert_eq!(ReplyHead::parse(&text.as_bytes()[..text.len() - 1]).expect("a beginning"), None);
+        }
+    }
+
+    #[test]
+    fn space_before_a_colon_is_removed_as_a_proxy_does() {
+        let head = parsed("HTTP/1.1 200 OK\r\nA : b\r\nContent-Length \t: 5\r\n\r\n");
+        assert_eq!(head.headers.iter().collect::<Vec<_>>(), [("a", &b"b"[..]), ("content-length", b"5")]);
+        assert_eq!(head.framing("GET").expect("a framing"), Framing::Length(5));
+        for malformed in ["A b: c", " A: b", ": b"] {
+            assert!(ReplyHead::parse(format!("HTTP/1.1 200 OK\r\n{malformed}\r\n\r\n").as_bytes()).is_err());
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub struct RequestHead {
     pub method: String,
     /// Request line and header section without framing headers and without the empty line.
     pub bytes: Vec<u8>,
+    /// Whether the function is asked before a body is sent that has to be waited for.
+    pub expects_continue: bool,
 }
 
 pub enum RequestBody<'a> {

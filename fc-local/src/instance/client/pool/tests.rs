@@ -55,6 +55,7 @@ fn head(method: &str) -> RequestHead {
     RequestHead {
         method: method.to_owned(),
         bytes: format!("{method} / HTTP/1.1\r\nhost: x\r\n").into_bytes(),
+        expects_continue: false,
     }
 }
 
