@@ -60,9 +60,11 @@ fn of_trigger(http: &HttpTrigger, served: &Served, function: &Function) -> Value
 
 /// The function of a name.
 pub fn find<'s>(all: &'s [Served], name: &FunctionName) -> Result<(&'s Served, Arc<Function>), Failure> {
-    let mut functions = all.iter().map(|served| (served, served.platform.function()));
-    let found = functions.find(|(_, function)| name.is(&function.name));
-    found.ok_or_else(|| Failure::FunctionNotFound(name.shown()))
+    let called = |name: String| {
+        let mut functions = all.iter().map(|served| (served, served.platform.function()));
+        functions.find(|(_, function)| function.name == name)
+    };
+    name.candidates().find_map(called).ok_or_else(|| Failure::FunctionNotFound(name.shown()))
 }
 
 /// Locally there is one version, LATEST, and no alias.

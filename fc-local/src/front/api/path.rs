@@ -115,6 +115,12 @@ impl FunctionName {
             }
             None => (text, None),
         };
+        // FC 2.0's qualifier belongs to the service: `service.qualifier$function`.
+        if let Some((service, function)) = name.split_once('$').filter(|(service, _)| service.contains('.')) {
+            let FunctionName { name, qualifier, .. } = FunctionName::of_service(service, function)?;
+            let service = service.split('.').next().unwrap_or_default();
+            return Some(FunctionName { name: format!("{service}${name}"), service: None, qualifier });
+        }
         let is_name = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
         is_name.then(|| FunctionName { name: name.to_owned(), service: None, qualifier })
     }
@@ -130,11 +136,11 @@ impl FunctionName {
         is_service.then(|| FunctionName { name, service: Some(service.to_owned()), qualifier })
     }
 
-    /// Whether it is the function called `name`. FC 3.0 calls a function of FC 2.0 `service$function`; one of a
-    /// template has no service, and answers whichever is named.
-    pub fn is(&self, name: &str) -> bool {
-        let in_service = |service: &String| name.split_once('$') == Some((service, &self.name));
-        self.name == name || self.service.as_ref().is_some_and(in_service)
+    /// What the function may be called, the likeliest first. FC 3.0 calls a function of FC 2.0 `service$function`; one
+    /// of a template has no service, and answers whichever is named.
+    pub fn candidates(&self) -> impl Iterator<Item = String> {
+        let alone = self.service.is_some().then(|| self.name.clone());
+        std::iter::once(self.shown()).chain(alone)
     }
 
     /// As a client wrote it.
@@ -163,6 +169,11 @@ mod tests {
             ("POST", "/2023-03-30/functions/s%68op/invocations", Action::Invoke(plain("shop"))),
             ("POST", "/2023-03-30/functions/svc%24shop/invocations", Action::Invoke(plain("svc$shop"))),
             ("POST", "/2023-03-30/functions/svc$shop/invocations", Action::Invoke(plain("svc$shop"))),
+            (
+                "POST",
+                "/2023-03-30/functions/svc.prod%24shop/invocations",
+                Action::Invoke(name("svc$shop", None, Some("prod"))),
+            ),
             (
                 "POST",
                 "/2023-03-30/functions/acs%3Afc%3Acn-hangzhou%3A123%3Afunctions%2Fshop/invocations",
@@ -266,16 +277,8 @@ mod tests {
 
     #[test]
     fn a_function_of_fc_2_is_named_with_or_without_its_service() {
-        for (service, function, wanted) in [
-            (None, "svc$f", true),
-            (None, "f", false),
-            (Some("svc"), "f", true),
-            (Some("svc"), "svc$f", true),
-            (Some("other"), "svc$f", false),
-            (Some("svc"), "g", false),
-        ] {
-            let asked = name(if service.is_some() { "f" } else { "svc$f" }, service, None);
-            assert_eq!(asked.is(function), wanted, "{service:?} {function}");
-        }
+        let candidates = |service| name("f", service, None).candidates().collect::<Vec<_>>();
+        assert_eq!(candidates(Some("svc")), ["svc$f", "f"]);
+        assert_eq!(candidates(None), ["f"]);
     }
 }

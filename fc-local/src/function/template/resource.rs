@@ -13,7 +13,8 @@ use super::yaml::{self, Node, Value};
 use crate::function::configuration::{
     CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop, Route,
 };
-use crate::function::{Rewrite, header_text, variables};
+use crate::function::rewrite::Rewrite;
+use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
 #[derive(Debug, Default)]
