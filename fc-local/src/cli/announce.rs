@@ -43,13 +43,13 @@ pub fn network(log: &Log, main: SocketAddr, ports: &[u16]) {
             &format!("--listen {main}: whoever reaches this machine over the network can call what is served, without a key"),
         );
     }
-    let whose = match ports {
-        [port] => format!("the function's own port, {port} for its first instance, is"),
-        _ => "the functions' own ports are".to_owned(),
+    let (whose, them) = match ports {
+        [port] => (format!("the function's own port, {port} for its first instance, is"), "it"),
+        _ => ("the functions' own ports are".to_owned(), "them"),
     };
     log.warn(
         None,
-        &format!("{whose} open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call it past fc-local, unless a firewall keeps them out"),
+        &format!("{whose} open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call {them} past fc-local, unless a firewall keeps them out"),
     );
 }
 
@@ -64,7 +64,7 @@ fn lines(main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) -> Ve
         }
         _ => several(main, places),
     };
-    lines.extend(domains.iter().flat_map(|domain| calls_of_domain(main, domain)));
+    lines.extend(domains.iter().flat_map(|domain| calls_of_domain(main, domain, places)));
     lines
 }
 
@@ -84,16 +84,19 @@ fn call_of_trigger(place: &Place<'_>) -> Option<String> {
     let Some(trigger) = &place.function.http_trigger else {
         return Some(format!("curl {}", url(place.address, "/")));
     };
-    let method = match trigger.methods.first() {
-        Some(first) if !trigger.methods.iter().any(|method| method == "GET") => match first.as_str() {
-            "HEAD" => "-I ".to_owned(),
-            other => format!("-X {} ", quoted(other)),
-        },
-        _ => String::new(),
-    };
-    let authorization = authorization(&trigger.auth_type);
+    let (method, authorization) = (method(&trigger.methods), authorization(&trigger.auth_type));
     let call = format!("curl {method}{authorization}{}", url(place.address, "/"));
     (!trigger.disables_internet_url).then_some(call)
+}
+
+/// A method that is taken, as an option of curl.
+fn method(taken: &[String]) -> String {
+    match taken.first().map(String::as_str) {
+        Some(_) if taken.iter().any(|method| method == "GET") => String::new(),
+        Some("HEAD") => "-I ".to_owned(),
+        Some(first) => format!("-X {} ", quoted(first)),
+        None => String::new(),
+    }
 }
 
 /// What a call has to show, as an option of curl.
@@ -110,22 +113,26 @@ fn invocation(main: SocketAddr, name: &str) -> String {
     format!("curl -d '{{}}' {}", url(main, &format!("/2023-03-30/functions/{name}/invocations")))
 }
 
-/// A call for each route of a domain.
-fn calls_of_domain(main: SocketAddr, domain: &CustomDomain) -> Vec<String> {
-    let host = domain.name.replacen('*', "any", 1);
-    let call = |path: &str| {
+/// A call for each route of a domain that leads to one of the functions.
+fn calls_of_domain(main: SocketAddr, domain: &CustomDomain, places: &[Place<'_>]) -> Vec<String> {
+    let name = &domain.name;
+    let header = quoted(&format!("Host: {}", name.replacen('*', "any", 1)));
+    let authorization = authorization(&domain.auth_type);
+    let call = |path: &str, methods: &[String]| {
         let path = path.strip_suffix('*').unwrap_or(path);
-        let header = quoted(&format!("Host: {host}"));
-        let authorization = authorization(&domain.auth_type);
-        format!("curl {authorization}-H {header} {}", url(main, path))
+        format!("curl {}{authorization}-H {header} {}", method(methods), url(main, path))
     };
-    if domain.routes.is_empty() {
-        return vec![format!("{}: {}", domain.name, call("/"))];
+    match (domain.routes.as_slice(), places) {
+        ([], [_]) => vec![format!("{name}: {}", call("/", &[]))],
+        (routes, _) => {
+            let is_served = |route: &&Route| places.iter().any(|place| place.function.name == route.function);
+            let line = |route: &Route| {
+                let Route { path, function, methods, .. } = route;
+                format!("{name}{path} leads to {function}: {}", call(path, methods))
+            };
+            routes.iter().filter(is_served).map(line).collect()
+        }
     }
-    let line = |route: &Route| {
-        format!("{}{} leads to {}: {}", domain.name, route.path, route.function, call(&route.path))
-    };
-    domain.routes.iter().map(line).collect()
 }
 
 /// As one word of a shell: the brackets of an IPv6 address are a pattern there, and for curl none.
@@ -193,16 +200,17 @@ mod tests {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let places =
             [Place { function: &a, address: address(8081) }, Place { function: &b, address: address(8082) }];
-        let route = |path: &str, function: &str| Route {
+        let route = |path: &str, function: &str, methods: &[&str]| Route {
             path: path.to_owned(),
             function: function.to_owned(),
-            methods: Vec::new(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
             rewrites: Vec::new(),
         };
         let domain =
             |name: &str, routes| CustomDomain { name: name.to_owned(), auth_type: String::new(), routes };
         let domains = [
-            domain("*.x.example", vec![route("/a/*", "a"), route("/b", "b")]),
+            domain("*.x.example", vec![route("/a/*", "a", &[]), route("/b", "b", &["POST"])]),
+            domain("y.example", vec![route("/*", "elsewhere", &[])]),
             domain("own.example", Vec::new()),
         ];
         assert_eq!(
@@ -216,9 +224,13 @@ mod tests {
                 "  curl http://127.0.0.1:8082/",
                 "  curl -d '{}' http://127.0.0.1:8080/2023-03-30/functions/b/invocations",
                 "*.x.example/a/* leads to a: curl -H 'Host: any.x.example' http://127.0.0.1:8080/a/",
-                "*.x.example/b leads to b: curl -H 'Host: any.x.example' http://127.0.0.1:8080/b",
-                "own.example: curl -H 'Host: own.example' http://127.0.0.1:8080/",
+                "*.x.example/b leads to b: curl -X POST -H 'Host: any.x.example' http://127.0.0.1:8080/b",
             ]
+        );
+        assert_eq!(
+            lines(address(8080), &places[..1], &domains).last().map(String::as_str),
+            Some("own.example: curl -H 'Host: own.example' http://127.0.0.1:8080/"),
+            "which leads to the only function"
         );
     }
 }

@@ -80,7 +80,10 @@ impl Gateway {
             None => self.asked(entrance, &request),
         };
         let kind = asked.kind();
-        let is_allowed = self.guard.check(kind, &Claims::of(&request), domains.names());
+        // Whatever a path of the API leads to, the vendor's endpoint is a host for it, and a web page has no business there.
+        let is_api = domain.is_none() && path::dialect(request.path()).is_some();
+        let guarded = if is_api { CallKind::Event } else { kind };
+        let is_allowed = self.guard.check(guarded, &Claims::of(&request), domains.names());
         let result = is_allowed.and_then(|()| match (asked, domain) {
             (Asked::Refused(_, failure), _) => Err(failure),
             (Asked::Api, _) => api::answer(&self.functions, &mut request, &request_id),

@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::harness::{Fc, Said as _, start_with};
-use support::{Client, Reply, Scratch, wait_until_gone};
+use support::{Client, Reply, Scratch, Signal, wait_until_gone};
 
 /// Echoes what it is asked; the event `call NAME` calls that function through the API.
 const ECHO: &str = r#"
@@ -65,9 +65,13 @@ fn write(scratch: &Scratch, resources: &[String]) -> String {
 
 /// Starts the functions of a template.
 pub fn start(resources: &[String], arguments: &[&str]) -> Fc {
+    start_code(ECHO, resources, arguments)
+}
+
+fn start_code(code: &str, resources: &[String], arguments: &[&str]) -> Fc {
     let scratch = Scratch::new();
     std::fs::create_dir(scratch.path("code")).expect("a directory");
-    scratch.write("code/app.py", ECHO);
+    scratch.write("code/app.py", code);
     let path = write(&scratch, resources);
     start_with(scratch, &[&["-t", &path], arguments].concat(), &[])
 }
@@ -177,6 +181,25 @@ fn all_of_them_are_stopped_at_once_with_their_hooks() {
     }
     assert!(!fc.log().contains("the last of c"), "it had no instance");
     pids.into_iter().for_each(wait_until_gone);
+}
+
+#[test]
+fn calls_in_flight_on_any_address_are_finished_at_a_stop() {
+    let mut fc = start_code(include_str!("function.py"), &two(), &["--timeout", "60s"]);
+    let gate = fc.scratch.gate("gate");
+    let (alpha, target) = (address_of(&fc, "alpha"), format!("/wait?fifo={}", gate.path));
+    let event = format!(r#"{{"path":"/wait","fifo":"{}"}}"#, gate.path);
+    thread::scope(|scope| {
+        let on_trigger = scope.spawn(move || get(alpha, &target));
+        let on_main = scope.spawn(|| invoke(&fc, "svc%24beta", &event));
+        fc.wait_for_trace("waiting", 2);
+        fc.signal(Signal::INT);
+        fc.wait_for_log("stopping when the calls in flight are over");
+        gate.let_pass(2);
+        assert_eq!(on_trigger.join().expect("answered").status, 200);
+        assert_eq!(on_main.join().expect("answered").status, 200);
+    });
+    assert!(fc.wait().success());
 }
 
 #[test]

@@ -74,6 +74,22 @@ fn a_closed_address_leaves_the_custom_domain_and_the_api() {
 }
 
 #[test]
+fn the_api_tells_of_the_trigger_and_where_it_is() {
+    let fc = with("{authType: function, methods: [GET]}");
+    let get = |target: &str| ask(fc.address, "GET", target, "host: localhost\r\n", "").json();
+    let trigger = get("/2023-03-30/functions/f/triggers/http");
+    assert_eq!(get("/2023-03-30/functions/f/triggers")["triggers"][0], trigger);
+    assert_eq!(
+        (trigger["triggerName"].as_str(), trigger["triggerType"].as_str()),
+        (Some("http"), Some("http"))
+    );
+    assert_eq!(trigger["httpTrigger"]["urlInternet"], format!("http://{}", fc.address));
+    let config = trigger["triggerConfig"].as_str().expect("a text");
+    let config: serde_json::Value = serde_json::from_str(config).expect("JSON");
+    assert_eq!((config["authType"].as_str(), config["methods"][0].as_str()), (Some("function"), Some("GET")));
+}
+
+#[test]
 fn each_of_several_triggers_keeps_its_own_settings() {
     let config = |name: &str, methods: &str| {
         resource(
