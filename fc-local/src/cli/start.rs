@@ -9,10 +9,11 @@ use fc_runtime::{Error, Running, Server, ServerConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::args::StartArgs;
-use super::{load, signals, watch};
+use super::{debug, load, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
 use crate::function::Function;
+use crate::instance::Debugging;
 use crate::log::{self, Log};
 use crate::scaling::{Opened, Platform};
 
@@ -30,11 +31,12 @@ const SPARE_WORKERS: usize = 64;
 const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
-    let function = load::function(&args.function)?;
+    let debugging = debug::of(args)?;
+    let function = debug::function(args)?;
     let (name, port, drain) = (function.name.clone(), function.port, drain_timeout(&function));
     let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
-    let platform = Opened::new(start_platform(function, args)?);
+    let platform = Opened::new(start_platform(function, args, debugging.clone())?);
     let gateway = Gateway::new(Arc::clone(&platform), guard(args), args.platform.http_timeout_status);
     let gateway = Arc::new(gateway);
     let server = match bind(args, workers, drain, &gateway) {
@@ -45,6 +47,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let running = Arc::new(server.start().context("the server failed")?);
     stop_at_ctrl_c(&platform, &running)?;
     announce(platform.log(), &name, &running);
+    debug::announce(args, &debugging, &platform.function(), platform.log())?;
     warn_of_the_network(platform.log(), port, &running);
     let result = running.join();
     drop(watching);
@@ -75,12 +78,14 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
     (max_instances * concurrency).clamp(256, 4096) + SPARE_WORKERS
 }
 
-fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
-    let surroundings =
+fn start_platform(function: Function, args: &StartArgs, debugging: Debugging) -> Result<Platform> {
+    let mut surroundings =
         load::surroundings(&args.platform, Log::to_stdout(args.platform.json, args.platform.log_time));
     let upkeep = load::upkeep(&args.platform, args.idle_timeout);
-    let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings)
-        .context("cannot start a thread")?;
+    let (max_instances, upkeep) = debug::limits(&debugging, args.max_instances, upkeep);
+    surroundings.debugging = debugging;
+    let platform =
+        Platform::start(function, max_instances, upkeep, surroundings).context("cannot start a thread")?;
     log::listen_to_library(platform.log());
     Ok(platform)
 }

@@ -16,7 +16,13 @@ pub fn of(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String,
     let mut variables: BTreeMap<String, String> = inherited.collect();
     // The platform's clock is UTC unless the function says otherwise.
     variables.entry("TZ".to_owned()).or_insert_with(|| "UTC".to_owned());
-    variables.extend(function.variables.iter().cloned());
+    variables.extend(added(function, instance_id, port));
+    variables
+}
+
+/// What comes to the variables of a shell: the user's, and the platform's.
+pub fn added(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = function.variables.iter().cloned().collect();
     variables.extend(of_the_platform(function, instance_id, port));
     variables
 }

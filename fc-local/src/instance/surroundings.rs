@@ -13,6 +13,7 @@ use crate::sync::{Condvar, Mutex};
 pub struct Surroundings {
     pub log: Arc<Log>,
     pub times: StartAndStop,
+    pub debugging: Debugging,
     stopping: AtomicBool,
     /// The supervisor of the next process.
     next: Mutex<Option<Idle>>,
@@ -30,11 +31,30 @@ pub struct StartAndStop {
     pub sigterm_grace: Duration,
 }
 
+/// Whether the function is run for a debugger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Debugging {
+    #[default]
+    Off,
+    /// Below this command.
+    Below(Vec<String>),
+    /// Somebody else starts it.
+    Attached,
+}
+
+impl Debugging {
+    /// Whether nothing has a time limit.
+    pub fn is_on(&self) -> bool {
+        *self != Debugging::Off
+    }
+}
+
 impl Surroundings {
     pub fn new(log: Log, times: StartAndStop) -> Surroundings {
         Surroundings {
             log: Arc::new(log),
             times,
+            debugging: Debugging::Off,
             stopping: AtomicBool::new(false),
             next: Mutex::default(),
             processes: Mutex::default(),
