@@ -58,6 +58,15 @@ pub struct StartArgs {
     /// Instances per function; a call beyond is answered 429
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,
+    /// Debug: run the command below this one, as in 'gdbserver :1234'
+    #[arg(long, value_name = "COMMAND", conflicts_with = "attach")]
+    pub debug_command: Option<String>,
+    /// Debug: wait for a function that you start, with the variables printed
+    #[arg(long, conflicts_with = "watch")]
+    pub attach: bool,
+    /// Write these variables to a file that IDEs read
+    #[arg(long, value_name = "FILE", requires = "attach")]
+    pub attach_env: Option<PathBuf>,
     /// Destroy an instance idle for this long
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME")]
     pub idle_timeout: Duration,

@@ -14,6 +14,8 @@ mod new;
 mod package;
 mod sbom;
 
+mod debug;
+
 mod load;
 mod signals;
 
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::instance::supervisor;
+use crate::instance::{attached, supervisor};
 use args::{Cli, Command};
 
 /// The exit code of every wrong use and every error of ours.
@@ -36,6 +38,9 @@ const WRONG_USE: u8 = 2;
 pub fn run() -> ExitCode {
     if std::env::args_os().next().is_some_and(|name| name == supervisor::NAME) {
         return supervisor::run();
+    }
+    if std::env::args().nth(1).is_some_and(|name| name == attached::NAME) {
+        return attached::run(std::env::args().nth(2));
     }
     // A panic is told like everything else, so that no thread waits for a reader under it.
     std::panic::set_hook(Box::new(|panic| {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::args::StartArgs;
-use super::load;
+use super::{debug, load};
 use crate::front::Gateway;
 use crate::function::{Function, Project};
+use crate::instance::Debugging;
 use crate::log::Log;
 use crate::scaling::Platform;
 
@@ -23,7 +24,12 @@ pub struct Platforms(Vec<Arc<Platform>>);
 
 impl Platforms {
     /// Starts a platform for each function, which says whose lines are whose where there are several.
-    pub fn start(functions: Vec<Function>, args: &StartArgs, log: &Arc<Log>) -> Result<Platforms> {
+    pub fn start(
+        functions: Vec<Function>,
+        args: &StartArgs,
+        debugging: &Debugging,
+        log: &Arc<Log>,
+    ) -> Result<Platforms> {
         let are_several = functions.len() > 1;
         let width = functions.iter().map(|function| function.name.chars().count()).max().unwrap_or(0);
         let ports = Arc::default();
@@ -32,9 +38,11 @@ impl Platforms {
             let own = || Arc::new(log.of_function(&function.name, width));
             let log = if are_several { own() } else { Arc::clone(log) };
             let upkeep = load::upkeep(&args.platform, args.idle_timeout);
+            let (max_instances, upkeep) = debug::limits(debugging, args.max_instances, upkeep);
             let mut surroundings = load::surroundings(&args.platform, log);
             surroundings.ports = Arc::clone(&ports);
-            let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings);
+            surroundings.debugging = debugging.clone();
+            let platform = Platform::start(function, max_instances, upkeep, surroundings);
             platforms.0.push(Arc::new(platform.context("cannot start a thread")?));
         }
         Ok(platforms)

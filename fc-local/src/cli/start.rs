@@ -12,7 +12,7 @@ use super::announce::{self, Place};
 use super::args::StartArgs;
 use super::doors::{Door, Doors};
 use super::serving::{self, Platforms, Reload};
-use super::{load, signals, watch};
+use super::{debug, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
 use crate::function::{Function, Project};
@@ -27,7 +27,8 @@ const SPARE_WORKERS: usize = 64;
 const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
-    let Project { functions, domains } = load::project(&args.function)?;
+    let debugging = debug::of(args)?;
+    let Project { functions, domains } = debug::project(args)?;
     let drain = serving::drain_timeout(&functions);
     raise_descriptor_limit();
     let doors = Arc::new(bind(args, &functions, drain)?);
@@ -36,7 +37,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
     let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
     log::listen_to_library(&log);
-    let platforms = Platforms::start(functions.clone(), args, &log)?;
+    let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
     let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
     let timeout_status = args.platform.http_timeout_status;
@@ -49,6 +50,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     stop_at_ctrl_c(platforms.all(), &doors, &log)?;
     let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
     announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
+    debug::announce(args, &debugging, &functions, &log)?;
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
     let result = doors.join();
     drop(watching);

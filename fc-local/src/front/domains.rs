@@ -78,7 +78,7 @@ fn rank(pattern: &str) -> (bool, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::Rewrite;
+    use crate::function::rewrite::Rewrite;
 
     fn domain(name: &str, routes: &[(&str, &str, &[&str])]) -> CustomDomain {
         let route = |(path, function, methods): &(&str, &str, &[&str])| Route {

@@ -95,7 +95,7 @@ pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationR
         CallKind::Event => instance.process.output.position(),
         CallKind::Http => 0,
     };
-    let deadline = Deadline::after(instance.function.timeout);
+    let deadline = instance.deadline(instance.function.timeout);
     let patience = Patience { deadline, caller_gone: invocation.caller_gone };
     match instance.pool.send(&head, invocation.body, &patience) {
         Ok(reply) => accepted(reply, run, output_position),
@@ -173,7 +173,8 @@ impl Run {
         let instance = Arc::clone(&self.ticket.instance);
         instance.end_cold_start();
         let function = &instance.function;
-        if let Some(reason) = condemned(&failure, function.concurrency, function.health.is_some()) {
+        let reason = condemned(&failure, function.concurrency, function.health.is_some());
+        if let Some(reason) = reason.filter(|_| !instance.is_debugged()) {
             self.ticket.condemn(reason);
         }
         let refusal = failure.refusal(self.kind, &self.request_id, self.timeout_status);

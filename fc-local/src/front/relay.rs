@@ -39,7 +39,7 @@ pub fn response(
             let beginning = Cursor::new(reply.body.read_beginning(SMALL)?);
             Response::reader(beginning.chain(reply.body), Some(length))
         }
-        (None, None) => Response::stream(move |_, out| stream(reply.body, out)),
+        (None, None) => Response::stream(move |request, out| stream(reply.body, request, out)),
         (Some(upload), _) => Response::stream(move |body, out| {
             both_ways(upload, &mut LimitedBody::new(body, request_left), reply.body, out)
         }),
@@ -59,9 +59,12 @@ fn without_body(length: Option<u64>) -> Response {
 }
 
 /// Piece by piece, each sent as soon as the function has nothing more to add to it.
-fn stream(mut reply: InvocationBody, out: &mut dyn Write) -> anyhow::Result<()> {
+fn stream(mut reply: InvocationBody, request: &RequestBody<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut piece = vec![0; PIECE];
+    let deadline = reply.deadline();
     loop {
+        // What is left may have grown: time stands still while a debugger holds the function.
+        request.end_waits_in(deadline.left().unwrap_or(Duration::ZERO));
         if reply.would_wait() {
             out.flush()?;
         }
@@ -119,6 +122,7 @@ fn both_ways(
     let deadline = reply.deadline();
     loop {
         reply.time_left()?;
+        request.end_waits_in(deadline.left().unwrap_or(Duration::ZERO));
         let step = step(!reply.would_wait(), request_is_over, upload.is_empty());
         if step != Step::Reply {
             out.flush()?;
@@ -129,9 +133,9 @@ fn both_ways(
                     return Ok(());
                 }
             }
-            Step::Upload => match upload.send(deadline) {
+            Step::Upload => match upload.send(&deadline) {
                 Ok(true) => {}
-                Ok(false) => reply.in_time(upload.wait(deadline))?,
+                Ok(false) => reply.in_time(upload.wait(&deadline))?,
                 // The function wants no more of it; its reply is what counts.
                 Err(_) => {
                     request_is_over = true;
@@ -153,7 +157,7 @@ fn both_ways(
 fn comes_first(request: &mut dyn BodySource, reply: &mut InvocationBody) -> io::Result<bool> {
     let deadline = reply.deadline();
     while let (Some(caller), Some(function)) = (request.waits_for(), reply.stream()) {
-        let readable = readable(caller, function, deadline);
+        let readable = readable(caller, function, &deadline);
         if let (_, true) = reply.in_time(readable)? {
             return Ok(false);
         }

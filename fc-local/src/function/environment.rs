@@ -22,7 +22,13 @@ pub fn of(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String,
     let mut variables: BTreeMap<String, String> = inherited.collect();
     // The platform's clock is UTC unless the function says otherwise.
     variables.entry("TZ".to_owned()).or_insert_with(|| "UTC".to_owned());
-    variables.extend(endpoint(function, THEIR_ENDPOINT));
+    variables.extend(added(function, instance_id, port));
+    variables
+}
+
+/// What comes to the variables of a shell: the user's, and the platform's.
+pub fn added(function: &Function, instance_id: &str, port: u16) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> = endpoint(function, THEIR_ENDPOINT).into_iter().collect();
     variables.extend(function.variables.iter().cloned());
     variables.extend(endpoint(function, ENDPOINT));
     variables.extend(of_the_platform(function, instance_id, port));

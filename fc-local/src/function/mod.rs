@@ -10,8 +10,7 @@ pub mod header_text;
 
 pub mod account;
 mod configuration;
-mod rewrite;
+pub mod rewrite;
 
 pub use configuration::{CustomDomain, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
-pub use rewrite::Rewrite;

@@ -18,6 +18,9 @@ use crate::log::{excerpt, milliseconds};
 const MAX_REPLY: u64 = 1024 * 1024;
 const MAX_HEALTH_REPLY: u64 = 64 * 1024;
 
+/// How often a wait for a command looks at the time.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 impl NotInitialized {
     fn replace(message: String) -> NotInitialized {
         NotInitialized { message, keep_instance: false }
@@ -46,7 +49,7 @@ impl Instance {
 
     fn initialize_by_request(&self, timeout: Duration) -> Result<(), NotInitialized> {
         let begin = Instant::now();
-        match self.ask("POST", "/initialize", Deadline::after(timeout)) {
+        match self.ask("POST", "/initialize", self.deadline(timeout)) {
             Ok((200..=299, _)) => Ok(()),
             Ok((status, body)) => Err(NotInitialized {
                 message: format!(
@@ -83,7 +86,8 @@ impl Instance {
         let order = command::of(function, words, &self.id, self.port, role);
         let running = Process::spawn(&order, &self.id, role, &self.surroundings)
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
-        match running.wait(timeout) {
+        self.watch(&running);
+        match wait(&running, &self.deadline(timeout)) {
             Some(status) if status.success() => {
                 running.output.drain(); // what it printed stands before what follows
                 self.keep(running);
@@ -105,7 +109,7 @@ impl Instance {
     /// One health check; why it failed.
     pub fn check_health(&self, check: &HealthCheck) -> Result<(), String> {
         let head = headers::request("GET", &check.path, None, &id::uuid(), &self.common_headers);
-        let patience = Patience::of(Deadline::after(check.timeout));
+        let patience = Patience::of(self.deadline(check.timeout));
         let mut reply = self
             .pool
             .send(&head, RequestBody::Bytes(b""), &patience)
@@ -124,7 +128,7 @@ impl Instance {
             return;
         };
         let begin = Instant::now();
-        let outcome = self.ask("GET", "/pre-stop", Deadline::after(hook.timeout));
+        let outcome = self.ask("GET", "/pre-stop", self.deadline(hook.timeout));
         match outcome {
             Ok((200..=299, _)) => {
                 let time = milliseconds(begin.elapsed());
@@ -150,6 +154,17 @@ impl Instance {
         self.end(self.surroundings.times.sigterm_grace);
         self.pool.reset();
         self.event(&format!("stopped: {reason}"));
+    }
+}
+
+/// Waits for the exit of a process, until the deadline.
+fn wait(process: &Process, deadline: &Deadline) -> Option<ExitStatus> {
+    loop {
+        match (process.exited(), deadline.left()) {
+            (Some(status), _) => return Some(status),
+            (None, Ok(left)) => drop(process.wait(left.min(LOOK_EVERY))),
+            (None, Err(_)) => return None,
+        }
     }
 }
 

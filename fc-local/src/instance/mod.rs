@@ -8,15 +8,17 @@ mod running;
 
 pub mod headers;
 
-pub mod client;
-
+pub mod attached;
 mod cold_start;
 mod command;
 mod memory;
 pub mod port;
 
+mod debugger;
 mod failure;
 mod process;
+
+pub mod client;
 
 mod exit;
 mod function_output;
@@ -35,4 +37,4 @@ pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
 pub use ports::{ClaimedPort, Ports};
 pub use running::Instance;
 pub use start::{StartError, start};
-pub use surroundings::{StartAndStop, Surroundings};
+pub use surroundings::{Debugging, StartAndStop, Surroundings};

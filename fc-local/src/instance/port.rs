@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::client::Deadline;
 use super::failure::Listens;
 use super::process::Process;
 use super::procfs;
@@ -41,12 +42,13 @@ pub fn wait(
     process: &Process,
     port: u16,
     configured: u16,
+    deadline: &Deadline,
     surroundings: &Surroundings,
 ) -> Result<IpAddr, NotReady> {
     let start = Instant::now();
     let mut next_look = LOOK_FOR_PORTS;
     loop {
-        let left = surroundings.times.start_timeout.saturating_sub(start.elapsed());
+        let left = deadline.left().unwrap_or(Duration::ZERO);
         match reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)) {
             Reach::Nowhere => {}
             Reach::Everywhere(host) => return Ok(host),
@@ -72,7 +74,7 @@ pub fn wait(
                 return Err(NotReady::OpenedConfigured);
             }
         }
-        if elapsed > surroundings.times.start_timeout {
+        if left.is_zero() {
             return Err(timed_out(process, port, configured));
         }
         thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));

@@ -64,6 +64,21 @@ enum Freeze {
     All,
 }
 
+/// All of a process, for whoever looks at it and does nothing to it.
+#[derive(Clone)]
+pub struct Family {
+    supervisor: Pid,
+    life: Arc<Life>,
+}
+
+impl Family {
+    /// All that runs now.
+    pub fn members(&self) -> Vec<Pid> {
+        let is_gone = self.life.state.lock().is_gone;
+        if is_gone { Vec::new() } else { procfs::descendants(self.supervisor) }
+    }
+}
+
 impl Process {
     /// Starts what `order` says, in the role `role` of an instance.
     pub fn spawn(
@@ -154,8 +169,11 @@ impl Process {
 
     /// All of it that runs now. Whoever signals them makes sure that it is not gone meanwhile.
     pub fn members(&self) -> Vec<Pid> {
-        let is_gone = self.life.state.lock().is_gone;
-        if is_gone { Vec::new() } else { procfs::descendants(self.supervisor) }
+        self.family().members()
+    }
+
+    pub fn family(&self) -> Family {
+        Family { supervisor: self.supervisor, life: Arc::clone(&self.life) }
     }
 
     pub fn exited(&self) -> Option<ExitStatus> {

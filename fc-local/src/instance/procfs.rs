@@ -77,6 +77,34 @@ fn stat_field(pid: i32, index: usize) -> Option<i64> {
     stat.rsplit(')').next()?.split_whitespace().nth(index)?.parse().ok()
 }
 
+/// Whether a process is traced, as by a debugger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trace {
+    None,
+    Running,
+    /// One of its threads is stopped by whoever traces it.
+    Stopped,
+}
+
+/// Most processes are not traced, and one look tells.
+pub fn trace(pid: Pid) -> Trace {
+    let pid = pid.as_raw_nonzero();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    if tracer.is_none_or(|tracer| tracer.trim() == "0") {
+        return Trace::None;
+    }
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let is_stopped = |thread: fs::DirEntry| {
+        let stat = fs::read(thread.path().join("stat")).unwrap_or_default();
+        String::from_utf8_lossy(&stat)
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('t'))
+    };
+    if threads.into_iter().any(is_stopped) { Trace::Stopped } else { Trace::Running }
+}
+
 /// Resident memory of a process now, in bytes.
 pub fn resident(pid: Pid) -> u64 {
     status_field(pid, "VmRSS:")
@@ -98,6 +126,12 @@ fn status_field(pid: Pid, name: &str) -> u64 {
 pub fn listeners(port: u16) -> Vec<IpAddr> {
     let listening = sockets().filter(|socket| socket.is_listening && socket.local.port() == port);
     listening.map(|socket| socket.local.ip()).collect()
+}
+
+/// The socket that listens at `port`, as a number that is its own.
+pub fn listener(port: u16) -> Option<u64> {
+    let mut listening = sockets().filter(|socket| socket.is_listening && socket.local.port() == port);
+    listening.next().map(|socket| socket.inode)
 }
 
 /// Whether a process holds the TCP socket between these two addresses; `None` when there is none on this machine.

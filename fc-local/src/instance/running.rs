@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::client::Pool;
+use super::client::{Deadline, Pauses as _, Pool};
 use super::cold_start::{ColdStart, Parts};
+use super::debugger::Debugger;
 use super::failure::UnexpectedExit;
 use super::headers;
 use super::memory::Memory;
@@ -20,12 +21,17 @@ use crate::sync::Mutex;
 /// How long after a reset of its connections an exit can be waited for.
 const EXIT_AFTER_RESET: Duration = Duration::from_millis(20);
 
+/// How often an instance in use is looked at for a debugger.
+const DEBUGGER_EVERY: Duration = Duration::from_millis(20);
+
 pub struct Instance {
     pub id: String,
     pub port: u16,
     pub function: Arc<Function>,
     pub surroundings: Arc<Surroundings>,
     pub process: Process,
+    /// Whose deadlines are those of all that is asked of it.
+    debugger: Arc<Debugger>,
     pub pool: Pool,
     pub memory: Memory,
     /// What an Initializer's command left behind.
@@ -48,6 +54,7 @@ impl Instance {
     pub fn new(
         identity: Identity,
         process: Process,
+        debugger: Arc<Debugger>,
         function: &Arc<Function>,
         surroundings: &Arc<Surroundings>,
         cold_start: Parts,
@@ -62,6 +69,7 @@ impl Instance {
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
             process,
+            debugger,
             left_behind: Mutex::default(),
             pool: Pool::new(host, port),
             memory,
@@ -141,6 +149,26 @@ impl Instance {
     /// Whether a PreStop is owed, for whoever calls it now.
     pub fn take_owed_pre_stop(&self) -> bool {
         self.owes_pre_stop.swap(false, Ordering::SeqCst)
+    }
+
+    /// When something that is asked of it now is over.
+    pub fn deadline(&self, time: Duration) -> Deadline {
+        self.debugger.deadline(time)
+    }
+
+    /// Takes the process of an Initializer's command into account.
+    pub fn watch(&self, process: &Process) {
+        self.debugger.watch(process.family());
+    }
+
+    /// Looks for whoever debugs it, unless that was done a moment ago.
+    pub fn look_for_debugger(&self, now: Instant) {
+        self.debugger.look(now, DEBUGGER_EVERY);
+    }
+
+    /// Whether somebody debugs it: the platform then does nothing to it by itself.
+    pub fn is_debugged(&self) -> bool {
+        self.debugger.is_there()
     }
 
     /// The log, once it has all that the function has printed so far: what is said next stands behind it.

@@ -5,13 +5,15 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::attached;
 use super::command;
+use super::debugger::Debugger;
 use super::failure::{IgnoresPort, NotStarted};
 use super::function_output::Role;
 use super::port::{self, NotReady};
 use super::process::Process;
 use super::running::{Identity, Instance};
-use super::surroundings::Surroundings;
+use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
 use crate::id;
 
@@ -32,16 +34,29 @@ pub fn start(
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
-    let order = command::of(function, &function.command, &id, port, Role::Function);
+    let order = match &surroundings.debugging {
+        Debugging::Off => command::of(function, &function.command, &id, port, Role::Function),
+        Debugging::Below(prefix) => {
+            command::of(function, &below(prefix, &function.command), &id, port, Role::Function)
+        }
+        Debugging::Attached => attached::order(port),
+    };
     let process = Process::spawn(&order, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
-    surroundings.log.event(Some(&id), &format!("process {pid} started on port {port}: {line}"));
-    match port::wait(&process, port, function.port, surroundings) {
+    let text = match &surroundings.debugging {
+        Debugging::Attached => format!("waiting until your function listens on port {port}"),
+        _ => format!("process {pid} started on port {port}: {line}"),
+    };
+    surroundings.log.event(Some(&id), &text);
+    let debugger = Debugger::new(&surroundings.log, &id, process.family(), surroundings.debugging.is_on());
+    let deadline = debugger.deadline(surroundings.times.start_timeout);
+    match port::wait(&process, port, function.port, &deadline, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
-            Ok(Instance::new(Identity { id, host, port }, process, function, surroundings, account))
+            let identity = Identity { id, host, port };
+            Ok(Instance::new(identity, process, debugger, function, surroundings, account))
         }
         Err(why) => {
             process.end(Duration::ZERO);
@@ -49,6 +64,15 @@ pub fn start(
             Err(not_ready(why, function, port, surroundings.times.start_timeout, logs))
         }
     }
+}
+
+/// The command below a debugger's. A debugger that is an interpreter's own takes the place of the interpreter: node in
+/// `node --inspect-brk`, python3 in `python3 -m debugpy --listen 5678`.
+fn below(prefix: &[String], command: &[String]) -> Vec<String> {
+    let program =
+        |words: &[String]| words.first().and_then(|word| word.rsplit('/').next()).map(str::to_owned);
+    let is_same = program(prefix).is_some() && program(prefix) == program(command);
+    prefix.iter().chain(command.iter().skip(usize::from(is_same))).cloned().collect()
 }
 
 fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
@@ -95,6 +119,20 @@ mod tests {
 
     fn failed(why: NotReady, told: u16, logs: &str) -> StartError {
         not_ready(why, &Function::example(), told, Duration::from_secs(1), logs.to_owned())
+    }
+
+    #[test]
+    fn a_debugger_stands_before_the_command_or_in_the_place_of_its_interpreter() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (prefix, command, wanted) in [
+            ("gdbserver :1234", "./bootstrap -x", "gdbserver :1234 ./bootstrap -x"),
+            ("dlv exec --listen=:2345 --", "/code/main", "dlv exec --listen=:2345 -- /code/main"),
+            ("node --inspect-brk", "/usr/bin/node app.js", "node --inspect-brk app.js"),
+            ("node --inspect-brk", "./app.js", "node --inspect-brk ./app.js"),
+            ("python3 -m debugpy --listen 5678", "python3 app.py", "python3 -m debugpy --listen 5678 app.py"),
+        ] {
+            assert_eq!(below(&words(prefix), &words(command)), words(wanted));
+        }
     }
 
     #[test]

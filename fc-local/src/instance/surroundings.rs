@@ -16,6 +16,7 @@ pub struct Surroundings {
     pub times: StartAndStop,
     /// Shared by all functions of a run.
     pub ports: Arc<Ports>,
+    pub debugging: Debugging,
     stopping: AtomicBool,
     /// The supervisor of the next process.
     next: Mutex<Option<Idle>>,
@@ -33,12 +34,31 @@ pub struct StartAndStop {
     pub sigterm_grace: Duration,
 }
 
+/// Whether the function is run for a debugger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Debugging {
+    #[default]
+    Off,
+    /// Below this command.
+    Below(Vec<String>),
+    /// Somebody else starts it.
+    Attached,
+}
+
+impl Debugging {
+    /// Whether nothing has a time limit.
+    pub fn is_on(&self) -> bool {
+        *self != Debugging::Off
+    }
+}
+
 impl Surroundings {
     pub fn new(log: Arc<Log>, times: StartAndStop) -> Surroundings {
         Surroundings {
             log,
             times,
             ports: Arc::default(),
+            debugging: Debugging::Off,
             stopping: AtomicBool::new(false),
             next: Mutex::default(),
             processes: Mutex::default(),

@@ -13,7 +13,7 @@ use super::slot::{SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
-use crate::instance::{ClaimedPort, Instance, Surroundings, describe_exit};
+use crate::instance::{ClaimedPort, Debugging, Instance, Surroundings, describe_exit};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What a stop may take beside its hook and SIGTERM's grace: the kill itself, whose own bound is half of it.
@@ -174,7 +174,10 @@ impl Fleet {
             .collect();
         for (id, instance, status) in exited {
             state.slots.remove(id);
-            let text = format!("process exited ({})", describe_exit(status));
+            let text = match self.surroundings.debugging {
+                Debugging::Attached => "your function has gone; the next call waits for another".to_owned(),
+                _ => format!("process exited ({})", describe_exit(status)),
+            };
             self.surroundings.log.warn(Some(&instance.id), &text);
             self.tell_all();
         }

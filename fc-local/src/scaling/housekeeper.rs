@@ -5,14 +5,18 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, State};
 use super::freezer;
+use super::slot::SlotId;
 use super::upkeep::Due;
 use crate::instance::Instance;
+
+/// How often an instance is looked at that is left alone for as long as somebody debugs it.
+const DEBUGGED_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Starts the thread; it ends when the fleet is closed and empty.
 pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
@@ -25,6 +29,7 @@ pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
                 return;
             }
             let now = Instant::now();
+            instances(&fleet).1.iter().for_each(|instance| instance.look_for_debugger(now));
             let next = tidy(&fleet, now);
             if fleet.lock().slots.may_grow() {
                 fleet.surroundings.prepare();
@@ -55,7 +60,9 @@ fn tidy(fleet: &Arc<Fleet>, now: Instant) -> Option<Instant> {
     let mut next: Option<Instant> = None;
     for (id, due) in due {
         let at = match due {
-            Due::At(at) => at,
+            Due::At(at) if !is_debugged(&state, id) => at,
+            Due::At(at) => at.min(now + DEBUGGED_LOOK_EVERY),
+            _ if is_debugged(&state, id) => now + DEBUGGED_LOOK_EVERY,
             Due::Freeze => {
                 let with_hooks = upkeep.freeze.is_some_and(|freeze| freeze.with_hooks);
                 freezer::freeze(fleet, &mut state, id, with_hooks);
@@ -71,6 +78,10 @@ fn tidy(fleet: &Arc<Fleet>, now: Instant) -> Option<Instant> {
     next
 }
 
+fn is_debugged(state: &State, id: SlotId) -> bool {
+    state.instance(id).is_some_and(|instance| instance.is_debugged())
+}
+
 /// The instances that are frozen, and those that run. What is asked of them is in /proc, so not under the lock.
 fn instances(fleet: &Fleet) -> (Vec<Arc<Instance>>, Vec<Arc<Instance>>) {
     let state = fleet.lock();
@@ -83,7 +94,7 @@ fn instances(fleet: &Fleet) -> (Vec<Arc<Instance>>, Vec<Arc<Instance>>) {
 
 /// Ends an instance that takes more memory than it may.
 fn kill_over_limit(instance: &Instance, now: Instant) {
-    if instance.exceeds_memory(now) {
+    if !instance.is_debugged() && instance.exceeds_memory(now) {
         let limit = instance.memory.limit_mb();
         let text = format!(
             "FunctionOOMError: {:.2} MB in use, memorySize is {limit} MB; the process is killed",
@@ -96,8 +107,6 @@ fn kill_over_limit(instance: &Instance, now: Instant) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::scaling::fleet::tests::{enter, fleet, ready, state_of};
     use crate::scaling::slot::SlotState;

@@ -13,7 +13,7 @@ use super::ticket::{Claim, Ticket};
 use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
-use crate::instance::{self, ClaimedPort, NotInitialized, NotStarted, Ports, StartError, port};
+use crate::instance::{self, ClaimedPort, Debugging, NotInitialized, NotStarted, Ports, StartError, port};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -153,6 +153,9 @@ impl Scaler {
 
     /// The port of a new instance: the configured one, unless it is another instance's or another program's.
     fn port(&self, state: &State, configured: u16) -> (u16, Option<ClaimedPort>) {
+        if self.fleet.surroundings.debugging == Debugging::Attached {
+            return (configured, None); // somebody listens there already, as was asked for
+        }
         let ports = &self.fleet.surroundings.ports;
         let is_ours = state.slots.holder_of(configured).is_some();
         if !is_ours

@@ -7,6 +7,7 @@ mod asynchronous;
 mod callers;
 mod check;
 mod deadlines;
+mod debugging;
 mod errors;
 mod escapes;
 mod freeze;

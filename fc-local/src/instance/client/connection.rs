@@ -39,7 +39,7 @@ pub enum IdleState {
 }
 
 impl Connection {
-    pub fn open(address: SocketAddr, deadline: Deadline) -> Result<Connection, Error> {
+    pub fn open(address: SocketAddr, deadline: &Deadline) -> Result<Connection, Error> {
         let opened = deadline.left().and_then(|left| TcpStream::connect_timeout(&address, left));
         let stream = opened.map_err(Error::of_connection)?;
         stream.set_nodelay(true).map_err(Error::Dropped)?;
@@ -105,7 +105,7 @@ impl Connection {
                 return Err(Error::BadReply(format!("a response head over {MAX_HEAD} bytes")));
             }
             self.wait(PollFlags::IN, patience)?;
-            if self.receive(patience.deadline).map_err(|error| dropped(error, has_begun))? == 0 {
+            if self.receive(&patience.deadline).map_err(|error| dropped(error, has_begun))? == 0 {
                 return Err(dropped(ErrorKind::UnexpectedEof.into(), has_begun));
             }
             has_begun = true;
@@ -131,14 +131,14 @@ impl Connection {
                 }
                 None if self.received.len() > MAX_HEAD || began.elapsed() > longest => return Ok(true),
                 None => {
-                    let events = ready(&self.stream, PollFlags::IN, patience.deadline, CALLER_CHECK_EVERY)
+                    let events = ready(&self.stream, PollFlags::IN, &patience.deadline, CALLER_CHECK_EVERY)
                         .map_err(Error::of_connection)?;
                     if events.is_empty() && (patience.caller_gone)() {
                         return Err(Error::CallerGone);
                     }
                     // The end of the connection is found by whoever reads next.
                     if !events.is_empty()
-                        && self.receive(patience.deadline).map_err(Error::of_connection)? == 0
+                        && self.receive(&patience.deadline).map_err(Error::of_connection)? == 0
                     {
                         return Ok(false);
                     }
@@ -148,7 +148,7 @@ impl Connection {
     }
 
     /// Reads once into `received`; 0 is the end.
-    pub fn receive(&mut self, deadline: Deadline) -> io::Result<usize> {
+    pub fn receive(&mut self, deadline: &Deadline) -> io::Result<usize> {
         deadline.left()?;
         let mut buffer = [0; READ_SIZE];
         // Whoever has not waited for it must not wait in here, where the deadline is not.
@@ -163,7 +163,7 @@ impl Connection {
     }
 
     /// Waits for bytes to [`receive`](Self::receive); false when a signal interrupted that.
-    pub fn wait_for_bytes(&self, deadline: Deadline) -> io::Result<bool> {
+    pub fn wait_for_bytes(&self, deadline: &Deadline) -> io::Result<bool> {
         // A function that writes head and body apart may be held up by Nagle's algorithm until the head is
         // acknowledged.
         let _ = set_tcp_quickack(&self.stream, true); // only speed depends on it
@@ -187,7 +187,7 @@ impl Connection {
 
     fn wait(&self, wanted: PollFlags, patience: &Patience<'_>) -> Result<PollFlags, Error> {
         loop {
-            let ready = ready(&self.stream, wanted, patience.deadline, CALLER_CHECK_EVERY)
+            let ready = ready(&self.stream, wanted, &patience.deadline, CALLER_CHECK_EVERY)
                 .map_err(Error::of_connection)?;
             if !ready.is_empty() {
                 return Ok(ready);

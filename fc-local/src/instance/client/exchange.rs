@@ -1,6 +1,7 @@
 //! One request over one connection, up to the head of its reply. Which connection it is, and whether the
 //! request is sent again when that one turns out dead, is decided in `pool.rs`.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub fn exchange(
     let framing = reply.framing(&head.method)?;
     let keep_alive = reply.keep_alive && upload.is_none();
     let idle = keep_alive.then(|| Arc::clone(idle));
-    let body = ReplyBody::new(connection, framing, idle, patience.deadline);
+    let body = ReplyBody::new(connection, framing, idle, patience.deadline.clone());
     Ok(Reply { status: reply.status, headers: reply.headers, body, upload })
 }
 
@@ -77,9 +78,8 @@ fn send_stream(
         }
     }
     let mut piece = vec![0; PIECE];
-    source.end_waits_in(patience.deadline.left().map_err(Error::of_connection)?);
     loop {
-        patience.deadline.left().map_err(Error::of_connection)?;
+        source.end_waits_in(patience.deadline.left().map_err(Error::of_connection)?);
         // What is here goes out, the head included, before anybody waits for more of the body.
         if (out.len() >= PIECE || source.waits_for().is_some()) && !out.is_empty() {
             if let Some(pending) = connection.send(&out, patience)? {
@@ -90,7 +90,13 @@ fn send_stream(
         if replies_before(connection, source, patience)? {
             return Upload::new(connection, out, is_chunked).map(Some);
         }
-        let count = retrying(|| source.read(&mut piece)).map_err(Error::of_source)?;
+        let count = match retrying(|| source.read(&mut piece)) {
+            // Its time is what was left then, and may have grown since.
+            Err(error) if error.kind() == ErrorKind::WouldBlock && patience.deadline.left().is_ok() => {
+                continue;
+            }
+            read => read.map_err(Error::of_source)?,
+        };
         upload::append(&mut out, piece.get(..count).unwrap_or_default(), is_chunked);
         if count == 0 {
             let pending = connection.send(&out, patience)?;
@@ -117,7 +123,7 @@ fn replies_before(
     patience: &Patience<'_>,
 ) -> Result<bool, Error> {
     while let Some(caller) = source.waits_for() {
-        let readable = readable(caller, connection.stream(), patience.deadline);
+        let readable = readable(caller, connection.stream(), &patience.deadline);
         let (caller_ready, replied) = readable.map_err(Error::of_connection)?;
         if replied && !caller_ready {
             return Ok(true);

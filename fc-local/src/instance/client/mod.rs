@@ -28,4 +28,4 @@ pub use reply::{Reply, ReplyBody};
 pub use reply_head::{Headers, is_listed};
 pub use request::{BodySource, RequestBody, RequestHead};
 pub use upload::Upload;
-pub use wait::{Deadline, Patience, readable};
+pub use wait::{Deadline, Patience, Pause, Pauses, readable};

@@ -38,7 +38,7 @@ impl Pool {
                 result => return result,
             }
         }
-        let connection = Connection::open(self.address, patience.deadline)?;
+        let connection = Connection::open(self.address, &patience.deadline)?;
         exchange(connection, head, &mut body, patience, &self.idle)
     }
 

@@ -69,7 +69,7 @@ impl ReplyBody {
             if connection.has_bytes().is_ok_and(|has_bytes| !has_bytes) {
                 return true;
             }
-            match connection.receive(self.deadline) {
+            match connection.receive(&self.deadline) {
                 Ok(1..) => {}
                 Ok(0) => return false,
                 Err(error) => {
@@ -82,7 +82,7 @@ impl ReplyBody {
 
     /// When the call is over, for whoever waits for something else.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.deadline.clone()
     }
 
     /// The connection, to wait on beside another.
@@ -141,10 +141,10 @@ impl ReplyBody {
                 return Err(error);
             }
             let Some(connection) = &mut self.connection else { return Ok(0) };
-            if !connection.wait_for_bytes(self.deadline)? {
+            if !connection.wait_for_bytes(&self.deadline)? {
                 continue;
             }
-            if connection.receive(self.deadline)? == 0 {
+            if connection.receive(&self.deadline)? == 0 {
                 if self.framing == Framing::UntilClose {
                     self.idle = None;
                     self.end();

@@ -50,7 +50,7 @@ impl Upload {
     }
 
     /// Sends what the connection takes now; false when it takes nothing.
-    pub fn send(&mut self, deadline: Deadline) -> io::Result<bool> {
+    pub fn send(&mut self, deadline: &Deadline) -> io::Result<bool> {
         deadline.left()?;
         match send(&self.stream, &self.pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(count) => {
@@ -64,7 +64,7 @@ impl Upload {
     }
 
     /// Waits until more can be sent or something arrived.
-    pub fn wait(&self, deadline: Deadline) -> io::Result<()> {
+    pub fn wait(&self, deadline: &Deadline) -> io::Result<()> {
         ready(&self.stream, PollFlags::IN | PollFlags::OUT, deadline, Duration::MAX).map(drop)
     }
 
