@@ -59,12 +59,12 @@ pub struct StartArgs {
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,
     /// Debug: run the command below this one, as in 'gdbserver :1234'
-    #[arg(long, value_name = "COMMAND", conflicts_with = "attach")]
+    #[arg(long, value_name = "CMD", conflicts_with = "attach")]
     pub debug_command: Option<String>,
-    /// Debug: wait for a function that you start, with the variables printed
+    /// Debug: wait for a function that you start
     #[arg(long, conflicts_with = "watch")]
     pub attach: bool,
-    /// Write these variables to a file that IDEs read
+    /// Write the variables that it needs to a file
     #[arg(long, value_name = "FILE", requires = "attach")]
     pub attach_env: Option<PathBuf>,
     /// Destroy an instance idle for this long

@@ -64,11 +64,17 @@ pub struct UnexpectedExit {
 }
 
 impl NotStarted {
-    /// For the log, which has had the lines of `Logs:` already: the last of them.
+    /// For the log, where it takes a line: of `Logs:`, whose lines are there already, the last one.
     pub fn in_the_log(&self) -> NotStarted {
         let mut shown = self.clone();
         if let NotStarted::Exited { logs, .. } | NotStarted::PortClosed { logs, .. } = &mut shown {
             *logs = excerpt::last_line(logs);
+        }
+        if let NotStarted::Exited { command, .. }
+        | NotStarted::NotSpawned { command, .. }
+        | NotStarted::CommandNotFound { command, .. } = &mut shown
+        {
+            *command = excerpt::first_line(command);
         }
         shown
     }

@@ -16,6 +16,7 @@ use super::running::{Identity, Instance};
 use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
 use crate::id;
+use crate::log::excerpt;
 
 /// Why an instance did not start.
 pub enum StartError {
@@ -47,7 +48,7 @@ pub fn start(
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
     let text = match &surroundings.debugging {
         Debugging::Attached => format!("waiting until your function listens on port {port}"),
-        _ => format!("process {pid} started on port {port}: {line}"),
+        _ => format!("process {pid} started on port {port}: {}", excerpt::first_line(&line)),
     };
     surroundings.log.event(Some(&id), &text);
     let debugger = Debugger::new(&surroundings.log, &id, process.family(), surroundings.debugging.is_on());
