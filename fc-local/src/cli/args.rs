@@ -55,7 +55,7 @@ pub struct StartArgs {
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,
-    /// Instances per function; a call beyond is answered 429
+    /// Instances of a function; calls beyond get 429
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,
     /// Debug: run the command below this one, as in 'gdbserver :1234'
