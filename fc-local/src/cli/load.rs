@@ -19,22 +19,20 @@ use crate::scaling::{Freeze, Upkeep};
 /// How long an invocation may take unless template or flags say so.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// All that is to run.
+/// All that is to run: every function of the template, or the one that the command line names.
 pub fn project(args: &FunctionArgs) -> Result<Project> {
-    let names = match template_path(args) {
-        Some(path) if args.resource.is_none() => template::names(&path)?,
-        _ => Vec::new(),
+    let (resources, domains) = match template_path(args) {
+        Some(path) => template::project(&path)?,
+        None => Default::default(),
     };
-    let functions = match names.as_slice() {
-        [] | [_] => vec![function(args)?],
-        names => {
-            let named =
-                |name: &String| function(&FunctionArgs { resource: Some(name.clone()), ..args.clone() });
-            names.iter().map(named).collect::<Result<_>>()?
-        }
-    };
-    let domains = template_path(args).map(|path| template::domains_with_routes(&path)).transpose()?;
-    Ok(Project { functions, domains: domains.unwrap_or_default() })
+    if args.resource.is_some() || resources.len() < 2 {
+        return Ok(Project { functions: vec![function(args)?], domains });
+    }
+    if !args.command.is_empty() {
+        bail!("a command is one function's: choose one of {} with --resource", resources.join(", "));
+    }
+    let named = |resource: String| function(&FunctionArgs { resource: Some(resource), ..args.clone() });
+    Ok(Project { functions: resources.into_iter().map(named).collect::<Result<_>>()?, domains })
 }
 
 /// Reads the template when there is one and lays the flags over it.
@@ -51,6 +49,7 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
         region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
         endpoint: None,
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
+        runtime: template.runtime.unwrap_or_else(|| "custom".to_owned()),
         command,
         layers: Vec::new(),
         http_trigger: template.http_trigger,

@@ -56,6 +56,8 @@ pub struct Function {
     /// Where it reaches the API that serves it; there is none where nobody but fc-local calls it.
     pub endpoint: Option<String>,
     pub handler: String,
+    /// As the platform calls it: `custom`, `custom.debian12`, `custom-container`.
+    pub runtime: String,
     /// The command as the user wrote it, `/code/…` included.
     pub command: Vec<String>,
     /// The directory that stands for `/code`; also the working directory.
@@ -164,6 +166,7 @@ impl Function {
             region: "cn-hangzhou".to_owned(),
             endpoint: None,
             handler: "index.handler".to_owned(),
+            runtime: "custom".to_owned(),
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
             layers: Vec::new(),

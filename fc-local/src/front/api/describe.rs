@@ -67,14 +67,20 @@ pub fn of_function(function: &Function) -> Value {
         "functionName": name,
         "functionArn": format!("acs:fc:{region}:{ACCOUNT_ID}:functions/{name}"),
         "handler": function.handler,
+        "runtime": function.runtime,
         "memorySize": function.memory_mb,
         "timeout": function.timeout.as_secs(),
         "instanceConcurrency": function.concurrency,
         "environmentVariables": variables,
-        "customRuntimeConfig": runtime,
         "state": "Active",
         "lastUpdateStatus": "Successful",
     });
+    let is_container = function.runtime == "custom-container";
+    insert(
+        &mut described,
+        if is_container { "customContainerConfig" } else { "customRuntimeConfig" },
+        runtime,
+    );
     let mut lifecycle = json!({});
     if let Some(initializer) = &function.initializer {
         insert(&mut lifecycle, "initializer", of_initializer(initializer));
@@ -198,6 +204,7 @@ mod tests {
             ("/functionName", json!("example")),
             ("/functionArn", json!(format!("acs:fc:cn-hangzhou:{ACCOUNT_ID}:functions/example"))),
             ("/timeout", json!(3)),
+            ("/runtime", json!("custom")),
             ("/memorySize", json!(512)),
             ("/environmentVariables/A", json!("1")),
             ("/customRuntimeConfig/port", json!(9000)),

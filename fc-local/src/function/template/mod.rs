@@ -3,10 +3,12 @@
 
 mod resource;
 
+mod domains;
+
 mod fields;
 mod interpolate;
 mod yaml;
 
 #[cfg(any(fuzzing, feature = "internals"))]
 pub use resource::parse;
-pub use resource::{Template, domains_with_routes, names, read};
+pub use resource::{Template, project, read};

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::domains::{self, is_component};
 use super::fields::{integer, line_of, seconds, string, strings};
 use super::interpolate::Scope;
 use super::yaml::{self, Node, Value};
 use crate::function::configuration::{
-    CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop, Route,
+    CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
 };
-use crate::function::rewrite::Rewrite;
 use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
@@ -25,6 +25,7 @@ pub struct Template {
     pub container: bool,
     pub code: Option<PathBuf>,
     pub handler: Option<String>,
+    pub runtime: Option<String>,
     pub command: Vec<String>,
     pub port: Option<u16>,
     pub memory_mb: Option<u64>,
@@ -47,102 +48,17 @@ pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
     parse(&text, directory, resource).with_context(|| path.display().to_string())
 }
 
-/// The domains of the template at `path`.
-pub fn domains_with_routes(path: &Path) -> Result<Vec<CustomDomain>> {
-    let document = yaml::parse(&std::fs::read_to_string(path)?)?;
-    let mut found = Vec::new();
-    for (_, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
-        let component = resource.get("component").and_then(Node::text).unwrap_or_default();
-        let Some(props) = resource.get("props") else { continue };
-        let Ok(props) = Scope::new(&document, resource).resolve(props) else { continue };
-        let mut add = |domain: &Node, own: Option<String>| -> Result<()> {
-            let mut routes = Vec::new();
-            let listed = domain.get("routeConfig").and_then(|config| config.get("routes"));
-            if let Some(Node { value: Value::List(list), .. }) = listed {
-                for route in list {
-                    routes.push(Route {
-                        path: string(route, "path")?.unwrap_or_default(),
-                        function: string(route, "functionName")?.unwrap_or_default(),
-                        methods: strings(route, "methods")?,
-                        rewrites: rewrites(route)?,
-                    });
-                }
-            }
-            if let (Some(function), Some(route)) = (own, domain.get("route")) {
-                let path = string(route, "path")?.unwrap_or_default();
-                let (methods, rewrites) = (strings(route, "methods")?, rewrites(route)?);
-                routes.push(Route { path, function, methods, rewrites });
-            }
-            if let Some(name) = string(domain, "domainName")?.filter(|name| name != "auto") {
-                let auth_type = match domain.get("authConfig") {
-                    Some(config) => string(config, "authType")?.unwrap_or_default(),
-                    None => String::new(),
-                };
-                found.push(CustomDomain { name, auth_type, routes });
-            }
-            Ok(())
-        };
-        if component == "fc3-domain" {
-            add(&props, None)?;
-        } else if let Some(domain) = props.get("customDomain") {
-            add(domain, string(&props, "functionName")?)?;
-        }
-    }
-    Ok(found)
-}
-
-/// The rewrite rules of a route, in the order that they are tried.
-pub fn rewrites(route: &Node) -> Result<Vec<Rewrite>> {
-    type Make = fn(&str, &str) -> Result<Rewrite, regex_lite::Error>;
-    let kinds: [(&str, Make); 3] = [
-        ("equalRules", Rewrite::equal),
-        ("wildcardRules", Rewrite::wildcard),
-        ("regexRules", Rewrite::regex),
-    ];
-    let Some(config) = route.get("rewriteConfig") else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for (kind, make) in kinds {
-        let Some(Node { value: Value::List(rules), .. }) = config.get(kind) else { continue };
-        for rule in rules {
-            let (Some(pattern), Some(replacement)) = (string(rule, "match")?, string(rule, "replacement")?)
-            else {
-                bail!("line {}: a rule of {kind} needs match and replacement", rule.line);
-            };
-            let rewrite = make(&pattern, &replacement);
-            found.push(rewrite.with_context(|| format!("line {}: {kind}: match '{pattern}'", rule.line))?);
-        }
-    }
-    Ok(found)
-}
-
-fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
-    let Some(Node { value: Value::List(triggers), .. }) = props.get("triggers") else { return Ok(None) };
-    for trigger in triggers {
-        if string(trigger, "triggerType")?.as_deref() == Some("http") {
-            let Some(config) = trigger.get("triggerConfig") else { continue };
-            return Ok(Some(HttpTrigger {
-                name: string(trigger, "triggerName")?.unwrap_or_default(),
-                methods: strings(config, "methods")?,
-                auth_type: string(config, "authType")?.unwrap_or_default(),
-                disables_internet_url: matches!(
-                    config.get("disableURLInternet").map(|node| &node.value),
-                    Some(Value::Bool(true))
-                ),
-            }));
-        }
-    }
-    Ok(None)
-}
-
-/// The functions of the template at `path`.
-pub fn names(path: &Path) -> Result<Vec<String>> {
+/// The functions of the template at `path`, by the names of their resources, and the custom domains that lead to them.
+pub fn project(path: &Path) -> Result<(Vec<String>, Vec<CustomDomain>)> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the template {}", path.display()))?;
-    let document = yaml::parse(&text).with_context(|| path.display().to_string())?;
-    let entries = document.get("resources").map(Node::entries).unwrap_or_default();
-    let is_function =
-        |node: &Node| node.get("component").and_then(Node::text).is_some_and(|name| name == "fc3");
-    Ok(entries.iter().filter(|(_, node)| is_function(node)).map(|(name, _)| name.clone()).collect())
+    let read = || -> Result<_> {
+        let document = yaml::parse(&text)?;
+        let resources = document.get("resources").map(Node::entries).unwrap_or_default();
+        let functions = resources.iter().filter(|(_, resource)| is_component(resource, "fc3"));
+        Ok((functions.map(|(name, _)| name.clone()).collect(), domains::of(&document)?))
+    };
+    read().with_context(|| path.display().to_string())
 }
 
 /// The same of a text whose paths begin at `directory`.
@@ -173,10 +89,11 @@ pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Tem
             }
         }),
         region: string(&props, "region")?,
-        http_trigger: http_trigger(&props)?,
+        http_trigger: domains::http_trigger(&props)?,
         container,
         code: code(&props, directory)?,
         handler: string(&props, "handler")?,
+        runtime: string(&props, "runtime")?,
         command: command(&runtime, container)?,
         port: integer(&runtime, "port", 1..=65535)?,
         memory_mb: integer(&props, "memorySize", 128..=32768)?,
@@ -203,11 +120,7 @@ fn choose<'a>(document: &'a Node, resource: Option<&str>) -> Result<(&'a str, &'
     let functions: Vec<(&str, &Node)> = resources
         .entries()
         .iter()
-        .filter(|(_, node)| {
-            node.get("component").and_then(Node::text).is_some_and(|component| {
-                component == "fc3" || component.starts_with("fc3@") || component.ends_with("/fc3")
-            })
-        })
+        .filter(|(_, node)| is_component(node, "fc3"))
         .map(|(name, node)| (name.as_str(), node))
         .collect();
     let names = || functions.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");

@@ -1,0 +1,208 @@
+//! How do callers reach a template's functions? Their HTTP triggers, and the custom domains, each of a resource of its own
+//! or a function's. What a function is, is not known here.
+
+use anyhow::{Context as _, Result, bail};
+
+use super::fields::{string, strings};
+use super::interpolate::Scope;
+use super::yaml::{Node, Value};
+use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
+use crate::function::rewrite::Rewrite;
+
+/// All custom domains of a template. The vendor's `auto` is a domain of its own making, which is none here.
+pub fn of(document: &Node) -> Result<Vec<CustomDomain>> {
+    let mut found = Vec::new();
+    for (name, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
+        let is_domain = is_component(resource, "fc3-domain");
+        // One that cannot be resolved is another run's matter.
+        let props = resource.get("props").map(|props| Scope::new(document, resource).resolve(props));
+        let Some(Ok(props)) = props else { continue };
+        if is_domain {
+            found.extend(domain(&props, routes(&props)?)?);
+        } else if let Some(own) = props.get("customDomain") {
+            let function = string(&props, "functionName")?.unwrap_or_else(|| name.clone());
+            found.extend(domain(own, vec![own_route(own, function)?])?);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a resource is of the vendor's component `name`, in whatever version and from whichever registry.
+pub fn is_component(resource: &Node, name: &str) -> bool {
+    resource.get("component").and_then(Node::text).is_some_and(|component| {
+        let component = component.split('@').next().unwrap_or_default().to_owned();
+        component == name || component.ends_with(&format!("/{name}"))
+    })
+}
+
+fn domain(node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
+    let name = string(node, "domainName")?.filter(|name| !name.eq_ignore_ascii_case("auto"));
+    let auth_type = match node.get("authConfig") {
+        Some(config) => string(config, "authType")?.unwrap_or_default(),
+        None => String::new(),
+    };
+    Ok(name.map(|name| CustomDomain { name, auth_type, routes }))
+}
+
+fn routes(domain: &Node) -> Result<Vec<Route>> {
+    let listed = domain.get("routeConfig").and_then(|config| config.get("routes"));
+    let Some(Node { value: Value::List(routes), .. }) = listed else { return Ok(Vec::new()) };
+    let read = |node: &Node| {
+        let (Some(path), Some(function)) = (string(node, "path")?, string(node, "functionName")?) else {
+            bail!("line {}: a route needs path and functionName", node.line);
+        };
+        route(node, path, function)
+    };
+    routes.iter().map(read).collect()
+}
+
+/// The route of a function's own domain: every path, unless it says which.
+fn own_route(domain: &Node, function: String) -> Result<Route> {
+    match domain.get("route") {
+        Some(node) => route(node, string(node, "path")?.unwrap_or_else(|| "/*".to_owned()), function),
+        None => Ok(Route { path: "/*".to_owned(), function, methods: Vec::new(), rewrites: Vec::new() }),
+    }
+}
+
+fn route(node: &Node, path: String, function: String) -> Result<Route> {
+    Ok(Route { path, function, methods: methods(node)?, rewrites: rewrites(node)? })
+}
+
+fn methods(node: &Node) -> Result<Vec<String>> {
+    Ok(strings(node, "methods")?.into_iter().map(|method| method.to_ascii_uppercase()).collect())
+}
+
+/// The rewrite rules of a route, in the order that they are tried.
+fn rewrites(route: &Node) -> Result<Vec<Rewrite>> {
+    type Make = fn(&str, &str) -> Result<Rewrite, regex_lite::Error>;
+    let kinds: [(&str, Make); 3] = [
+        ("equalRules", Rewrite::equal),
+        ("wildcardRules", Rewrite::wildcard),
+        ("regexRules", Rewrite::regex),
+    ];
+    let Some(config) = route.get("rewriteConfig") else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for (kind, make) in kinds {
+        let Some(Node { value: Value::List(rules), .. }) = config.get(kind) else { continue };
+        for rule in rules {
+            let (Some(pattern), Some(replacement)) = (string(rule, "match")?, string(rule, "replacement")?)
+            else {
+                bail!("line {}: a rule of {kind} needs match and replacement", rule.line);
+            };
+            let rewrite = make(&pattern, &replacement);
+            found.push(rewrite.with_context(|| format!("line {}: {kind}: match '{pattern}'", rule.line))?);
+        }
+    }
+    Ok(found)
+}
+
+/// The first HTTP trigger of a function: the platform allows one for each version.
+pub fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
+    let Some(Node { value: Value::List(triggers), .. }) = props.get("triggers") else { return Ok(None) };
+    for trigger in triggers {
+        if string(trigger, "triggerType")?.as_deref() != Some("http") {
+            continue;
+        }
+        let nothing = Node { line: trigger.line, value: Value::Null };
+        let config = trigger.get("triggerConfig").unwrap_or(&nothing);
+        let closed = config.get("disableURLInternet").map(|node| &node.value);
+        return Ok(Some(HttpTrigger {
+            name: string(trigger, "triggerName")?.unwrap_or_default(),
+            methods: methods(config)?,
+            auth_type: string(config, "authType")?.unwrap_or_default(),
+            disables_internet_url: matches!(closed, Some(Value::Bool(true))),
+        }));
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml;
+    use super::*;
+
+    fn domains(resources: &str) -> Result<Vec<CustomDomain>> {
+        of(&yaml::parse(&format!("vars: {{zone: shop.example}}\nresources:\n{resources}")).expect("YAML"))
+    }
+
+    #[test]
+    fn domains_are_those_of_resources_and_of_functions() {
+        let found = domains(
+            "  f:
+    component: fc3
+    props: {functionName: f, customDomain: {domainName: own.example, protocol: HTTP, route: {path: /a, methods: [get]}}}
+  g:
+    component: fc3@0.1
+    props: {customDomain: {domainName: all.example}}
+  d:
+    component: devsapp/fc3-domain
+    props:
+      domainName: 'www.${vars.zone}'
+      authConfig: {authType: function}
+      routeConfig: {routes: [{path: /*, functionName: f, rewriteConfig: {equalRules: [{match: /o, replacement: /n}]}}]}
+  auto: {component: fc3-domain, props: {domainName: auto}}
+  elsewhere: {component: fc3-domain, props: {domainName: \"${env('NOT_SET_ANYWHERE')}\"}}
+",
+        );
+        let route = |path: &str, function: &str, methods: &[&str], rewrites| Route {
+            path: path.to_owned(),
+            function: function.to_owned(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            rewrites,
+        };
+        let domain = |name: &str, auth_type: &str, route| CustomDomain {
+            name: name.to_owned(),
+            auth_type: auth_type.to_owned(),
+            routes: vec![route],
+        };
+        let rule = Rewrite::equal("/o", "/n").expect("a rule");
+        assert_eq!(
+            found.expect("domains"),
+            [
+                domain("own.example", "", route("/a", "f", &["GET"], Vec::new())),
+                domain("all.example", "", route("/*", "g", &[], Vec::new())),
+                domain("www.shop.example", "function", route("/*", "f", &[], vec![rule])),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_route_and_no_rule_is_refused_with_its_line() {
+        let refused = |route: &str| {
+            let text = format!(
+                "  d:\n    component: fc3-domain\n    props:\n      domainName: d\n      routeConfig: {{routes: [{route}]}}\n"
+            );
+            format!("{:#}", domains(&text).expect_err(route))
+        };
+        for (route, wanted) in [
+            ("{path: /}", "line 7: a route needs path and functionName"),
+            (
+                "{path: /, functionName: f, rewriteConfig: {regexRules: [{match: '(', replacement: /}]}}",
+                "line 7: regexRules: match '('",
+            ),
+            (
+                "{path: /, functionName: f, rewriteConfig: {equalRules: [{match: /a}]}}",
+                "line 7: a rule of equalRules needs match and replacement",
+            ),
+        ] {
+            let error = refused(route);
+            assert!(error.starts_with(wanted), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_http_trigger_is_the_one_among_all() {
+        let read = |text: &str| http_trigger(&yaml::parse(text).expect("YAML")).expect("a trigger or none");
+        assert_eq!(read("a: 1"), None);
+        assert_eq!(read("triggers: [{triggerType: timer, triggerName: t}]"), None);
+        let trigger = read(
+            "triggers: [{triggerType: timer}, {triggerType: http, triggerName: h, triggerConfig: {authType: anonymous, methods: [get, POST], disableURLInternet: true}}]",
+        );
+        let trigger = trigger.expect("the second one");
+        assert_eq!((trigger.name.as_str(), trigger.auth_type.as_str()), ("h", "anonymous"));
+        assert_eq!(
+            (trigger.methods, trigger.disables_internet_url),
+            (vec!["GET".to_owned(), "POST".to_owned()], true)
+        );
+    }
+}
