@@ -15,7 +15,7 @@ use super::guard::{self, Claims, Guard};
 use super::http_trigger::{self, HttpCall};
 use super::served::Served;
 use super::trigger_rules::{self, Claim};
-use crate::function::{CustomDomain, header_text};
+use crate::function::{CustomDomain, Route, header_text};
 use crate::id;
 use crate::log::{End, Failed, Log, RequestLine};
 use crate::scaling::Platform;
@@ -149,27 +149,13 @@ impl Gateway {
                 request_id,
             );
         }
-        let name = &domain.name;
-        let route = match domains::route(domain, request.method(), request.path()) {
-            Ok(route) => route,
-            Err(Unrouted::Methods(methods)) => {
-                let methods: Vec<String> = methods.into_iter().map(str::to_owned).collect();
-                trigger_rules::check_method(request.method(), &methods, "the route of the custom domain")?;
-                return Err(Failure::RouteNotFound(format!("the custom domain '{name}' has no such route")));
-            }
-            Err(Unrouted::NoPath) => {
-                let paths: Vec<&str> = domain.routes.iter().map(|route| route.path.as_str()).collect();
-                return Err(Failure::RouteNotFound(format!(
-                    "the custom domain '{name}' has no route for {}; its routes are: {}",
-                    request.path(),
-                    if paths.is_empty() { "none".to_owned() } else { paths.join(", ") }
-                )));
-            }
-        };
+        let route = domains::route(domain, request.method(), request.path())
+            .map_err(|unrouted| not_routed(domain, request, unrouted))?;
         let served = self.functions.iter().find(|served| served.platform.function().name == route.function);
         let Some(served) = served else {
-            let text = format!("{}, to which {name}{} leads, is not served here", route.function, route.path);
-            return Err(Failure::FunctionNotFound(text));
+            let Route { path, function, .. } = route;
+            let text = format!("{function}, to which {}{path} leads, is not served here", domain.name);
+            return Err(Failure::RouteNotFound(text));
         };
         let target = domains::rewritten(route, request.path(), request.query());
         if let Some(Err(error)) =
@@ -246,6 +232,21 @@ impl Asked<'_> {
             Asked::Api => CallKind::Event,
             Asked::Refused(kind, _) => *kind,
             Asked::Trigger(_) | Asked::Domain | Asked::Nothing => CallKind::Http,
+        }
+    }
+}
+
+/// Why no route of the domain takes the call.
+fn not_routed(domain: &CustomDomain, request: &Request<'_>, unrouted: Unrouted<'_>) -> Failure {
+    let (name, method, path) = (&domain.name, request.method(), request.path());
+    match unrouted {
+        Unrouted::Methods(methods) => trigger_rules::not_taken(method, &methods.join(", "), "the route"),
+        Unrouted::NoPath => {
+            let paths: Vec<&str> = domain.routes.iter().map(|route| route.path.as_str()).collect();
+            let paths = if paths.is_empty() { "none".to_owned() } else { paths.join(", ") };
+            Failure::RouteNotFound(format!(
+                "the custom domain '{name}' has no route for {path}; its routes are: {paths}"
+            ))
         }
     }
 }

@@ -19,17 +19,16 @@ pub fn check(trigger: &HttpTrigger, claim: &Claim<'_>) -> Result<(), Failure> {
              callers use a custom domain";
         return Err(Failure::Forbidden(text.to_owned()));
     }
-    check_method(claim.method, &trigger.methods, "the HTTP trigger")?;
-    check_authorization(&trigger.auth_type, claim.authorization)
+    let Claim { method, authorization } = *claim;
+    if !trigger.methods.is_empty() && !trigger.methods.iter().any(|known| known == method) {
+        return Err(not_taken(method, &trigger.methods.join(", "), "the HTTP trigger"));
+    }
+    check_authorization(&trigger.auth_type, authorization)
 }
 
-/// Refuses a method that is not among those that `whose` configuration lists.
-pub fn check_method(method: &str, allowed: &[String], whose: &str) -> Result<(), Failure> {
-    if allowed.is_empty() || allowed.iter().any(|known| known == method) {
-        return Ok(());
-    }
-    let listed = allowed.join(", ");
-    Err(Failure::MethodNotAllowed(format!("{whose} does not take {method}; its methods are {listed}")))
+/// A method that is not among those that are configured.
+pub fn not_taken(method: &str, methods: &str, whose: &str) -> Failure {
+    Failure::MethodNotAllowed(format!("{whose} does not take {method}; its methods are {methods}"))
 }
 
 /// A signature or a token has to be there, of which `authorization` is the header. A JWT may be anywhere in a request, so

@@ -251,6 +251,9 @@ fn with_domains() -> Fc {
           - {path: '/orders/*', functionName: svc$beta}
           - {path: '/orders/open', functionName: alpha, methods: [GET]}
           - {path: '/gone', functionName: elsewhere}
+  auto:
+    component: fc3-domain
+    props: {domainName: auto, routeConfig: {routes: [{path: '/*', functionName: svc$beta}]}}
   wild:
     component: fc3-domain
     props:
@@ -275,6 +278,7 @@ fn a_custom_domains_paths_lead_to_functions_on_the_main_address() {
         ("shop.example", "/orders/open", "alpha"),
         ("a.shop.example", "/b/x", "svc$beta"),
         ("b.a.shop.example", "/b/", "svc$beta"),
+        ("auto.localhost:8080", "/", "svc$beta"),
         // A path of the API is the domain's like any other.
         ("shop.example", "/2023-03-30/functions/svc%24beta/invocations", "alpha"),
     ] {
@@ -288,7 +292,7 @@ fn a_custom_domains_paths_lead_to_functions_on_the_main_address() {
     for (host, method, target, status, code) in [
         ("shop.example", "POST", "/orders/open", 403, "FCCommonError"),
         ("shop.example", "OPTIONS", "/orders/open", 403, "FCCommonError"),
-        ("shop.example", "GET", "/gone", 404, "FunctionNotFound"),
+        ("shop.example", "GET", "/gone", 404, "RouteNotFound"),
         ("a.shop.example", "GET", "/", 404, "RouteNotFound"),
         ("a.shop.example", "GET", "/b", 404, "RouteNotFound"),
         ("other.example", "GET", "/", 403, "AccessDenied"),

@@ -9,7 +9,8 @@ use super::yaml::{Node, Value};
 use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
 use crate::function::rewrite::Rewrite;
 
-/// All custom domains of a template. The vendor's `auto` is a domain of its own making, which is none here.
+/// All custom domains of a template. The vendor's `auto` is a domain of its own making: here `NAME.localhost`, which leads
+/// to this machine, by the name of the resource.
 pub fn of(document: &Node) -> Result<Vec<CustomDomain>> {
     let mut found = Vec::new();
     for (name, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
@@ -18,10 +19,10 @@ pub fn of(document: &Node) -> Result<Vec<CustomDomain>> {
         let props = resource.get("props").map(|props| Scope::new(document, resource).resolve(props));
         let Some(Ok(props)) = props else { continue };
         if is_domain {
-            found.extend(domain(&props, routes(&props)?)?);
+            found.extend(domain(name, &props, routes(&props)?)?);
         } else if let Some(own) = props.get("customDomain") {
             let function = string(&props, "functionName")?.unwrap_or_else(|| name.clone());
-            found.extend(domain(own, vec![own_route(own, function)?])?);
+            found.extend(domain(name, own, vec![own_route(own, function)?])?);
         }
     }
     Ok(found)
@@ -35,8 +36,12 @@ pub fn is_component(resource: &Node, name: &str) -> bool {
     })
 }
 
-fn domain(node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
-    let name = string(node, "domainName")?.filter(|name| !name.eq_ignore_ascii_case("auto"));
+fn domain(resource: &str, node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
+    let name = string(node, "domainName")?;
+    let name = name.map(|name| match name.as_str() {
+        auto if auto.eq_ignore_ascii_case("auto") => format!("{}.localhost", resource.to_ascii_lowercase()),
+        _ => name,
+    });
     let auth_type = match node.get("authConfig") {
         Some(config) => string(config, "authType")?.unwrap_or_default(),
         None => String::new(),
@@ -140,7 +145,7 @@ mod tests {
       domainName: 'www.${vars.zone}'
       authConfig: {authType: function}
       routeConfig: {routes: [{path: /*, functionName: f, rewriteConfig: {equalRules: [{match: /o, replacement: /n}]}}]}
-  auto: {component: fc3-domain, props: {domainName: auto}}
+  Auto: {component: fc3-domain, props: {domainName: auto}}
   elsewhere: {component: fc3-domain, props: {domainName: \"${env('NOT_SET_ANYWHERE')}\"}}
 ",
         );
@@ -162,6 +167,11 @@ mod tests {
                 domain("own.example", "", route("/a", "f", &["GET"], Vec::new())),
                 domain("all.example", "", route("/*", "g", &[], Vec::new())),
                 domain("www.shop.example", "function", route("/*", "f", &[], vec![rule])),
+                CustomDomain {
+                    name: "auto.localhost".to_owned(),
+                    auth_type: String::new(),
+                    routes: Vec::new()
+                },
             ]
         );
     }
