@@ -33,7 +33,8 @@ const DESCRIPTORS: u64 = 100_000;
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let debugging = debug::of(args)?;
     let function = debug::function(args)?;
-    let (name, port, drain) = (function.name.clone(), function.port, drain_timeout(&function));
+    let (name, port) = (function.name.clone(), function.port);
+    let drain = if debugging.is_on() { debug::NEVER } else { drain_timeout(&function) };
     let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
     let platform = Opened::new(start_platform(function, args, debugging.clone())?);
