@@ -92,7 +92,8 @@ impl Log {
         let Some(output) = &self.output else { return };
         let is_answered = matches!(request.end, End::Answered(_));
         let origin = if is_answered { Origin::Platform } else { Origin::Warning };
-        let (text, fields) = (request.text(self.format, origin), request.fields());
+        let text = request.text(self.format, origin);
+        let fields = if self.format.is_for_programs() { request.fields() } else { Map::new() };
         let line = Line { origin, instance: request.instance, text: &text, fields };
         let lines = self.format.lines(SystemTime::now(), line);
         if is_answered { output.push_later(&lines) } else { output.push(&lines) }

@@ -320,6 +320,16 @@ fn a_function_that_somebody_else_starts_is_served_as_any() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_a_function_that_nobody_starts() {
+    let mut fc = start_with(Scratch::new(), &["--attach"], &[]);
+    let mut client = fc.client();
+    client.send(get("/"));
+    fc.wait_for_log("waiting until your function listens on port");
+    assert!(fc.stop().success());
+    assert_eq!(client.reply().status, 429, "{}", client.scene());
+}
+
+#[test]
 fn a_function_may_be_there_before_it_is_attached_to() {
     let port = reserved_port();
     let mut command = Command::new(python_path());
