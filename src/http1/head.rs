@@ -132,6 +132,9 @@ impl Head {
             return Err(Reject::BareLineFeed);
         }
         self.fields.clear();
+        if self.fields.capacity() > 2 * MANY_FIELDS {
+            self.fields = Vec::new(); // a worker keeps its head, and few are so long
+        }
         let mut framing = FramingReader::default();
         for field in request.headers.iter() {
             let value = span(bytes, field.value);

@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::scaling::Upkeep;
 
 /// Longer than anybody debugs.
-const NEVER: Duration = Duration::from_secs(365 * 86_400);
+pub const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// What the command line asks for.
 pub fn of(args: &StartArgs) -> Result<Debugging> {

@@ -29,7 +29,7 @@ const DESCRIPTORS: u64 = 100_000;
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let debugging = debug::of(args)?;
     let Project { functions, domains } = debug::project(args)?;
-    let drain = serving::drain_timeout(&functions);
+    let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
     let doors = Arc::new(bind(args, &functions, drain)?);
     let main = doors.main_address();

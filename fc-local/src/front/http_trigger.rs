@@ -11,7 +11,7 @@ use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
-use crate::instance::client::{RequestBody, RequestHead};
+use crate::instance::client::{RequestBody, RequestHead, is_listed};
 use crate::instance::{Instance, headers};
 use crate::scaling::{Scaler, WhenFull};
 
@@ -55,7 +55,8 @@ pub fn invoke(
     check_limits(&target, &fields, length)?;
     let title = format!("{method} {}", request.path());
     // Only a request with a body asks; the server has seen to it.
-    let expects_continue = request.header("expect").is_some();
+    let expectation = request.header("expect").unwrap_or_default();
+    let expects_continue = is_listed("100-continue", expectation.as_bytes());
     let head = |instance: &Instance| {
         let common = &instance.common_headers;
         let head = headers::forwarded(method, &target, fields.iter().copied(), request_id, common);

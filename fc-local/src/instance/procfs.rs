@@ -134,6 +134,18 @@ pub fn listener(port: u16) -> Option<u64> {
     listening.next().map(|socket| socket.inode)
 }
 
+/// Whoever listens at `port`.
+pub fn owner(port: u16) -> Option<Pid> {
+    let socket = format!("socket:[{}]", listener(port)?);
+    let holds = |pid: &i32| {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files
+            .into_iter()
+            .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == &*socket))
+    };
+    processes().find(holds).and_then(Pid::from_raw)
+}
+
 /// Whether a process holds the TCP socket between these two addresses; `None` when there is none on this machine.
 pub fn is_held(local: SocketAddr, remote: SocketAddr) -> Option<bool> {
     let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
@@ -226,6 +238,7 @@ mod tests {
         assert_eq!(listeners(port(&any)), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
         assert_eq!(listeners(port(&loopback)), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
         assert!(ports_of(&[getpid()]).contains(&port(&any)));
+        assert_eq!((owner(port(&any)), owner(port(&loopback))), (Some(getpid()), Some(getpid())));
     }
 
     #[test]

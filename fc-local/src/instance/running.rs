@@ -13,7 +13,8 @@ use super::failure::UnexpectedExit;
 use super::headers;
 use super::memory::Memory;
 use super::process::Process;
-use super::surroundings::Surroundings;
+use super::procfs;
+use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
 use crate::log::Log;
 use crate::sync::Mutex;
@@ -60,7 +61,11 @@ impl Instance {
         cold_start: Parts,
     ) -> Instance {
         let Identity { id, host, port } = identity;
-        let memory = Memory::new(process.pid, function.memory_mb);
+        let attached = (surroundings.debugging == Debugging::Attached).then(|| procfs::owner(port)).flatten();
+        if let Some(pid) = attached {
+            surroundings.log.event(Some(&id), &format!("attached to process {}", pid.as_raw_nonzero()));
+        }
+        let memory = Memory::new(attached.unwrap_or(process.pid), function.memory_mb);
         // A process that exits in its first call has left no other trace.
         memory.peak_mb();
         Instance {

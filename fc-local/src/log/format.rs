@@ -91,6 +91,11 @@ impl Format {
         Format { style, time }
     }
 
+    /// Whether it has fields.
+    pub fn is_for_programs(self) -> bool {
+        self.style == Style::Json
+    }
+
     /// One line, or as many as the text has: each has its time, id and mark.
     pub fn lines(self, now: SystemTime, line: Line<'_>) -> String {
         let text = cut(line.text);

@@ -102,7 +102,8 @@ impl Log {
         let Some(output) = &self.output else { return };
         let is_answered = matches!(request.end, End::Answered(_));
         let origin = if is_answered { Origin::Platform } else { Origin::Warning };
-        let (text, fields) = (request.text(self.format, origin), request.fields());
+        let text = request.text(self.format, origin);
+        let fields = if self.format.is_for_programs() { request.fields() } else { Map::new() };
         let (function, instance) = (self.function.as_deref(), request.instance);
         let line = Line { origin, function, instance, text: &text, fields };
         let lines = self.format.lines(SystemTime::now(), line);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
 use super::attempt::{Attempt, Outcome};
-use super::slot::{SlotEvent, SlotId};
+use super::slot::{Slot, SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
@@ -210,7 +210,16 @@ impl Fleet {
         for id in state.slots.iter().map(|slot| slot.id()).collect::<Vec<_>>() {
             self.retire(&mut state, id, "the platform stops");
         }
-        let mut state = self.moved.wait_timeout_while(state, longest, |state| !state.slots.is_empty());
+        loop {
+            state = self.moved.wait_timeout_while(state, longest, |state| !state.slots.is_empty());
+            // Its hook may take as long as its author does.
+            let is_debugged = |slot: &Slot<Occupant>| {
+                slot.occupant.instance.as_ref().is_some_and(|instance| instance.is_debugged())
+            };
+            if !state.slots.iter().any(is_debugged) {
+                break;
+            }
+        }
         state.slots.clear();
         drop(state);
         self.alarm.ring_by(Instant::now());

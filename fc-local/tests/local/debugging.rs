@@ -303,6 +303,7 @@ fn a_function_that_somebody_else_starts_is_served_as_any() {
         assert_eq!(environment["FC_FUNCTION_NAME"], "local");
         let pid = fc.get("/").pid();
         assert_eq!(pid, function.pid);
+        fc.wait_for_log(&format!("attached to process {pid}"));
         assert_eq!(fc.trace().iter().filter(|line| line.contains("/initialize")).count(), life);
         thread::sleep(Duration::from_millis(300));
         assert!(!matches!(state(pid), Some('T')), "nobody freezes it");
@@ -316,6 +317,16 @@ fn a_function_that_somebody_else_starts_is_served_as_any() {
             assert!(function.is_running(), "it is its author's");
         }
     }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_function_that_nobody_starts() {
+    let mut fc = start_with(Scratch::new(), &["--attach"], &[]);
+    let mut client = fc.client();
+    client.send(get("/"));
+    fc.wait_for_log("waiting until your function listens on port");
+    assert!(fc.stop().success());
+    assert_eq!(client.reply().status, 429, "{}", client.scene());
 }
 
 #[test]
