@@ -11,8 +11,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{
-    Listen, address, concurrency, duration, duration_within, host_name, path, shell, variable,
+    Listen, address, concurrency, duration, duration_within, host_name, isolate, path, shell, variable,
 };
+use crate::instance::Isolate;
 
 /// Function Compute's half of a custom runtime, on your machine: starts the function, calls its hooks, invokes, freezes,
 /// scales and stops it as the platform does.
@@ -203,6 +204,9 @@ pub struct PlatformArgs {
     /// The status of an HTTP call that timed out
     #[arg(long, default_value_t = 502, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(200..=599))]
     pub http_timeout_status: u16,
+    /// A real /code by bubblewrap: auto, on, off
+    #[arg(long, default_value = "auto", value_name = "WHEN", value_parser = isolate)]
+    pub isolate: Isolate,
     /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,

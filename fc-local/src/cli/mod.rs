@@ -11,6 +11,8 @@ mod package;
 mod sbom;
 
 mod load;
+
+mod isolation;
 mod signals;
 
 mod args;
@@ -18,11 +20,13 @@ mod console;
 mod values;
 
 use std::backtrace::Backtrace;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::instance::supervisor;
+use crate::instance::{supervisor, temporary};
 use args::{Cli, Command};
 
 /// The exit code of every wrong use and every error of ours.
@@ -30,8 +34,12 @@ const WRONG_USE: u8 = 2;
 
 /// The program: does what the command line says.
 pub fn run() -> ExitCode {
-    if std::env::args_os().next().is_some_and(|name| name == supervisor::NAME) {
-        return supervisor::run();
+    let mut words = std::env::args_os();
+    let name = words.next().and_then(|word| Path::new(&word).file_name().map(OsStr::to_owned));
+    match (name.as_deref().and_then(OsStr::to_str), words.next()) {
+        (Some(supervisor::NAME), _) => return supervisor::run(),
+        (Some(temporary::NAME), Some(directory)) => return temporary::run(&directory),
+        _ => {}
     }
     // A panic is told like everything else, so that no thread waits for a reader under it.
     std::panic::set_hook(Box::new(|panic| {

@@ -76,7 +76,7 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
 }
 
 fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
-    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json));
+    let surroundings = load::surroundings(&args.platform, Log::to_stdout(args.platform.json), &function)?;
     let upkeep = load::upkeep(&args.platform, args.idle_timeout);
     let platform = Platform::start(function, args.max_instances.into(), upkeep, surroundings)
         .context("cannot start a thread")?;

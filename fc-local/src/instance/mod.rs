@@ -22,14 +22,19 @@ mod exit;
 mod function_output;
 mod surroundings;
 
+mod home;
+mod layers;
 pub mod supervisor;
+pub mod temporary;
 
+mod isolation;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;
 #[cfg(test)]
 pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
+pub use isolation::{Isolate, NotIsolated};
 pub use running::Instance;
 pub use start::{StartError, start};
 pub use surroundings::{StartAndStop, Surroundings};

@@ -10,6 +10,7 @@ use super::client::Pool;
 use super::cold_start::{ColdStart, Parts};
 use super::failure::UnexpectedExit;
 use super::headers;
+use super::home::Home;
 use super::memory::Memory;
 use super::process::Process;
 use super::surroundings::Surroundings;
@@ -24,6 +25,8 @@ pub struct Instance {
     pub port: u16,
     pub function: Arc<Function>,
     pub surroundings: Arc<Surroundings>,
+    /// What stands for its code and its layers, for as long as it lives.
+    pub home: Arc<Home>,
     pub process: Process,
     pub pool: Pool,
     pub memory: Memory,
@@ -46,6 +49,7 @@ impl Instance {
     /// The instance whose `process` has opened its port; `cold_start` is what that took.
     pub fn new(
         identity: Identity,
+        home: Arc<Home>,
         process: Process,
         function: &Arc<Function>,
         surroundings: &Arc<Surroundings>,
@@ -60,6 +64,7 @@ impl Instance {
             port,
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
+            home,
             process,
             left_behind: Mutex::default(),
             pool: Pool::new(host, port),

@@ -32,8 +32,9 @@ pub fn start(
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
-    let order = command::of(function, &function.command, &id, port, Role::Function);
-    let process = Process::spawn(&order, &id, Role::Function, surroundings)
+    let home = surroundings.home(function);
+    let order = command::of(function, &home.places, &function.command, &id, port, Role::Function);
+    let process = Process::spawn(&home, &order, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
@@ -41,7 +42,7 @@ pub fn start(
     match port::wait(&process, port, function.port, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
-            Ok(Instance::new(Identity { id, host, port }, process, function, surroundings, account))
+            Ok(Instance::new(Identity { id, host, port }, home, process, function, surroundings, account))
         }
         Err(why) => {
             process.end(Duration::ZERO);

@@ -33,7 +33,7 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let memory_size_mb = function.memory_mb;
     let input = Input::of(args)?;
-    let surroundings = load::surroundings(&args.platform, Log::to_stderr(args.platform.json));
+    let surroundings = load::surroundings(&args.platform, Log::to_stderr(args.platform.json), &function)?;
     let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
     let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
     let platform = Opened::new(platform);
