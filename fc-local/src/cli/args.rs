@@ -11,8 +11,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{
-    Listen, address, concurrency, duration, duration_within, host_name, log_time, path, shell, variable,
+    Listen, address, concurrency, duration, duration_within, host_name, isolate, log_time, path, shell,
+    variable,
 };
+use crate::instance::Isolate;
 use crate::log::LogTime;
 
 /// How the log is read.
@@ -222,6 +224,9 @@ pub struct PlatformArgs {
     /// The log's clock: utc or local
     #[arg(long, default_value = "utc", value_parser = log_time, value_name = "ZONE")]
     pub log_time: LogTime,
+    /// A real /code by bubblewrap: auto, on, off
+    #[arg(long, default_value = "auto", value_name = "WHEN", value_parser = isolate)]
+    pub isolate: Isolate,
     /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,

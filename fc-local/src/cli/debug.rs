@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::args::StartArgs;
+use super::args::{PlatformArgs, StartArgs};
 use super::load;
+use crate::function::places::Places;
 use crate::function::{Function, Project, environment};
 use crate::id;
-use crate::instance::Debugging;
+use crate::instance::{Debugging, Isolate};
 use crate::log::Log;
 use crate::scaling::Upkeep;
 
@@ -47,6 +48,12 @@ pub fn project(args: &StartArgs) -> Result<Project> {
     Ok(project)
 }
 
+/// What is attached to is not ours, so that it has no file system of our making.
+pub fn platform(args: &StartArgs, debugging: &Debugging) -> PlatformArgs {
+    let isolate = if *debugging == Debugging::Attached { Isolate::Off } else { args.platform.isolate };
+    PlatformArgs { isolate, ..args.platform.clone() }
+}
+
 /// What is debugged is left as it is: one instance, never frozen, never idle for too long.
 pub fn limits(debugging: &Debugging, max_instances: u16, upkeep: Upkeep) -> (usize, Upkeep) {
     if debugging.is_on() {
@@ -65,7 +72,12 @@ pub fn announce(args: &StartArgs, debugging: &Debugging, functions: &[Function],
             log.event(None, &format!("debugging: the command runs below '{}'", words.join(" ")))
         }
         Debugging::Attached => {
-            let variables = environment::added(function, &id::instance(), function.port);
+            // Whoever starts it does so in this machine's file system.
+            let places = match function.maps_code {
+                true => Places::substituted(&function.code, function.code.display().to_string(), None),
+                false => Places::unmapped(&function.code),
+            };
+            let variables = environment::added(function, &places, &id::instance(), function.port);
             if let Some(file) = &args.attach_env {
                 write(file, &variables).with_context(|| format!("cannot write {}", file.display()))?;
                 log.event(None, &format!("its variables are in {}", file.display()));

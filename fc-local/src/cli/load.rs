@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::args::{FunctionArgs, PlatformArgs};
+use super::isolation;
 use crate::function::template::{self, Template};
 use crate::function::variables;
 use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
@@ -69,12 +70,13 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     })
 }
 
-/// What the instances share.
-pub fn surroundings(args: &PlatformArgs, log: Arc<Log>) -> Surroundings {
+/// What the instances share. Says how `function` finds its code and its layers, unless it is as usual.
+pub fn surroundings(args: &PlatformArgs, log: Arc<Log>, function: &Function) -> Result<Surroundings> {
     let times = StartAndStop { start_timeout: args.start_timeout, sigterm_grace: args.sigterm };
-    let surroundings = Surroundings::new(log, times);
-    surroundings.prepare();
-    surroundings
+    let surroundings = Surroundings::new(log, times, args.isolate);
+    isolation::settle(&surroundings, args.isolate, function)?;
+    surroundings.prepare(function);
+    Ok(surroundings)
 }
 
 /// When instances are frozen and stopped.

@@ -17,6 +17,8 @@ mod sbom;
 mod debug;
 
 mod load;
+
+mod isolation;
 mod signals;
 
 mod args;
@@ -24,11 +26,13 @@ mod console;
 mod values;
 
 use std::backtrace::Backtrace;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::instance::{attached, supervisor};
+use crate::instance::{attached, supervisor, temporary};
 use args::{Cli, Command};
 
 /// The exit code of every wrong use and every error of ours.
@@ -36,8 +40,12 @@ const WRONG_USE: u8 = 2;
 
 /// The program: does what the command line says.
 pub fn run() -> ExitCode {
-    if std::env::args_os().next().is_some_and(|name| name == supervisor::NAME) {
-        return supervisor::run();
+    let mut words = std::env::args_os();
+    let name = words.next().and_then(|word| Path::new(&word).file_name().map(OsStr::to_owned));
+    match (name.as_deref().and_then(OsStr::to_str), words.next()) {
+        (Some(supervisor::NAME), _) => return supervisor::run(),
+        (Some(temporary::NAME), Some(directory)) => return temporary::run(&directory),
+        _ => {}
     }
     if std::env::args().nth(1).is_some_and(|name| name == attached::NAME) {
         return attached::run(std::env::args().nth(2));

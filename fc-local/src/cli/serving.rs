@@ -39,7 +39,7 @@ impl Platforms {
             let log = if are_several { own() } else { Arc::clone(log) };
             let upkeep = load::upkeep(&args.platform, args.idle_timeout);
             let (max_instances, upkeep) = debug::limits(debugging, args.max_instances, upkeep);
-            let mut surroundings = load::surroundings(&args.platform, log);
+            let mut surroundings = load::surroundings(&debug::platform(args, debugging), log, &function)?;
             surroundings.ports = Arc::clone(&ports);
             surroundings.debugging = debugging.clone();
             let platform = Platform::start(function, max_instances, upkeep, surroundings);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::front::guard;
 use crate::function::header_text;
+use crate::instance::Isolate;
 use crate::log::LogTime;
 
 /// `20s`, `500ms`, `15m`, `1h`; a bare number is seconds.
@@ -86,6 +87,16 @@ pub fn shell(text: &str) -> Result<String, String> {
     match name {
         "sh" | "bash" | "csh" | "zsh" => Ok(text.to_owned()),
         _ => Err("sh, bash, csh and zsh are the platform's".to_owned()),
+    }
+}
+
+/// Whether processes have file systems of their own.
+pub fn isolate(text: &str) -> Result<Isolate, String> {
+    match text {
+        "auto" => Ok(Isolate::Auto),
+        "on" => Ok(Isolate::On),
+        "off" => Ok(Isolate::Off),
+        _ => Err("auto, on and off are the choice".to_owned()),
     }
 }
 

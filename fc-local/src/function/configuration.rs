@@ -66,7 +66,7 @@ pub struct Function {
     pub layers: Vec<PathBuf>,
     /// Without one, as without a template, everything is answered.
     pub http_trigger: Option<HttpTrigger>,
-    /// Whether `/code/…` in the command means `code`: not without a template, where it is a path like any
+    /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
     /// other.
     pub maps_code: bool,
     /// The first instance's port.
@@ -136,16 +136,6 @@ impl HealthCheck {
 }
 
 impl Function {
-    /// `argument` with `/code/…` replaced by the path it stands for here.
-    pub fn mapped(&self, argument: &str) -> String {
-        let directory = |rest: &str| self.code.join(rest).display().to_string();
-        match argument.strip_prefix("/code") {
-            Some("") if self.maps_code => directory(""),
-            Some(rest) if self.maps_code && rest.starts_with('/') => directory(rest.trim_start_matches('/')),
-            _ => argument.to_owned(),
-        }
-    }
-
     /// The command as one line, for messages.
     pub fn command_line(&self) -> String {
         self.command.join(" ")
@@ -184,31 +174,5 @@ impl Function {
             log_project: String::new(),
             log_store: String::new(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn code_in_a_command_is_the_directory_that_stands_for_it() {
-        let function = Function::example();
-        for (argument, mapped) in [
-            ("/code", "/srv/example/"),
-            ("/code/bootstrap", "/srv/example/bootstrap"),
-            ("/code//bin/x", "/srv/example/bin/x"),
-            ("/codec", "/codec"),
-            ("--file=/code/x", "--file=/code/x"),
-            ("python3", "python3"),
-        ] {
-            assert_eq!(function.mapped(argument), mapped, "{argument}");
-        }
-    }
-
-    #[test]
-    fn code_in_a_command_is_a_path_like_any_other_when_nothing_stands_for_it() {
-        let function = Function { maps_code: false, ..Function::example() };
-        assert_eq!(function.mapped("/code/bootstrap"), "/code/bootstrap");
     }
 }

@@ -6,6 +6,9 @@ pub mod template;
 pub mod environment;
 pub mod variables;
 
+pub mod places;
+mod substitution;
+
 pub mod header_text;
 
 pub mod account;

@@ -83,8 +83,8 @@ impl Instance {
         let failed =
             |text: String| NotInitialized::replace(format!("Function initialization failed: {text}"));
         let (function, role) = (&self.function, Role::Initializer);
-        let order = command::of(function, words, &self.id, self.port, role);
-        let running = Process::spawn(&order, &self.id, role, &self.surroundings)
+        let order = command::of(function, &self.home.places, words, &self.id, self.port, role);
+        let running = Process::spawn(&self.home, &order, &self.id, role, &self.surroundings)
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         self.watch(&running);
         match wait(&running, &self.deadline(timeout)) {

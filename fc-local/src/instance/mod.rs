@@ -26,14 +26,19 @@ mod surroundings;
 
 mod ports;
 
+mod home;
+mod layers;
 pub mod supervisor;
+pub mod temporary;
 
+mod isolation;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;
 #[cfg(test)]
 pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
+pub use isolation::{Isolate, NotIsolated};
 pub use ports::{ClaimedPort, Ports};
 pub use running::Instance;
 pub use start::{StartError, start};

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use super::function_output::{FunctionOutput, Role};
+use super::home::Home;
 use super::procfs;
 use super::supervisor::{Order, Report, Started, Supervisor};
 use super::surroundings::{Alive, Surroundings};
@@ -80,8 +81,9 @@ impl Family {
 }
 
 impl Process {
-    /// Starts what `order` says, in the role `role` of an instance.
+    /// Starts what `order` says in `home`, in the role `role` of an instance.
     pub fn spawn(
+        home: &Arc<Home>,
         order: &Order,
         instance_id: &str,
         role: Role,
@@ -89,7 +91,7 @@ impl Process {
     ) -> io::Result<Process> {
         let alive = Surroundings::begin_process(surroundings);
         // Whatever fails from here on, the supervisor's drop ends it.
-        let Started { supervisor, pid, finds_all, stdout, stderr } = surroundings.run(order)?;
+        let Started { supervisor, pid, finds_all, stdout, stderr } = surroundings.run(home, order)?;
         if !finds_all {
             surroundings.warn_of_lost_processes();
         }

@@ -11,6 +11,7 @@ use super::cold_start::{ColdStart, Parts};
 use super::debugger::Debugger;
 use super::failure::UnexpectedExit;
 use super::headers;
+use super::home::Home;
 use super::memory::Memory;
 use super::process::Process;
 use super::procfs;
@@ -30,6 +31,8 @@ pub struct Instance {
     pub port: u16,
     pub function: Arc<Function>,
     pub surroundings: Arc<Surroundings>,
+    /// What stands for its code and its layers, for as long as it lives.
+    pub home: Arc<Home>,
     pub process: Process,
     /// Whose deadlines are those of all that is asked of it.
     debugger: Arc<Debugger>,
@@ -54,6 +57,7 @@ impl Instance {
     /// The instance whose `process` has opened its port; `cold_start` is what that took.
     pub fn new(
         identity: Identity,
+        home: Arc<Home>,
         process: Process,
         debugger: Arc<Debugger>,
         function: &Arc<Function>,
@@ -73,6 +77,7 @@ impl Instance {
             port,
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
+            home,
             process,
             debugger,
             left_behind: Mutex::default(),

@@ -35,14 +35,14 @@ pub fn start(
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
+    let home = surroundings.home(function);
+    let ordered = |words: &[String]| command::of(function, &home.places, words, &id, port, Role::Function);
     let order = match &surroundings.debugging {
-        Debugging::Off => command::of(function, &function.command, &id, port, Role::Function),
-        Debugging::Below(prefix) => {
-            command::of(function, &below(prefix, &function.command), &id, port, Role::Function)
-        }
+        Debugging::Off => ordered(&function.command),
+        Debugging::Below(prefix) => ordered(&below(prefix, &function.command)),
         Debugging::Attached => attached::order(port),
     };
-    let process = Process::spawn(&order, &id, Role::Function, surroundings)
+    let process = Process::spawn(&home, &order, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
@@ -57,7 +57,7 @@ pub fn start(
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
             let identity = Identity { id, host, port };
-            Ok(Instance::new(identity, process, debugger, function, surroundings, account))
+            Ok(Instance::new(identity, home, process, debugger, function, surroundings, account))
         }
         Err(why) => {
             process.end(Duration::ZERO);

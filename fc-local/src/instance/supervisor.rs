@@ -22,9 +22,11 @@ use rustix::process::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::isolation::Space;
 use super::procfs;
 
-/// What the supervisor's first argument is instead of a program's name: a name of its own for whoever kills by name.
+/// What the supervisor's first argument is instead of a program's name, in whichever directory: a name of its own for
+/// whoever kills by name.
 pub const NAME: &str = "fc-instance";
 
 /// How long a supervisor may take until its process runs.
@@ -36,6 +38,9 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The first pause of a wait for a supervisor that is about to exit.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(20);
+
+/// How much is kept of what is printed instead of a start.
+const MAX_SAID: u64 = 1024;
 
 /// The pause between two looks for processes that have been killed and are not gone.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -59,6 +64,8 @@ pub struct Order {
 /// What a supervisor says, a line each.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Report {
+    /// It waits for an order, in a process with this id: not always fc-local's own child.
+    Ready { pid: i32 },
     /// The process runs, with this id; what leaves its group is found again or is not.
     Runs { pid: i32, finds_all: bool },
     /// The system's number of the error.
@@ -70,6 +77,7 @@ pub enum Report {
 /// fc-local's hold on a supervisor and all that is below it. Dropped, nothing of that is left.
 pub struct Supervisor {
     child: Child,
+    pid: Pid,
     control: UnixStream,
 }
 
@@ -78,6 +86,7 @@ pub struct Idle {
     supervisor: Supervisor,
     stdout: ChildStdout,
     stderr: ChildStderr,
+    is_ready: bool,
 }
 
 /// A supervisor's process, as it has just been started.
@@ -89,32 +98,78 @@ pub struct Started {
     pub stderr: ChildStderr,
 }
 
+/// What a supervisor is started in.
+#[derive(Clone, Copy)]
+pub enum Within<'a> {
+    /// This machine as it is.
+    Machine,
+    Space(&'a Space),
+    /// The same, with a network of its own.
+    SpaceWithNetwork(&'a Space),
+}
+
+impl Within<'_> {
+    fn command(self) -> Command {
+        match self {
+            Within::Machine => {
+                let mut command = Command::new("/proc/self/exe");
+                command.arg0(NAME);
+                command
+            }
+            Within::Space(space) => space.command(),
+            Within::SpaceWithNetwork(space) => space.command_with_network(),
+        }
+    }
+}
+
 impl Idle {
-    pub fn start() -> io::Result<Idle> {
+    pub fn start(within: Within<'_>) -> io::Result<Idle> {
         let (control, theirs) = UnixStream::pair()?;
         // A group of its own, so that Ctrl-C does not reach it.
-        let child = Command::new("/proc/self/exe")
-            .arg0(NAME)
+        let child = within
+            .command()
             .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let mut supervisor = Supervisor { child, control };
+        let mut supervisor = Supervisor { pid: Pid::from_child(&child), child, control };
         supervisor.control.set_read_timeout(Some(SPAWN_TIMEOUT))?;
         match (supervisor.child.stdout.take(), supervisor.child.stderr.take()) {
-            (Some(stdout), Some(stderr)) => Ok(Idle { supervisor, stdout, stderr }),
+            (Some(stdout), Some(stderr)) => Ok(Idle { supervisor, stdout, stderr, is_ready: false }),
             _ => Err(io::Error::other("a child without pipes")),
         }
     }
 
+    /// Waits until the supervisor runs; what was printed instead if it does not.
+    pub fn wait(&mut self) -> io::Result<()> {
+        if self.is_ready {
+            return Ok(());
+        }
+        let Ok(Some(Report::Ready { pid })) = self.supervisor.report() else {
+            let _ = self.supervisor.child.kill(); // so that what it has printed has an end
+            let mut said = String::new();
+            let _ = (&mut self.stderr).take(MAX_SAID).read_to_string(&mut said);
+            return Err(io::Error::other(said));
+        };
+        self.supervisor.pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
+        self.is_ready = true;
+        Ok(())
+    }
+
+    /// The supervisor's process, once it runs.
+    pub fn pid(&self) -> Pid {
+        self.supervisor.pid
+    }
+
     /// Runs what `order` says, in a process group of its own. The inner error is the order's, the outer one the
     /// supervisor's.
-    pub fn run(self, order: &Order) -> io::Result<io::Result<Started>> {
-        let Idle { supervisor, stdout, stderr } = self;
-        let mut order = serde_json::to_vec(order)?;
-        order.push(b'\n');
-        (&supervisor.control).write_all(&order)?;
+    pub fn run(mut self, order: &Order) -> io::Result<io::Result<Started>> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        self.wait()?;
+        (&self.supervisor.control).write_all(&line)?;
+        let Idle { supervisor, stdout, stderr, .. } = self;
         match supervisor.report()? {
             Some(Report::Runs { pid, finds_all }) => {
                 let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidData)?;
@@ -142,7 +197,7 @@ impl Supervisor {
     }
 
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        self.pid
     }
 
     /// Readable when there is a report.
@@ -200,6 +255,7 @@ struct Family {
 }
 
 fn supervise(control: &UnixStream) -> io::Result<()> {
+    tell(control, &Report::Ready { pid: getpid().as_raw_nonzero().get() });
     let mut line = String::new();
     BufReader::new(control).read_line(&mut line)?;
     let order: Order = serde_json::from_str(&line)?;

@@ -2,12 +2,16 @@
 //! how many processes there are. How many instances there are and when one is frozen is not known here.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::home::Home;
+use super::isolation::{self, Isolate, NotIsolated};
 use super::ports::Ports;
-use super::supervisor::{Idle, Order, Started};
+use super::supervisor::{Idle, Order, Started, Within};
+use crate::function::Function;
 use crate::log::Log;
 use crate::sync::{Condvar, Mutex};
 
@@ -18,11 +22,35 @@ pub struct Surroundings {
     pub ports: Arc<Ports>,
     pub debugging: Debugging,
     stopping: AtomicBool,
-    /// The supervisor of the next process.
-    next: Mutex<Option<Idle>>,
+    isolation: Mutex<Isolation>,
+    /// The supervisor of the next process in each home.
+    next: Mutex<Vec<(Arc<Home>, Idle)>>,
+    homes: Mutex<Vec<(Directories, Arc<Home>)>>,
     processes: Mutex<usize>,
     process_ended: Condvar,
     loses_processes: AtomicBool,
+}
+
+/// What a home is made of.
+#[derive(PartialEq)]
+struct Directories {
+    code: PathBuf,
+    layers: Vec<PathBuf>,
+    maps_code: bool,
+}
+
+impl Directories {
+    fn of(function: &Function) -> Directories {
+        let Function { code, layers, maps_code, .. } = function;
+        Directories { code: code.clone(), layers: layers.clone(), maps_code: *maps_code }
+    }
+}
+
+/// Whether processes get file systems of their own.
+enum Isolation {
+    Untried(Isolate),
+    Works,
+    None(NotIsolated),
 }
 
 /// The times of a start and a stop.
@@ -53,35 +81,96 @@ impl Debugging {
 }
 
 impl Surroundings {
-    pub fn new(log: Arc<Log>, times: StartAndStop) -> Surroundings {
+    pub fn new(log: Arc<Log>, times: StartAndStop, isolate: Isolate) -> Surroundings {
         Surroundings {
             log,
             times,
             ports: Arc::default(),
             debugging: Debugging::Off,
             stopping: AtomicBool::new(false),
+            isolation: Mutex::new(Isolation::Untried(isolate)),
             next: Mutex::default(),
+            homes: Mutex::default(),
             processes: Mutex::default(),
             process_ended: Condvar::default(),
             loses_processes: AtomicBool::new(false),
         }
     }
 
-    /// Has a supervisor ready for the next process; without one that process starts its own.
-    pub fn prepare(&self) {
-        let mut next = self.next.lock();
-        if next.is_none() && !self.is_stopping() {
-            *next = Idle::start().ok();
+    /// Whether the processes of functions with a code directory get file systems of their own. Tried once, with the
+    /// home of `function`.
+    pub fn isolate(&self, function: &Function) -> Result<(), NotIsolated> {
+        let mut isolation = self.isolation.lock();
+        if let Isolation::Untried(isolate) = *isolation {
+            *isolation = match self.try_isolation(function, isolate) {
+                Ok(()) => Isolation::Works,
+                Err(reason) => Isolation::None(reason),
+            };
+        }
+        match &*isolation {
+            Isolation::None(reason) => Err(reason.clone()),
+            _ => Ok(()),
         }
     }
 
-    /// Runs what `order` says below the supervisor that is ready, or a new one.
-    pub fn run(&self, order: &Order) -> io::Result<Started> {
-        let ready = self.next.lock().take();
+    fn try_isolation(&self, function: &Function, isolate: Isolate) -> Result<(), NotIsolated> {
+        if isolate == Isolate::Off {
+            return Err(NotIsolated::Off);
+        }
+        if let Some(missing) = isolation::missing() {
+            return Err(missing);
+        }
+        let refused = |error: io::Error| NotIsolated::Refused(error.to_string());
+        let home = Arc::new(Home::of(function, true).map_err(refused)?);
+        let mut idle = Idle::start(home.within()).map_err(refused)?;
+        idle.wait().map_err(refused)?;
+        self.homes.lock().push((Directories::of(function), Arc::clone(&home)));
+        self.next.lock().push((home, idle));
+        Ok(())
+    }
+
+    /// The home of a function, which is made when it is first asked for.
+    pub fn home(&self, function: &Function) -> Arc<Home> {
+        let is_isolated = function.maps_code && self.isolate(function).is_ok();
+        let directories = Directories::of(function);
+        let mut homes = self.homes.lock();
+        if let Some((_, home)) = homes.iter().find(|(known, _)| *known == directories) {
+            return Arc::clone(home);
+        }
+        let home = Home::of(function, is_isolated).unwrap_or_else(|error| {
+            self.log.warn(None, &format!("what stands for /code and /opt cannot be made: {error}"));
+            Home::bare(function)
+        });
+        let home = Arc::new(home);
+        homes.push((directories, Arc::clone(&home)));
+        home
+    }
+
+    /// Makes the homes anew for processes that are started from now on: what they are made of may have changed.
+    pub fn forget_homes(&self) {
+        self.homes.lock().clear();
+        drop(std::mem::take(&mut *self.next.lock()));
+    }
+
+    /// Has a supervisor ready for the next process of `function`; without one that process starts its own.
+    pub fn prepare(&self, function: &Function) {
+        let home = self.home(function);
+        let mut next = self.next.lock();
+        if !next.iter().any(|(known, _)| Arc::ptr_eq(known, &home)) && !self.is_stopping() {
+            next.extend(Idle::start(home.within()).ok().map(|idle| (home, idle)));
+        }
+    }
+
+    /// Runs what `order` says below the supervisor that is ready in `home`, or a new one.
+    pub fn run(&self, home: &Arc<Home>, order: &Order) -> io::Result<Started> {
+        let mut next = self.next.lock();
+        let ready =
+            next.iter().position(|(known, _)| Arc::ptr_eq(known, home)).map(|at| next.swap_remove(at).1);
+        drop(next);
         match ready.map(|idle| idle.run(order)) {
             Some(Ok(started)) => started,
             // Somebody may have killed that one.
-            Some(Err(_)) | None => Idle::start()?.run(order)?,
+            Some(Err(_)) | None => run_anew(home.within(), order),
         }
     }
 
@@ -108,12 +197,19 @@ impl Surroundings {
     /// Lets nobody wait any longer for a process that is starting.
     pub fn stop_starting(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        drop(self.next.lock().take());
+        drop(std::mem::take(&mut *self.next.lock()));
     }
 
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
+}
+
+/// Runs what `order` says below a supervisor of its own. No error but the order's has a number of the system's: that
+/// would be taken for the command's.
+pub fn run_anew(within: Within<'_>, order: &Order) -> io::Result<Started> {
+    let no_supervisor = |error: io::Error| io::Error::other(format!("fc-local cannot start it: {error}"));
+    Idle::start(within).and_then(|idle| idle.run(order)).map_err(no_supervisor)?
 }
 
 /// A process that is counted.
@@ -131,6 +227,6 @@ impl Surroundings {
     /// Surroundings in which nothing is printed.
     pub fn for_tests() -> Surroundings {
         let times = StartAndStop { start_timeout: Duration::from_secs(30), sigterm_grace: Duration::ZERO };
-        Surroundings::new(Arc::new(Log::silent()), times)
+        Surroundings::new(Arc::new(Log::silent()), times, Isolate::Off)
     }
 }

@@ -185,6 +185,7 @@ impl Fleet {
 
     /// A new configuration: what runs finishes, then goes; the next call starts the new one.
     pub fn reload(self: &Arc<Self>, function: Function) {
+        self.surroundings.forget_homes();
         let mut state = self.lock();
         let idle = state.slots.renew(function.concurrency, function.port);
         state.function = Arc::new(function);

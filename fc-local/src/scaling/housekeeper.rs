@@ -31,8 +31,9 @@ pub fn start(fleet: &Arc<Fleet>) -> io::Result<JoinHandle<()>> {
             let now = Instant::now();
             instances(&fleet).1.iter().for_each(|instance| instance.look_for_debugger(now));
             let next = tidy(&fleet, now);
-            if fleet.lock().slots.may_grow() {
-                fleet.surroundings.prepare();
+            let growing = Some(fleet.lock()).filter(|state| state.slots.may_grow());
+            if let Some(function) = growing.map(|state| Arc::clone(&state.function)) {
+                fleet.surroundings.prepare(&function);
             }
             let (frozen, thawed) = instances(&fleet);
             frozen.iter().for_each(|instance| instance.freeze_rest());

@@ -29,7 +29,7 @@ fn a_template_is_run_as_it_says() {
     let scratch = with_template(
         "memorySize: 256\ninstanceConcurrency: 2\nenvironmentVariables: {COLOUR: blue, TZ: Asia/Shanghai}\ninstanceLifecycleConfig:\n  initializer: {handler: x, timeout: 9}\n  preStop: {handler: x}",
     );
-    let mut fc = start(scratch, &["--env", "COLOUR=red"]);
+    let mut fc = start(scratch, &["--isolate", "off", "--env", "COLOUR=red"]);
     let environment = fc.get("/environment").json();
     for (name, value) in [
         ("FC_FUNCTION_NAME", "shop"),

@@ -22,7 +22,7 @@ use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
-    let surroundings = Arc::new(load::surroundings(&args.platform, Arc::new(Log::silent())));
+    let surroundings = Arc::new(load::surroundings(&args.platform, Arc::new(Log::silent()), &function)?);
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     if !args.platform.json && output::stderr().is_terminal() {
         console::note(format_args!("testing; the longest test takes {} s", args.idle.as_secs()));

@@ -34,7 +34,7 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let memory_size_mb = function.memory_mb;
     let input = Input::of(args)?;
     let log = Arc::new(Log::to_stderr(args.platform.json, args.platform.log_time));
-    let surroundings = load::surroundings(&args.platform, log);
+    let surroundings = load::surroundings(&args.platform, log, &function)?;
     let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
     let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
     let platform = Opened::new(platform);

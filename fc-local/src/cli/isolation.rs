@@ -1,0 +1,40 @@
+//! What is said of how a function finds its code and its layers. How it does is decided in `instance`.
+
+use anyhow::{Result, bail};
+
+use crate::function::Function;
+use crate::instance::{Isolate, NotIsolated, Surroundings};
+
+/// Tries whether the processes of `function` can have file systems of their own, and says once what comes of it. An
+/// error where the author insists on it.
+pub fn settle(surroundings: &Surroundings, isolate: Isolate, function: &Function) -> Result<()> {
+    if !function.maps_code {
+        if isolate == Isolate::On {
+            bail!("--isolate=on: without a template and --code there is no directory that stands for /code");
+        }
+        return Ok(());
+    }
+    match surroundings.isolate(function) {
+        Ok(()) => surroundings.log.event(None, &isolated(function)),
+        Err(reason) if isolate == Isolate::On => bail!("--isolate=on: {reason}"),
+        Err(NotIsolated::Off) => surroundings.log.event(None, &substituted(function, &NotIsolated::Off)),
+        Err(reason) if function.names_places() || !function.layers.is_empty() => {
+            surroundings.log.warn(None, &substituted(function, &reason));
+        }
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+fn isolated(function: &Function) -> String {
+    let (places, are) = if function.layers.is_empty() { ("/code", "is") } else { ("/code and /opt", "are") };
+    format!("isolated: {places} {are} real (bubblewrap)")
+}
+
+fn substituted(function: &Function, reason: &NotIsolated) -> String {
+    let places = if function.layers.is_empty() { "/code" } else { "/code and /opt" };
+    format!(
+        "not isolated: {reason}; {places} in command, arguments and variables is written as the directory that stands for it here, \
+         and is not found by scripts and programs that have it inside"
+    )
+}

@@ -1,0 +1,150 @@
+//! May a function's processes have a file system of their own, with its code in `/code` and its layers in `/opt`, and how
+//! is it made? By bubblewrap, of all that is here beside the two. What runs in it is not known here, nor what is done
+//! where there is none.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{getegid, geteuid};
+
+use crate::function::places::{CODE, OPT};
+
+/// The program that makes a file system, of the package bubblewrap.
+const BWRAP: &str = "bwrap";
+
+/// Where this program is in it, whose own directory may be covered there.
+const SUPERVISOR: &str = "/fc-instance";
+
+/// What the author asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolate {
+    /// Where this machine lets one.
+    Auto,
+    On,
+    Off,
+}
+
+/// Why there is no isolation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotIsolated {
+    /// The author wants none.
+    Off,
+    /// A program of this package is not installed.
+    NotInstalled(&'static str),
+    /// Another reason, in the program's own words.
+    Refused(String),
+}
+
+/// A file system as bubblewrap makes it.
+#[derive(Debug)]
+pub struct Space(Vec<OsString>);
+
+/// All that is at the root of this machine's file system, with `code` in `/code` and `opt` over what is in `/opt`.
+pub fn space(code: Option<&Path>, opt: Option<&Path>) -> io::Result<Space> {
+    let mut words = Words::default();
+    for name in names_in(Path::new("/"))? {
+        let path = Path::new("/").join(&name);
+        let is_replaced =
+            (path == Path::new(CODE) && code.is_some()) || (path == Path::new(OPT) && opt.is_some());
+        if !is_replaced {
+            words.mount(&path, &path);
+        }
+    }
+    if let Some(code) = code {
+        words.bind(code, Path::new(CODE));
+    }
+    if let Some(opt) = opt {
+        let layer = names_in(opt)?;
+        for name in &layer {
+            words.mount(&opt.join(name), &Path::new(OPT).join(name));
+        }
+        // The machine's own stays below: an interpreter may be there.
+        let machine = names_in(Path::new(OPT)).unwrap_or_default();
+        for name in machine.iter().filter(|name| !layer.contains(name)) {
+            let path = Path::new(OPT).join(name);
+            words.mount(&path, &path);
+        }
+        words.0.extend(["--dir", OPT].map(OsString::from));
+    }
+    // This program's file may have been replaced since it was started: the new one serves as well.
+    let program = std::env::current_exe()?;
+    let program = program.to_string_lossy().trim_end_matches(" (deleted)").to_owned();
+    words.0.extend(["--ro-bind", &program, SUPERVISOR].map(OsString::from));
+    Ok(Space(words.0))
+}
+
+/// The names in a directory, in order.
+fn names_in(directory: &Path) -> io::Result<Vec<OsString>> {
+    let entries: io::Result<Vec<_>> = fs::read_dir(directory)?.collect();
+    let mut names: Vec<OsString> = entries?.into_iter().map(|entry| entry.file_name()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+#[derive(Default)]
+struct Words(Vec<OsString>);
+
+impl Words {
+    /// What is at `path` is also at `target`. A link stays one: what it leads to may be another thing there.
+    fn mount(&mut self, path: &Path, target: &Path) {
+        match fs::read_link(path) {
+            Ok(link) => self.0.extend([OsString::from("--symlink"), link.into(), target.into()]),
+            Err(_) => self.bind(path, target),
+        }
+    }
+
+    fn bind(&mut self, path: &Path, target: &Path) {
+        self.0.extend([OsStr::new("--dev-bind").into(), path.into(), target.into()]);
+    }
+}
+
+impl Space {
+    /// The command that starts this program in it.
+    pub fn command(&self) -> Command {
+        self.with([])
+    }
+
+    /// The same in a network of its own, which has a loopback and no more. Its owner is a user namespace, so that
+    /// whoever started it may enter it.
+    pub fn command_with_network(&self) -> Command {
+        let (user, group) = (geteuid().as_raw().to_string(), getegid().as_raw().to_string());
+        self.with(["--unshare-net", "--unshare-user", "--uid", &user, "--gid", &group])
+    }
+
+    fn with<const N: usize>(&self, more: [&str; N]) -> Command {
+        let mut command = Command::new(BWRAP);
+        command.args(more).args(&self.0).args(["--", SUPERVISOR]);
+        command
+    }
+}
+
+/// Where a program is on the author's PATH.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+}
+
+/// Why there is none before it is tried.
+pub fn missing() -> Option<NotIsolated> {
+    installed(BWRAP).is_none().then_some(NotIsolated::NotInstalled("bubblewrap"))
+}
+
+impl fmt::Display for NotIsolated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotIsolated::Off => f.write_str("--isolate=off"),
+            NotIsolated::NotInstalled(package) => {
+                write!(f, "{package} is not installed (apt install {package})")
+            }
+            NotIsolated::Refused(reason) => write!(
+                f,
+                "this machine does not let bubblewrap make a file system ({}); the system's administrator allows it, often with user namespaces",
+                reason.trim().trim_start_matches("bwrap: ")
+            ),
+        }
+    }
+}
