@@ -2,6 +2,7 @@
 //! same bytes, on any machine and at any time: deploying tools compare checksums, and what did not change is
 //! not uploaded again. What is in the files is not known here.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io::{Cursor, Write as _};
@@ -10,24 +11,32 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use ignore::WalkBuilder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::args::PackageArgs;
 use super::console;
 use super::sbom;
+use crate::log::terminal;
 
 /// What the platform starts when the function names no command.
 const START_FILE: &str = "bootstrap";
+
+/// What is left out, in gitignore's syntax, each for what is below it: the vendor's deploying tool reads the same.
+const IGNORE_FILE: &str = ".fcignore";
+
+/// So many of those that are left out are named.
+const SHOWN: usize = 20;
 
 /// The level: above 9 it is Zopfli, seconds once, for 3 to 4 % less to fetch at every cold start. More rounds
 /// gain nothing (0.3 %).
 const COMPRESSION: i64 = 10;
 
-/// One file of the package, or a symbolic link.
+/// One file of the package, a symbolic link or an empty directory.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
-    /// Relative to the directory, with `/`.
+    /// Relative to the directory, with `/`; that of a directory ends with one.
     name: String,
     path: PathBuf,
     kind: EntryKind,
@@ -35,15 +44,26 @@ struct Entry {
 
 #[derive(Debug, PartialEq, Eq)]
 enum EntryKind {
-    File { executable: bool },
+    File {
+        executable: bool,
+    },
     Link,
+    /// With nothing in it.
+    Directory,
+}
+
+/// What is below the directory.
+struct Files {
+    entries: Vec<Entry>,
+    /// What `.fcignore` leaves out; of a directory its name alone.
+    ignored: Vec<String>,
 }
 
 pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     let directory = fs::canonicalize(&args.directory)
         .with_context(|| format!("cannot read the directory {}", args.directory.display()))?;
     let output = args.output.clone().unwrap_or_else(|| beside(&directory));
-    let entries = entries(&directory)?;
+    let Files { entries, ignored } = entries(&directory)?;
     check(&entries, &output).with_context(|| args.directory.display().to_string())?;
     let package = pack(&entries)?;
     // The old package stays whole until the new one is.
@@ -54,10 +74,41 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     if let Some(manifest) = &args.sbom {
         write_sbom(manifest, &args.cargo, &entries, &output, &package)?;
     }
-    let shown = args.output.clone().unwrap_or_else(|| beside(&args.directory));
-    let (path, files) = (shown.display(), entries.len());
-    console::print(format_args!("{path}: {} bytes, {files} files", package.len()))?;
+    let path = match &args.output {
+        None if args.directory.file_name().is_some() => beside(&args.directory),
+        _ => output,
+    };
+    let files = counted(entries.iter().filter(|entry| !entry.is_directory()).count(), "file");
+    console::print(format_args!("{}: {} bytes, {files}", path.display(), package.len()))?;
+    tell_what_is_ignored(&ignored)?;
+    warn_of_secrets(&entries);
     Ok(ExitCode::SUCCESS)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn tell_what_is_ignored(ignored: &[String]) -> Result<()> {
+    let Some(more) = ignored.len().checked_sub(SHOWN) else {
+        return if ignored.is_empty() { Ok(()) } else { left_out(ignored, "") };
+    };
+    left_out(ignored.get(..SHOWN).unwrap_or_default(), &format!(" and {more} more"))
+}
+
+fn left_out(names: &[String], more: &str) -> Result<()> {
+    console::print(format_args!("left out by {IGNORE_FILE}: {}{more}", terminal::shown(&names.join(", "))))
+}
+
+fn warn_of_secrets(entries: &[Entry]) {
+    let secret: Vec<&str> =
+        entries.iter().filter(|entry| entry.looks_secret()).map(|entry| entry.name.as_str()).collect();
+    if !secret.is_empty() {
+        console::note(format_args!(
+            "fc-local: the package has what looks like a secret: {}; name it in {IGNORE_FILE} to leave it out",
+            secret.join(", ")
+        ));
+    }
 }
 
 /// Beside `function.zip` as `function.cdx.json`, the name by which tools know the format.
@@ -70,7 +121,7 @@ fn write_sbom(
 ) -> Result<()> {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     let mut files = vec![(name.into_owned(), sbom::sha256(package))];
-    for entry in entries.iter().filter(|entry| entry.kind != EntryKind::Link) {
+    for entry in entries.iter().filter(|entry| matches!(entry.kind, EntryKind::File { .. })) {
         let content =
             fs::read(&entry.path).with_context(|| format!("cannot read {}", entry.path.display()))?;
         files.push((entry.name.clone(), sbom::sha256(&content)));
@@ -92,41 +143,100 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Everything below `directory`, ordered by name: the file system's order is not the same everywhere.
-fn entries(directory: &Path) -> Result<Vec<Entry>> {
+/// Everything below `directory` but what its `.fcignore` files leave out, ordered by name: the file system's order is not
+/// the same everywhere.
+fn entries(directory: &Path) -> Result<Files> {
     let mut entries = Vec::new();
-    collect(directory, "", &mut entries)?;
+    let mut walk = WalkBuilder::new(directory);
+    walk.standard_filters(false).add_custom_ignore_filename(IGNORE_FILE);
+    for item in walk.build() {
+        let item = item.with_context(|| format!("cannot read {}", directory.display()))?;
+        if let Some(error) = item.error() {
+            bail!("cannot read what is to be left out: {error}");
+        }
+        if item.file_name() != IGNORE_FILE && item.depth() > 0 {
+            entries.push(Entry::of(directory, item.into_path())?);
+        }
+    }
     entries.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(entries)
+    let packed: HashSet<&Path> = entries.iter().map(|entry| entry.path.as_path()).collect();
+    let mut ignored = Vec::new();
+    find_ignored(directory, directory, &packed, &mut ignored)?;
+    ignored.sort();
+    let is_parent = |parent: &Entry, child: &Entry| child.name.starts_with(&parent.name);
+    // A directory is there by what is in it, unless that is nothing.
+    let needless: HashSet<usize> = entries
+        .windows(2)
+        .enumerate()
+        .filter(
+            |(_, pair)| matches!(pair, [parent, child] if parent.is_directory() && is_parent(parent, child)),
+        )
+        .map(|(index, _)| index)
+        .collect();
+    let mut index = 0..;
+    entries.retain(|_| index.next().is_none_or(|index| !needless.contains(&index)));
+    Ok(Files { entries, ignored })
 }
 
-fn collect(directory: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<()> {
+/// What is not packed, and of a directory that is not nothing that is in it.
+fn find_ignored(
+    root: &Path,
+    directory: &Path,
+    packed: &HashSet<&Path>,
+    ignored: &mut Vec<String>,
+) -> Result<()> {
     let unreadable = || format!("cannot read {}", directory.display());
     for item in fs::read_dir(directory).with_context(unreadable)? {
-        let path = item.with_context(unreadable)?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            bail!("the name of {} is not UTF-8", path.display());
-        };
-        let name = format!("{prefix}{name}");
-        let about = fs::symlink_metadata(&path).with_context(|| path.display().to_string())?;
-        if about.is_dir() {
-            collect(&path, &format!("{name}/"), entries)?;
-        } else {
-            let kind = EntryKind::of(&about).with_context(|| path.display().to_string())?;
-            entries.push(Entry { name, path, kind });
+        let item = item.with_context(unreadable)?;
+        let path = item.path();
+        if !packed.contains(path.as_path()) {
+            if item.file_name() != IGNORE_FILE {
+                ignored.push(Entry::of(root, path)?.name);
+            }
+        } else if item.file_type().with_context(unreadable)?.is_dir() {
+            find_ignored(root, &path, packed, ignored)?;
         }
     }
     Ok(())
+}
+
+impl Entry {
+    fn of(directory: &Path, path: PathBuf) -> Result<Entry> {
+        let below = path.strip_prefix(directory).unwrap_or(&path);
+        let Some(name) = below.to_str().map(str::to_owned) else {
+            bail!("the name of {} is not UTF-8", path.display());
+        };
+        let about = fs::symlink_metadata(&path).with_context(|| path.display().to_string())?;
+        let kind = EntryKind::of(&about).with_context(|| path.display().to_string())?;
+        let name = if kind == EntryKind::Directory { format!("{name}/") } else { name };
+        Ok(Entry { name, path, kind })
+    }
+
+    fn is_directory(&self) -> bool {
+        self.kind == EntryKind::Directory
+    }
+
+    /// By its name alone, as those who look for such things in public packages do.
+    fn looks_secret(&self) -> bool {
+        let name = self.name.rsplit('/').next().unwrap_or_default();
+        name == ".env"
+            || name.starts_with(".env.")
+            || name.starts_with("id_rsa")
+            || name.starts_with("id_ed25519")
+            || [".pem", ".key", ".p12", ".pfx", ".jks"].iter().any(|suffix| name.ends_with(suffix))
+    }
 }
 
 impl EntryKind {
     fn of(about: &Metadata) -> Result<EntryKind> {
         if about.is_symlink() {
             Ok(EntryKind::Link)
+        } else if about.is_dir() {
+            Ok(EntryKind::Directory)
         } else if about.is_file() {
             Ok(EntryKind::File { executable: about.permissions().mode() & 0o111 != 0 })
         } else {
-            bail!("neither a file nor a link")
+            bail!("neither a file, a directory nor a link")
         }
     }
 }
@@ -165,6 +275,9 @@ fn pack(entries: &[Entry]) -> Result<Vec<u8>> {
                     bail!("the target of {} is not UTF-8", entry.path.display());
                 };
                 zip.add_symlink(entry.name.as_str(), target, options)?;
+            }
+            EntryKind::Directory => {
+                zip.add_directory(entry.name.as_str(), options.unix_permissions(0o755))?
             }
             EntryKind::File { executable } => {
                 // Only whether it can be run: the rest depends on who checked the files out.

@@ -111,6 +111,54 @@ fn the_same_files_make_the_same_package_on_any_machine_at_any_time() {
     assert!(bytes(&package) == bytes(&other.with_file_name("elsewhere.zip")), "the bytes differ");
 }
 
+/// The rules of gitignore(5): a directory with all that is in it, a name anywhere, one that is in after all, and a file of
+/// rules for its own directory.
+#[test]
+fn what_fcignore_names_is_left_out_and_told_and_empty_directories_stay() {
+    let code = scratch("ignored").join("code");
+    for directory in ["secret", "logs", "empty", "sub"] {
+        fs::create_dir_all(code.join(directory)).expect("a directory");
+    }
+    let files = [
+        (".fcignore", "# what stays here\nsecret/\n.env\n*.log\n!keep.log\n/root.txt\n"),
+        ("sub/.fcignore", "only-here\n"),
+        ("bootstrap", "#!/bin/sh\n"),
+        (".env", "KEY=1"),
+        ("secret/key.pem", ""),
+        ("a.log", ""),
+        ("keep.log", ""),
+        ("logs/b.log", ""),
+        ("root.txt", ""),
+        ("only-here", ""),
+        ("sub/root.txt", ""),
+        ("sub/only-here", ""),
+        ("sub/server.key", ""),
+    ];
+    for (name, text) in files {
+        fs::write(code.join(name), text).expect("a file");
+    }
+    fs::set_permissions(code.join("bootstrap"), Permissions::from_mode(0o755)).expect("a mode");
+    symlink("empty", code.join("link")).expect("a link");
+
+    let output = finish(fc_local().current_dir(&code).args(["package", "."]));
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{error}");
+    assert!(out.lines().next().is_some_and(|line| line.ends_with(" bytes, 6 files")), "{out}");
+    assert!(out.starts_with(&format!("{}: ", code.with_extension("zip").display())), "{out}");
+    assert!(
+        out.contains("left out by .fcignore: .env, a.log, logs/b.log, root.txt, secret/, sub/only-here\n"),
+        "{out}"
+    );
+    assert!(error.contains("what looks like a secret: sub/server.key"), "{error}");
+    let packed = entries(&code.with_extension("zip"));
+    let names: Vec<&str> = packed.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["bootstrap", "empty/", "keep.log", "link", "logs/", "only-here", "sub/root.txt", "sub/server.key"]
+    );
+    assert_eq!((packed[1].1, packed[3].1), (0o40755, 0o120777));
+}
+
 #[test]
 fn what_the_platform_could_not_start_is_refused() {
     let code = scratch("refused").join("code");
