@@ -18,9 +18,14 @@ STATIC_FLAGS = -C target-feature=+crt-static -C relocation-model=static \
 remap = $(if $(word 2,$(1)),,--remap-path-prefix=$(strip $(1))=$(2))
 REMAP = $(call remap,$(CURDIR),/build) $(call remap,$(or $(CARGO_HOME),$(HOME)/.cargo),/cargo) \
   $(call remap,$(shell rustc --print sysroot)/lib/rustlib/src/rust,/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p'))
+# Puts a file in the place of one that may be running: nobody writes to that, nobody sees half of the new one, and what
+# has not changed is not touched.
+replace = cmp --silent $(1) $(2) || { cp $(1) $(OUT)/new && mv $(OUT)/new $(2); }
 # A package of its own, in the same target directory.
 DIFFERENTIAL = --manifest-path tests/differential/Cargo.toml
-FC_LOCAL = cargo run --quiet --package fc-local --
+# One build of it for all targets; FC_LOCAL=PATH takes another one.
+OWN_FC_LOCAL = $(TARGET_DIR)/release/fc-local
+FC_LOCAL ?= $(OWN_FC_LOCAL)
 # The first that works: a docker without its daemon does not.
 BUILDER ?= $(shell for tool in docker podman buildah; do $$tool info >/dev/null 2>&1 && echo $$tool && break; done)
 
@@ -28,20 +33,24 @@ include benches/bench.mk
 include benches/soak/soak.mk
 
 .DEFAULT_GOAL := help
-.PHONY: help run test surface check fuzz conformance static stage package image sizes doc
+.PHONY: help run test surface check fuzz conformance static stage package image sizes doc $(OWN_FC_LOCAL)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-ifdef TEMPLATE
-run: stage
-	$(FC_LOCAL) start --template $(TEMPLATE) --resource $(RESOURCE)
-else
-run: ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; with TEMPLATE=deploy/s.yaml as that says
-	@echo "building the release of $(FUNCTION) and of fc-local; the first time takes a minute or two"
+# Cargo knows whether there is anything to do.
+$(OWN_FC_LOCAL):
+	@test -x $@ || echo "building the release of fc-local; the first time takes a minute or two"
 	@cargo build --release --quiet --package fc-local
+
+ifdef TEMPLATE
+run: stage $(FC_LOCAL)
+	@exec $(FC_LOCAL) start --template $(TEMPLATE) --resource $(RESOURCE) --code $(OUT)/function
+else
+run: $(FC_LOCAL) ## serve the example FUNCTION (hello) under fc-local on 127.0.0.1:8080; with TEMPLATE=deploy/s.yaml as that says
+	@echo "building the release of $(FUNCTION)"
 	@cargo build --release --quiet --example $(FUNCTION)
-	@exec $(TARGET_DIR)/release/fc-local start --initializer --pre-stop -- $(TARGET_DIR)/release/examples/$(FUNCTION)
+	@exec $(FC_LOCAL) start --initializer --pre-stop -- $(TARGET_DIR)/release/examples/$(FUNCTION)
 endif
 
 # The readiness set of other systems, built on this one; the flag makes another program of every dependency.
@@ -71,16 +80,17 @@ conformance: ## the public HTTP suites of crates.io and PyPI, and those in the f
 	@python3 tests/conformance/run.py
 
 static: ## its static binary, target/fc/bootstrap; TARGET=x86_64-unknown-linux-musl is smaller, starts faster
-	RUSTFLAGS="$(STATIC_FLAGS) $(REMAP) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)
+	@echo "building a static release of $(FUNCTION) for $(TARGET)"
+	@RUSTFLAGS="$(STATIC_FLAGS) $(REMAP) $(RUSTFLAGS)" cargo build --release --quiet --target $(TARGET) --example $(FUNCTION)
 	@mkdir -p $(OUT)
-	@cp $(TARGET_DIR)/$(TARGET)/release/examples/$(FUNCTION) $(OUT)/bootstrap
+	@$(call replace,$(TARGET_DIR)/$(TARGET)/release/examples/$(FUNCTION),$(OUT)/bootstrap)
 
 # The binary alone in a folder: what the package and the image hold.
 stage: static
 	@mkdir -p $(OUT)/function
-	@cp $(OUT)/bootstrap $(OUT)/function/bootstrap
+	@$(call replace,$(OUT)/bootstrap,$(OUT)/function/bootstrap)
 
-package: stage ## its code package, target/fc/function.zip, and its SBOM (CycloneDX) beside it, function.cdx.json
+package: stage $(FC_LOCAL) ## its code package, target/fc/function.zip, and its SBOM (CycloneDX) beside it, function.cdx.json
 	@$(FC_LOCAL) package $(OUT)/function --sbom Cargo.toml -- --target $(TARGET)
 
 image: stage ## the binary alone in an image, IMAGE, by docker, podman or buildah

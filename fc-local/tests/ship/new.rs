@@ -16,7 +16,7 @@ fn a_new_project_builds_passes_its_tests_ships_and_runs() {
     let author = |program: &str| author(&project, program);
     succeed(author("cargo").args(["fmt", "--check"]));
     let tests = succeed(author("make").arg("test"));
-    assert!(tests.contains("2 passed"), "{tests}");
+    assert!(tests.contains("3 passed"), "{tests}");
     let help = succeed(&mut author("make"));
     assert!(help.contains("make package"), "{help}");
     let package = succeed(author("make").arg("package"));
@@ -63,12 +63,33 @@ fn path_with_fc_local() -> std::ffi::OsString {
 }
 
 #[test]
-fn a_project_depends_on_the_published_runtime_unless_told_otherwise() {
-    let project = scratch("new-published").join("a-1");
+fn a_project_depends_on_the_checkout_that_made_the_tool_unless_told_otherwise() {
+    let project = scratch("new-here").join("a-1");
     succeed(fc_local().arg("new").arg(&project));
     let manifest = fs::read_to_string(project.join("Cargo.toml")).expect("a manifest");
-    let dependency = format!("fc-runtime = \"{}\"", env!("CARGO_PKG_VERSION"));
+    let checkout = fs::canonicalize(CHECKOUT).expect("this checkout");
+    let dependency = format!("fc-runtime = {{ path = \"{}\" }}", checkout.display());
     assert!(manifest.contains(&dependency) && manifest.contains("name = \"a-1\""), "{manifest}");
+}
+
+/// A file that is replaced while it runs is another file to the system: what runs goes on, and nothing is "busy".
+#[test]
+fn a_function_is_built_again_while_it_runs() {
+    let project = scratch("new-busy").join("greeter");
+    new_project(&project);
+    succeed(author(&project, "make").arg("static"));
+    let bootstrap = project.join("target/fc/function/bootstrap");
+    let mut running =
+        Command::new(&bootstrap).env("PORT", reserved_port().to_string()).spawn().expect("it runs");
+    let main = project.join("src/main.rs");
+    let text = fs::read_to_string(&main).expect("its source");
+    fs::write(&main, text.replace("\"initialized\"", "\"begins anew\"")).expect("another source");
+    succeed(author(&project, "make").arg("static"));
+    let built = fs::read(&bootstrap).expect("the binary");
+    assert!(built.windows(11).any(|window| window == b"begins anew"), "the old binary is still there");
+    assert!(running.try_wait().expect("a child").is_none(), "what ran has ended");
+    running.kill().expect("it runs");
+    running.wait().expect("it has ended");
 }
 
 #[test]
@@ -87,6 +108,9 @@ fn what_cannot_be_a_project_is_refused_and_nothing_is_touched() {
     fs::create_dir(directory.join("taken")).expect("a directory");
     assert!(fail(&mut new("taken")).contains("exists already"));
     assert!(fail(new("other").args(["--runtime", "taken"])).contains("no checkout of fc-runtime"));
+    let missing = fail(new("other").args(["--runtime", "nowhere"]));
+    assert!(missing.contains("--runtime nowhere: No such file"), "{missing}");
+    assert!(fail(&mut new("build")).contains("cannot be a function's name: cargo has a directory"));
     assert_eq!(fs::read_dir(&directory).expect("a directory").count(), 1);
     assert_eq!(fs::read_dir(directory.join("taken")).expect("a directory").count(), 0);
 }

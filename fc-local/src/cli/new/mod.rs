@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::cli::args::NewArgs;
 use crate::cli::console;
@@ -26,6 +26,30 @@ const FILES: [(&str, &str); 7] = [
 /// The platform's limit for a function's name.
 const LONGEST_NAME: usize = 64;
 
+/// Where this was built: a checkout of fc-runtime, for as long as that is there.
+const OWN_CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Rust's keywords, of all editions, in the order of its reference.
+const KEYWORDS: [&str; 53] = [
+    "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false",
+    "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
+    "self", "Self", "static", "struct", "super", "trait", "true", "type", "unsafe", "use", "where", "while",
+    "abstract", "become", "box", "do", "final", "gen", "macro", "override", "priv", "try", "typeof",
+    "unsized", "virtual", "yield", "union",
+];
+
+/// Directories that cargo makes where it puts what it builds.
+const ARTIFACTS: [&str; 4] = ["build", "deps", "examples", "incremental"];
+
+/// Crates that come with Rust.
+const OWN_CRATES: [&str; 5] = ["alloc", "core", "proc_macro", "std", "test"];
+
+/// What the project depends on.
+const DEPENDENCIES: [&str; 3] = ["anyhow", "fc_runtime", "log"];
+
+/// What no file can be called on Windows.
+const WINDOWS_DEVICES: [&str; 4] = ["aux", "con", "nul", "prn"];
+
 pub fn run(args: &NewArgs) -> Result<ExitCode> {
     let Some(name) = args.path.file_name().and_then(|name| name.to_str()) else {
         bail!("'{}' does not end in a name", args.path.display());
@@ -34,12 +58,16 @@ pub fn run(args: &NewArgs) -> Result<ExitCode> {
     if args.path.exists() {
         bail!("{} exists already", args.path.display());
     }
-    let runtime = match &args.runtime {
-        Some(checkout) => path_dependency(checkout)?,
-        None => format!("\"{}\"", env!("CARGO_PKG_VERSION")),
+    let runtime = match args.runtime.as_deref() {
+        Some(checkout) => path_dependency(checkout).with_context(|| format!("--runtime {}", checkout.display()))?,
+        None => path_dependency(Path::new(OWN_CHECKOUT)).map_err(|_| {
+            anyhow!("fc-runtime is not published yet, and the checkout that fc-local was built in is gone: name one with --runtime DIR")
+        })?,
     };
     for (file, text) in project(name, &runtime) {
-        write(&args.path.join(file), &text)?;
+        write(&args.path.join(file), &text).inspect_err(|_| {
+            let _ = fs::remove_dir_all(&args.path); // what there is of it was made here
+        })?;
     }
     let path = args.path.display();
     console::print(format_args!("{path} is a function now. Try:\n  cd {path} && make test && make run"))?;
@@ -62,13 +90,30 @@ fn check_name(name: &str) -> Result<()> {
             "'{name}' cannot be a function's name: a letter, then letters, digits, '-' or '_', {LONGEST_NAME} at most"
         );
     }
-    Ok(())
+    let crate_name = name.replace('-', "_");
+    let device = crate_name.to_ascii_lowercase();
+    let is_port = |name: &str| {
+        let number = name.strip_prefix("com").or(name.strip_prefix("lpt"));
+        number.is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let what = match crate_name.as_str() {
+        name if KEYWORDS.contains(&name) => "it is a keyword of Rust",
+        name if ARTIFACTS.contains(&name) => "cargo has a directory of that name where it builds",
+        name if OWN_CRATES.contains(&name) => "a crate of Rust's own has it",
+        name if DEPENDENCIES.contains(&name) => "a crate that it depends on has it",
+        _ if WINDOWS_DEVICES.contains(&device.as_str()) || is_port(&device) => {
+            "Windows has a device of that name"
+        }
+        _ => return Ok(()),
+    };
+    bail!("'{name}' cannot be a function's name: {what}");
 }
 
 fn path_dependency(checkout: &Path) -> Result<String> {
-    let path = fs::canonicalize(checkout).with_context(|| checkout.display().to_string())?;
-    if !path.join("Cargo.toml").is_file() {
-        bail!("{} is no checkout of fc-runtime: it has no Cargo.toml", checkout.display());
+    let path = fs::canonicalize(checkout)?;
+    let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+    if !manifest.lines().any(|line| line.trim() == "name = \"fc-runtime\"") {
+        bail!("no checkout of fc-runtime: there is no Cargo.toml of that name");
     }
     // A JSON string is a TOML string too.
     Ok(format!("{{ path = {} }}", serde_json::to_string(&path)?))
@@ -97,10 +142,25 @@ mod tests {
 
     #[test]
     fn a_name_is_both_a_crates_and_a_functions() {
-        for name in ["a", "A-1", "a_b", &"a".repeat(LONGEST_NAME)] {
+        for name in ["a", "A-1", "a_b", "builder", "com", "com10", "tests", &"a".repeat(LONGEST_NAME)] {
             assert!(check_name(name).is_ok(), "{name}");
         }
-        for name in ["", "1st", "-a", "_a", "a b", "a.b", "naïve", &"a".repeat(LONGEST_NAME + 1)] {
+        let refused = ["", "1st", "-a", "_a", "a b", "a.b", "naïve", &"a".repeat(LONGEST_NAME + 1)];
+        let no_crate = [
+            "fn",
+            "Self",
+            "async",
+            "try",
+            "build",
+            "deps",
+            "test",
+            "core",
+            "proc-macro",
+            "fc-runtime",
+            "Con",
+            "lpt1",
+        ];
+        for name in refused.into_iter().chain(no_crate) {
             assert!(check_name(name).is_err(), "{name}");
         }
     }

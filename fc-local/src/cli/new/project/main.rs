@@ -15,9 +15,11 @@ impl Function for Greeter {
 
     fn invoke(&self, _: &Context, mut request: Request<'_>) -> anyhow::Result<Response> {
         let name = request.text()?;
-        if name.is_empty() {
-            return Err(StatusError::new(400, "expected a name in the body").into());
+        if name.len() > 64 {
+            return Err(StatusError::new(400, "a name has 64 bytes at most").into());
         }
+        // Without a body, or with the empty event, it greets the world.
+        let name = if matches!(name.trim(), "" | "{}") { "World" } else { &name };
         Ok(Response::text(format!("{}, {name}!", self.greeting)))
     }
 
@@ -43,14 +45,21 @@ mod tests {
 
     #[test]
     fn an_event_is_greeted() {
-        let response = Call::event("World").send(&greeter());
-        assert_eq!((response.status(), response.text()), (200, "Hello, World!"));
+        let response = Call::event("Ada").send(&greeter());
+        assert_eq!((response.status(), response.text()), (200, "Hello, Ada!"));
     }
 
     #[test]
-    fn a_request_without_a_name_is_the_clients_mistake() {
-        let response = Call::http("GET", "/").send(&greeter());
+    fn who_gives_no_name_is_the_world() {
+        for call in [Call::http("GET", "/"), Call::event("{}")] {
+            assert_eq!(call.send(&greeter()).text(), "Hello, World!");
+        }
+    }
+
+    #[test]
+    fn a_name_without_an_end_is_the_clients_mistake() {
+        let response = Call::http("POST", "/").with_body("x".repeat(65)).send(&greeter());
         assert_eq!(response.status(), 400);
-        assert!(response.text().contains("expected a name"), "{response:?}");
+        assert!(response.text().contains("64 bytes at most"), "{response:?}");
     }
 }
