@@ -4,6 +4,7 @@
 pub mod template;
 
 pub mod environment;
+pub mod executable;
 pub mod variables;
 
 pub mod places;
