@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::args::{FunctionArgs, PlatformArgs};
-use super::isolation;
-use crate::function::template::{self, Template};
+use super::{isolation, unpack};
+use crate::function::template::{self, Code, Template};
 use crate::function::variables;
-use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
+use crate::function::{
+    Function, HOOK_TIMEOUT, HealthCheck, Held, Initializer, InitializerKind, PreStop, Project,
+};
 use crate::instance::{StartAndStop, Surroundings};
 use crate::log::Log;
 use crate::scaling::{Freeze, Upkeep};
@@ -44,7 +46,10 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
         None => Template::default(),
     };
     let command = command(args, &template, template_path.is_some())?;
-    let code = code(args, &template, template_path.as_deref())?;
+    let mut held = Held::default();
+    let code = code(args, &template, template_path.as_deref(), &mut held)?;
+    let layers = template.layers.iter().filter_map(|layer| unpacked(layer, &mut held));
+    let layers = layers.collect::<Result<Vec<_>>>()?;
     Ok(Function {
         name: template.name.unwrap_or_else(|| "local".to_owned()),
         region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
@@ -52,7 +57,8 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
         handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
         runtime: template.runtime.unwrap_or_else(|| "custom".to_owned()),
         command,
-        layers: Vec::new(),
+        layers,
+        held,
         http_trigger: template.http_trigger,
         maps_code: template_path.is_some() || args.code.is_some(),
         code,
@@ -116,13 +122,30 @@ fn command(args: &FunctionArgs, template: &Template, from_template: bool) -> Res
 }
 
 /// The directory of the code: the one named, else the template's, else the current one.
-fn code(args: &FunctionArgs, template: &Template, template_path: Option<&Path>) -> Result<PathBuf> {
-    match (args.code.as_deref().or(template.code.as_deref()), template_path) {
-        (Some(directory), _) => canonical(directory),
-        (None, Some(path)) => {
-            canonical(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")))
-        }
-        (None, None) => Ok(std::env::current_dir()?),
+fn code(
+    args: &FunctionArgs,
+    template: &Template,
+    template_path: Option<&Path>,
+    held: &mut Held,
+) -> Result<PathBuf> {
+    if let Some(directory) = args.code.as_deref() {
+        return canonical(directory);
+    }
+    let Some(path) = template_path else { return Ok(std::env::current_dir()?) };
+    match unpacked(&template.code, held) {
+        Some(directory) => directory.with_context(|| path.display().to_string()),
+        None => canonical(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))),
+    }
+}
+
+/// The directory that `code` is, or is put into; `None` when it is not on this machine.
+fn unpacked(code: &Code, held: &mut Held) -> Option<Result<PathBuf>> {
+    match code {
+        Code::NotWritten | Code::Elsewhere => None,
+        Code::Directory(directory) => Some(Ok(directory.clone())),
+        Code::Package(package) => Some(unpack::package(package, held)),
+        Code::File(path) => Some(unpack::file(path, held)),
+        Code::Missing(reason) => Some(Err(anyhow!("{reason}; --code names another directory"))),
     }
 }
 

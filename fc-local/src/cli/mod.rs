@@ -17,6 +17,7 @@ mod sbom;
 mod debug;
 
 mod load;
+mod unpack;
 
 mod isolation;
 mod signals;

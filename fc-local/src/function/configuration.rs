@@ -1,7 +1,10 @@
 //! What runs, and within which limits? A function's configuration, complete. Where its parts come from
 //! (template, flags, defaults) is not known here.
 
+use std::any::Any;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rewrite::Rewrite;
@@ -64,6 +67,7 @@ pub struct Function {
     pub code: PathBuf,
     /// Directories whose content is in `/opt`; of two files of one name the later directory's is there.
     pub layers: Vec<PathBuf>,
+    pub held: Held,
     /// Without one, as without a template, everything is answered.
     pub http_trigger: Option<HttpTrigger>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
@@ -83,6 +87,22 @@ pub struct Function {
     pub async_retries: u32,
     pub log_project: String,
     pub log_store: String,
+}
+
+/// What was made for a function and goes with it: places of its own for code that came as a package.
+#[derive(Clone, Default)]
+pub struct Held(Vec<Arc<dyn Any + Send + Sync>>);
+
+impl Held {
+    pub fn add(&mut self, thing: impl Any + Send + Sync) {
+        self.0.push(Arc::new(thing));
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} places", self.0.len())
+    }
 }
 
 /// How long a hook may take unless its configuration says so.
@@ -160,6 +180,7 @@ impl Function {
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
             layers: Vec::new(),
+            held: Held::default(),
             http_trigger: None,
             maps_code: true,
             port: 9000,

@@ -27,7 +27,9 @@ pub enum Machine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     Missing,
-    DanglingLink { target: PathBuf },
+    DanglingLink {
+        target: PathBuf,
+    },
     Directory,
     /// Without a right to execute it.
     NotExecutable,
@@ -37,13 +39,22 @@ pub enum Fault {
     /// A program of another system, which is named.
     OtherSystem(&'static str),
     /// A program of another processor.
-    OtherMachine { is_for: &'static str, runs: &'static str },
+    OtherMachine {
+        is_for: &'static str,
+        runs: &'static str,
+    },
     /// The program that loads its libraries.
-    MissingLoader { loader: String },
+    MissingLoader {
+        loader: String,
+    },
     /// The program that its first line names.
-    MissingInterpreter { interpreter: String },
+    MissingInterpreter {
+        interpreter: String,
+    },
     /// Its first line ends as on Windows, which is a part of the interpreter's name to Linux.
-    WindowsLineEnds { interpreter: String },
+    WindowsLineEnds {
+        interpreter: String,
+    },
 }
 
 /// The file that `program` is, for a process that starts in `directory` and finds programs in `path`.

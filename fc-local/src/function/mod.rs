@@ -16,5 +16,5 @@ pub mod account;
 mod configuration;
 pub mod rewrite;
 
-pub use configuration::{CustomDomain, HttpTrigger, Project, Route};
+pub use configuration::{CustomDomain, Held, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};

@@ -93,10 +93,7 @@ fn what_is_no_file_is_told_apart() {
     assert_eq!(fault(Path::new(&nothing), Machine::Own), Some(Fault::Missing));
     let link = scratch.path("link");
     symlink("nowhere", &link).expect("a link");
-    assert_eq!(
-        fault(Path::new(&link), Machine::Own),
-        Some(Fault::DanglingLink { target: "nowhere".into() })
-    );
+    assert_eq!(fault(Path::new(&link), Machine::Own), Some(Fault::DanglingLink { target: "nowhere".into() }));
     assert_eq!(fault(Path::new("/"), Machine::Own), Some(Fault::Directory));
     let itself = std::env::current_exe().expect("this test");
     assert_eq!(fault(&itself, Machine::Own), None);

@@ -3,37 +3,36 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use super::document::Document;
 use super::fields::{string, strings};
-use super::interpolate::Scope;
 use super::yaml::{Node, Value};
 use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
 use crate::function::rewrite::Rewrite;
 
 /// All custom domains of a template. The vendor's `auto` is a domain of its own making: here `NAME.localhost`, which leads
 /// to this machine, by the name of the resource.
-pub fn of(document: &Node) -> Result<Vec<CustomDomain>> {
+pub fn of(document: &Document) -> Result<Vec<CustomDomain>> {
     let mut found = Vec::new();
-    for (name, resource) in document.get("resources").map(Node::entries).unwrap_or_default() {
-        let is_domain = is_component(resource, "fc3-domain");
+    for resource in document.all_resources() {
+        let name = &resource.name;
         // One that cannot be resolved is another run's matter.
-        let props = resource.get("props").map(|props| Scope::new(document, resource).resolve(props));
-        let Some(Ok(props)) = props else { continue };
-        if is_domain {
-            found.extend(domain(name, &props, routes(&props)?)?);
-        } else if let Some(own) = props.get("customDomain") {
-            let function = string(&props, "functionName")?.unwrap_or_else(|| name.clone());
-            found.extend(domain(name, own, vec![own_route(own, function)?])?);
+        let resolve = |node| document.scope(resource).resolve(node).ok();
+        let Some(props) = resource.node.get("props") else { continue };
+        match resource.component.as_str() {
+            "fc3-domain" => {
+                let Some(props) = resolve(props) else { continue };
+                found.extend(domain(name, &props, routes(&props)?)?);
+            }
+            "fc3" => {
+                let Some(own) = props.get("customDomain").and_then(resolve) else { continue };
+                let function = props.get("functionName").and_then(resolve).and_then(|node| node.text());
+                let function = function.unwrap_or_else(|| name.clone());
+                found.extend(domain(name, &own, vec![own_route(&own, function)?])?);
+            }
+            _ => {}
         }
     }
     Ok(found)
-}
-
-/// Whether a resource is of the vendor's component `name`, in whatever version and from whichever registry.
-pub fn is_component(resource: &Node, name: &str) -> bool {
-    resource.get("component").and_then(Node::text).is_some_and(|component| {
-        let component = component.split('@').next().unwrap_or_default().to_owned();
-        component == name || component.ends_with(&format!("/{name}"))
-    })
 }
 
 fn domain(resource: &str, node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
@@ -108,7 +107,7 @@ pub fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
         if string(trigger, "triggerType")?.as_deref() != Some("http") {
             continue;
         }
-        let nothing = Node { line: trigger.line, value: Value::Null };
+        let nothing = Node { line: trigger.line.clone(), value: Value::Null };
         let config = trigger.get("triggerConfig").unwrap_or(&nothing);
         let closed = config.get("disableURLInternet").map(|node| &node.value);
         return Ok(Some(HttpTrigger {
@@ -127,7 +126,10 @@ mod tests {
     use super::*;
 
     fn domains(resources: &str) -> Result<Vec<CustomDomain>> {
-        of(&yaml::parse(&format!("vars: {{zone: shop.example}}\nresources:\n{resources}")).expect("YAML"))
+        {
+            let text = format!("vars: {{zone: shop.example}}\nresources:\n{resources}");
+            of(&Document::of(&text, std::path::Path::new(".")).expect("a template"))
+        }
     }
 
     #[test]

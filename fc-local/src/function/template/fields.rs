@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::yaml::{Node, Value};
+use super::yaml::{Line, Node, Value};
 use crate::function::header_text;
 
 /// The line of the field `key`, or of the mapping without it.
-pub fn line_of(node: &Node, key: &str) -> usize {
-    node.get(key).map_or(node.line, |node| node.line)
+pub fn line_of<'n>(node: &'n Node, key: &str) -> &'n Line {
+    node.get(key).map_or(&node.line, |node| &node.line)
 }
 
 /// A scalar as text of one line, which may become a header; `None` is "not written", here and below.

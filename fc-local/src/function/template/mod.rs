@@ -4,11 +4,16 @@
 mod resource;
 
 mod domains;
-
 mod fields;
+pub mod notes;
+
+mod document;
 mod interpolate;
-mod yaml;
+
+mod dotenv;
+mod expression;
+pub mod yaml;
 
 #[cfg(any(fuzzing, feature = "internals"))]
 pub use resource::parse;
-pub use resource::{Template, project, read};
+pub use resource::{Code, Template, project, read};

@@ -1,4 +1,4 @@
-//! The fields of one function in a template. Unknown fields are ignored; what the platform would refuse is
+//! The fields of one function in a template. Unknown fields are noted; what the platform would refuse is
 //! refused here, with its line. How a document becomes nodes and how references are followed is not known
 //! here.
 
@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::domains::{self, is_component};
+use super::document::{Document, Resource};
+use super::domains;
 use super::fields::{integer, line_of, seconds, string, strings};
-use super::interpolate::Scope;
-use super::yaml::{self, Node, Value};
+use super::interpolate::{Scope, Seen};
+use super::notes::{self, Kind, Note};
+use super::yaml::{Line, Node, Value};
 use crate::function::configuration::{
     CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
 };
@@ -23,7 +25,8 @@ pub struct Template {
     pub region: Option<String>,
     pub http_trigger: Option<HttpTrigger>,
     pub container: bool,
-    pub code: Option<PathBuf>,
+    pub code: Code,
+    pub layers: Vec<Code>,
     pub handler: Option<String>,
     pub runtime: Option<String>,
     pub command: Vec<String>,
@@ -38,63 +41,91 @@ pub struct Template {
     pub async_retries: Option<u32>,
     pub log_project: Option<String>,
     pub log_store: Option<String>,
+    /// All that is written, with every reference replaced.
+    pub props: Option<Node>,
+    /// References with their lines and values.
+    pub substituted: Vec<(Line, String, String)>,
+    pub notes: Vec<Note>,
+    /// The files that it was read from, and those that would have been.
+    pub files: Vec<PathBuf>,
+}
+
+/// Where the code is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Code {
+    #[default]
+    NotWritten,
+    /// The vendor has it: a bucket, or an address.
+    Elsewhere,
+    Directory(PathBuf),
+    /// A zip by any name, whose content it is.
+    Package(PathBuf),
+    /// One file, which is all of it.
+    File(PathBuf),
+    /// Nothing is there, as the text says.
+    Missing(String),
 }
 
 /// Reads the resource `resource` of the template at `path`, or its only one.
 pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the template {}", path.display()))?;
-    let directory = path.parent().unwrap_or(Path::new("."));
-    parse(&text, directory, resource).with_context(|| path.display().to_string())
-}
-
-/// The functions of the template at `path`, by the names of their resources, and the custom domains that lead to them.
-pub fn project(path: &Path) -> Result<(Vec<String>, Vec<CustomDomain>)> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the template {}", path.display()))?;
-    let read = || -> Result<_> {
-        let document = yaml::parse(&text)?;
-        let resources = document.get("resources").map(Node::entries).unwrap_or_default();
-        let functions = resources.iter().filter(|(_, resource)| is_component(resource, "fc3"));
-        Ok((functions.map(|(name, _)| name.clone()).collect(), domains::of(&document)?))
-    };
-    read().with_context(|| path.display().to_string())
+    let document = Document::read(path)?;
+    of(&document, resource).with_context(|| path.display().to_string())
 }
 
 /// The same of a text whose paths begin at `directory`.
 pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Template> {
-    let document = yaml::parse(text)?;
-    let (name, this) = choose(&document, resource)?;
-    let Some(props) = this.get("props") else {
-        bail!("line {}: the resource '{name}' has no 'props'", this.line);
+    of(&Document::of(text, directory)?, resource)
+}
+
+/// The functions of the template at `path`, by the names of their resources, and the custom domains that lead to them.
+pub fn project(path: &Path) -> Result<(Vec<String>, Vec<CustomDomain>)> {
+    let document = Document::read(path)?;
+    let names = document.resources("fc3").map(|resource| resource.name.clone()).collect();
+    Ok((names, domains::of(&document).with_context(|| path.display().to_string())?))
+}
+
+fn of(document: &Document, resource: Option<&str>) -> Result<Template> {
+    let resource = choose(document, resource)?;
+    let Some(written) = resource.node.get("props") else {
+        bail!("line {}: the resource '{}' has no 'props'", resource.node.line, resource.name);
     };
-    let props = Scope::new(&document, this).resolve(props)?;
+    let mut notes = notes::of_fields(&resource.node, written);
+    let scope = document.scope(resource);
+    let props = resolved(&scope, written, &mut notes)?;
     let container = is_container(&props)?;
     check_ranges(&props)?;
+    check_extends(document, resource, &mut notes);
     let runtime = props
         .get(if container { "customContainerConfig" } else { "customRuntimeConfig" })
         .cloned()
-        .unwrap_or(Node { line: props.line, value: Value::Null });
+        .unwrap_or(Node { line: props.line.clone(), value: Value::Null });
     let lifecycle = props.get("instanceLifecycleConfig");
     let log_field = |key| match props.get("logConfig") {
-        Some(config) => string(config, key),
-        None => Ok(None),
+        Some(config) if matches!(config.value, Value::Map(_)) => string(config, key),
+        _ => Ok(None),
     };
+    let command = command(&runtime, container)?;
+    let layers = layers(&props, document.directory(), &mut notes);
+    let mut files = document.files().to_vec();
+    let code = code(&props, &resource.node, document.directory(), &command);
+    let Seen { substituted, files: read } = scope.into_seen();
+    files.extend(read);
     Ok(Template {
         name: Some(match string(&props, "functionName")? {
             Some(name) => name,
             None => {
-                header_text::check_value("the resource", name)?;
-                name.to_owned()
+                header_text::check_value("the resource", &resource.name)?;
+                resource.name.clone()
             }
         }),
         region: string(&props, "region")?,
         http_trigger: domains::http_trigger(&props)?,
         container,
-        code: code(&props, directory)?,
+        code,
+        layers,
         handler: string(&props, "handler")?,
         runtime: string(&props, "runtime")?,
-        command: command(&runtime, container)?,
+        command,
         port: integer(&runtime, "port", 1..=65535)?,
         memory_mb: integer(&props, "memorySize", 128..=32768)?,
         timeout: seconds(&props, "timeout", 1..=86400)?,
@@ -109,29 +140,95 @@ pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Tem
         },
         log_project: log_field("project")?,
         log_store: log_field("logstore")?,
+        props: Some(props),
+        substituted,
+        notes,
+        files,
+    })
+}
+
+/// Fields without which there is nothing to run.
+const NEEDED: [&str; 8] = [
+    "runtime",
+    "code",
+    "customRuntimeConfig",
+    "customContainerConfig",
+    "timeout",
+    "memorySize",
+    "instanceConcurrency",
+    "instanceLifecycleConfig",
+];
+
+/// `props` with every reference replaced. What is not needed, and refers to nothing, is left out, or in a variable left as
+/// it is written, and noted.
+fn resolved(scope: &Scope<'_>, props: &Node, notes: &mut Vec<Note>) -> Result<Node> {
+    let mut entries = Vec::new();
+    for (key, node) in props.entries() {
+        let resolved = match (key.as_str(), &node.value) {
+            ("environmentVariables", Value::Map(variables)) => {
+                let one = |(name, value): &(String, Node)| {
+                    let field = format!("environmentVariables.{name}");
+                    let kept = |node: &Node| node.clone();
+                    (name.clone(), or_noted(scope.resolve(value), value, field, kept, notes))
+                };
+                let value = Value::Map(variables.iter().map(one).collect());
+                Node { line: node.line.clone(), value }
+            }
+            (key, _) if NEEDED.contains(&key) => scope.resolve(node)?,
+            (key, _) => {
+                let nothing = |node: &Node| Node { line: node.line.clone(), value: Value::Null };
+                or_noted(scope.resolve(node), node, key.to_owned(), nothing, notes)
+            }
+        };
+        entries.push((key.clone(), resolved));
+    }
+    Ok(Node { line: props.line.clone(), value: Value::Map(entries) })
+}
+
+fn or_noted(
+    resolved: Result<Node>,
+    written: &Node,
+    field: String,
+    otherwise: impl Fn(&Node) -> Node,
+    notes: &mut Vec<Note>,
+) -> Node {
+    resolved.unwrap_or_else(|error| {
+        let kind = Kind::Unresolved(format!("{error:#}"));
+        notes.push(Note { line: written.line.clone(), field, kind });
+        otherwise(written)
     })
 }
 
 /// The resource asked for; without a name the only one of component fc3.
-fn choose<'a>(document: &'a Node, resource: Option<&str>) -> Result<(&'a str, &'a Node)> {
-    let Some(resources) = document.get("resources") else {
-        bail!("the template has no 'resources'; fc-local reads Serverless Devs templates of edition 3.0.0");
-    };
-    let functions: Vec<(&str, &Node)> = resources
-        .entries()
-        .iter()
-        .filter(|(_, node)| is_component(node, "fc3"))
-        .map(|(name, node)| (name.as_str(), node))
-        .collect();
-    let names = || functions.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+fn choose<'a>(document: &'a Document, resource: Option<&str>) -> Result<&'a Resource> {
+    let functions: Vec<&Resource> = document.resources("fc3").collect();
+    let names = || functions.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
     match (resource, functions.as_slice()) {
-        (Some(wanted), all) => match all.iter().find(|(name, _)| *name == wanted) {
-            Some(found) => Ok(*found),
+        (Some(wanted), all) => match all.iter().find(|it| it.name == wanted) {
+            Some(found) => Ok(found),
             None => bail!("there is no resource '{wanted}' of component fc3; there is: {}", names()),
         },
-        (None, [only]) => Ok(*only),
-        (None, []) => bail!("line {}: no resource has 'component: fc3'", resources.line),
+        (None, [only]) => Ok(only),
+        (None, []) => {
+            let line = document.root().get("resources").map_or(0, |resources| resources.line.number);
+            let others: Vec<&str> = document.all_resources().iter().map(|it| it.component.as_str()).collect();
+            let advice = match others.contains(&"fc") {
+                true => "; 's cli fc3 s2tos3' makes one of 'component: fc', Function Compute 2.0",
+                false => "",
+            };
+            bail!("line {line}: no resource has 'component: fc3'{advice}")
+        }
         (None, _) => bail!("there are several functions; choose one with --resource: {}", names()),
+    }
+}
+
+/// A template that is extended and is not there changes nothing, which is not what was meant.
+fn check_extends(document: &Document, resource: &Resource, notes: &mut Vec<Note>) {
+    let Some(name) = resource.node.get("extend").and_then(|extend| extend.get("name")) else { return };
+    let text = name.text().unwrap_or_default();
+    if document.root().get("template").and_then(|templates| templates.get(&text)).is_none() {
+        let kind = Kind::Remark(format!("there is no '{text}' in 'template': nothing is inherited"));
+        notes.push(Note { line: name.line.clone(), field: "extend.name".to_owned(), kind });
     }
 }
 
@@ -172,32 +269,64 @@ fn check_ranges(props: &Node) -> Result<()> {
     Ok(())
 }
 
-fn code(props: &Node, directory: &Path) -> Result<Option<PathBuf>> {
-    let Some(node) = props.get("code") else {
-        return Ok(None);
-    };
+/// What stands at `code`, as the vendor's tool takes it: a file by its ending, and for `java -jar` the jar's directory.
+fn code(props: &Node, resource: &Node, directory: &Path, command: &[String]) -> Code {
+    let Some(node) = props.get("code") else { return Code::NotWritten };
     let path = match &node.value {
-        Value::Text(text) => directory.join(text),
-        Value::Map(_) => return Ok(None),
-        _ => bail!("line {}: code must be a directory", node.line),
+        Value::Map(_) => return Code::Elsewhere,
+        _ => directory.join(node.text().unwrap_or_default()),
     };
-    match unpacked(&path).canonicalize() {
-        Ok(path) if path.is_dir() => Ok(Some(path)),
-        Ok(path) => bail!(
-            "line {}: code '{}' is not a directory; a package runs from the directory of its name, here '{}'",
+    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    let Ok(path) = path.canonicalize() else {
+        let advice =
+            built_by(resource).map_or(String::new(), |run| format!("; the template builds it by '{run}'"));
+        return Code::Missing(format!(
+            "line {}: code: there is nothing at {}{advice}",
             node.line,
-            path.display(),
-            path.with_extension("").display()
-        ),
-        Err(error) => bail!("line {}: code '{}': {error}", node.line, path.display()),
+            shown.display()
+        ));
+    };
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        _ if path.is_dir() => Code::Directory(path),
+        "jar" | "war" if command.iter().any(|word| word.split(' ').any(|word| word == "-jar")) => {
+            Code::Directory(path.parent().unwrap_or(directory).to_owned())
+        }
+        "zip" | "jar" | "war" => Code::Package(path),
+        _ => Code::File(path),
     }
 }
 
-/// The package `function.zip` is made of the directory `function`, which is what runs here.
-fn unpacked(code: &Path) -> PathBuf {
-    let directory = code.with_extension("");
-    let packaged = code.extension().is_some_and(|extension| extension == "zip") && directory.is_dir();
-    if packaged { directory } else { code.to_owned() }
+/// The command by which the resource's actions make its code before it is deployed.
+fn built_by(resource: &Node) -> Option<String> {
+    let actions = resource.get("actions")?.entries().iter().filter(|(name, _)| name.starts_with("pre-"));
+    let steps = actions.filter_map(|(_, node)| match &node.value {
+        Value::List(steps) => Some(steps),
+        _ => None,
+    });
+    steps.flatten().find_map(|step| step.get("run")?.text())
+}
+
+/// The layers that are directories or packages here, in their order. The vendor's own and those of an account are not.
+fn layers(props: &Node, directory: &Path, notes: &mut Vec<Note>) -> Vec<Code> {
+    let Some(Node { value: Value::List(layers), .. }) = props.get("layers") else { return Vec::new() };
+    let mut found = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let text = layer.text().unwrap_or_default();
+        match directory.join(&text).canonicalize() {
+            Ok(path) if path.is_dir() => found.push(Code::Directory(path)),
+            Ok(path) if !text.is_empty() => found.push(Code::Package(path)),
+            _ => {
+                let kind = Kind::Ignored(if text.starts_with("acs:") || !text.contains('/') {
+                    "it is the platform's, and not on this machine: /opt has nothing of it"
+                } else {
+                    "there is nothing at this path: /opt has nothing of it"
+                });
+                notes.push(Note { line: layer.line.clone(), field: format!("layers[{index}] {text}"), kind });
+            }
+        }
+    }
+    found
 }
 
 /// A container's entrypoint belongs to its image, which does not run here.
@@ -222,7 +351,8 @@ fn variables_of(props: &Node) -> Result<Vec<(String, String)>> {
         bail!("line {}: environmentVariables must be a mapping", node.line);
     };
     let mut found = Vec::new();
-    for (name, value) in entries {
+    // Without a value it is none.
+    for (name, value) in entries.iter().filter(|(_, value)| !matches!(value.value, Value::Null)) {
         let Some(text) = value.text() else {
             bail!("line {}: the variable {name} must be a text", value.line);
         };

@@ -1,6 +1,9 @@
 //! A YAML document as plain values that know their line. What a template means is not known here.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
@@ -16,11 +19,32 @@ const NODE_SIZE: usize = 64;
 /// How deep its lists and mappings may be nested: a template has less than ten, and whoever walks them recurses.
 const MAX_DEPTH: usize = 64;
 
-/// A value and the line it starts on, counted from 1.
+/// A value and the line it starts on.
 #[derive(Clone, Debug)]
 pub struct Node {
-    pub line: usize,
+    pub line: Line,
     pub value: Value,
+}
+
+/// Where a value is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    /// The file, unless it is the template itself.
+    pub file: Option<Arc<Path>>,
+    /// What it has been inherited from.
+    pub origin: Option<Arc<str>>,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number)?;
+        match &self.file {
+            Some(file) => write!(f, " of {}", file.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -34,14 +58,39 @@ pub enum Value {
     Map(Vec<(String, Node)>),
 }
 
-/// The first document of `text`.
+/// The document `text`, of the template itself.
 pub fn parse(text: &str) -> Result<Node> {
+    parse_file(text, None)
+}
+
+/// The only document of `text`, which is that of `file`.
+pub fn parse_file(text: &str, file: Option<Arc<Path>>) -> Result<Node> {
+    let text = text.trim_start_matches('\u{feff}');
     check_bounds(text)?;
-    let documents = MarkedYamlOwned::load_from_str(text).map_err(|error| anyhow!("{error}"))?;
-    match documents.into_iter().next() {
-        Some(document) => Node::of(document),
-        None => bail!("the file is empty"),
+    let documents = MarkedYamlOwned::load_from_str(text).map_err(|error| explained(text, &error))?;
+    match <[MarkedYamlOwned; 1]>::try_from(documents) {
+        Ok([document]) => Node::of(document, &Line { file, ..Line::default() }),
+        Err(none) if none.is_empty() => bail!("the file is empty"),
+        Err(_) => {
+            bail!("the file has several documents, separated by ---; Serverless Devs reads files of one")
+        }
     }
+}
+
+/// What people get wrong most has a line of its own.
+fn explained(text: &str, error: &saphyr::ScanError) -> anyhow::Error {
+    let number = error.marker().line();
+    let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let indent = line.len() - line.trim_start().len();
+    if line.get(..indent).is_some_and(|indent| indent.contains('\t')) {
+        return anyhow!("line {number}: it is indented by a tab; YAML takes spaces alone");
+    }
+    if error.info().contains("duplicated key") {
+        let key =
+            line.trim_start_matches([' ', '-', '{', ',', '"', '\'']).split(':').next().unwrap_or_default();
+        return anyhow!("line {number}: the key '{}' is there twice", key.trim_end_matches(['"', '\'', ' ']));
+    }
+    anyhow!("line {number}: {}", error.info())
 }
 
 /// Refuses what is too deep or too large before any of it is built: the loader recurses, and copies what an alias
@@ -53,7 +102,7 @@ fn check_bounds(text: &str) -> Result<()> {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut anchored = HashMap::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| anyhow!("{error}"))?;
+        let (event, span) = event.map_err(|error| explained(text, &error))?;
         let before = size.0;
         let ended = match event {
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
@@ -95,7 +144,7 @@ impl Size {
         self.0 = self.0.saturating_add(size);
     }
 
-    pub fn check(&self, line: usize) -> Result<()> {
+    pub fn check(&self, line: impl fmt::Display) -> Result<()> {
         if self.0 > MAX_SIZE {
             bail!(
                 "line {line}: the template, with its aliases and references replaced, is over {MAX_SIZE} bytes"
@@ -119,8 +168,8 @@ impl Node {
         NODE_SIZE + inner
     }
 
-    fn of(node: MarkedYamlOwned) -> Result<Node> {
-        let line = node.span.start.line();
+    fn of(node: MarkedYamlOwned, file: &Line) -> Result<Node> {
+        let line = Line { number: node.span.start.line(), ..file.clone() };
         let value = match node.data {
             YamlDataOwned::Value(scalar) => match scalar {
                 ScalarOwned::Null => Value::Null,
@@ -131,23 +180,23 @@ impl Node {
             },
             YamlDataOwned::Representation(text, ..) => Value::Text(text),
             YamlDataOwned::Sequence(items) => {
-                Value::List(items.into_iter().map(Node::of).collect::<Result<_>>()?)
+                Value::List(items.into_iter().map(|item| Node::of(item, file)).collect::<Result<_>>()?)
             }
             YamlDataOwned::Mapping(entries) => {
                 let mut map = Vec::with_capacity(entries.len());
                 let mut merged = Vec::new();
                 for (key, value) in entries {
                     let key_line = key.span.start.line();
-                    let Some(key) = Node::of(key)?.text() else {
+                    let Some(key) = Node::of(key, file)?.text() else {
                         bail!("line {key_line}: a key must be a plain value");
                     };
-                    let value = Node::of(value)?;
+                    let value = Node::of(value, file)?;
                     if key == "<<" { merged.push(value) } else { map.push((key, value)) }
                 }
                 merge(&mut map, merged);
                 Value::Map(map)
             }
-            YamlDataOwned::Tagged(_, inner) => Node::of(*inner)?.value,
+            YamlDataOwned::Tagged(_, inner) => Node::of(*inner, file)?.value,
             YamlDataOwned::Alias(_) => bail!("line {line}: this alias has no anchor"),
             YamlDataOwned::BadValue => bail!("line {line}: this value does not fit its tag"),
         };
@@ -170,6 +219,59 @@ impl Node {
             Value::Map(entries) => entries,
             _ => &[],
         }
+    }
+
+    /// With all that is in it, inherited from `origin`.
+    pub fn inherited_from(mut self, origin: &Arc<str>) -> Node {
+        self.line.origin = Some(Arc::clone(origin));
+        self.value = match self.value {
+            Value::List(items) => {
+                Value::List(items.into_iter().map(|item| item.inherited_from(origin)).collect())
+            }
+            Value::Map(entries) => Value::Map(
+                entries.into_iter().map(|(key, node)| (key, node.inherited_from(origin))).collect(),
+            ),
+            value => value,
+        };
+        self
+    }
+
+    /// With what `over` says instead: mappings are merged, at any depth, and everything else is replaced.
+    pub fn overlaid(self, over: &Node) -> Node {
+        match (self.value, &over.value) {
+            (Value::Map(mut entries), Value::Map(others)) => {
+                for (key, other) in others {
+                    match entries.iter_mut().find(|(known, _)| known == key) {
+                        Some((_, known)) => {
+                            let nothing = Node { line: known.line.clone(), value: Value::Null };
+                            *known = std::mem::replace(known, nothing).overlaid(other);
+                        }
+                        None => entries.push((key.clone(), other.clone())),
+                    }
+                }
+                Node { line: over.line.clone(), value: Value::Map(entries) }
+            }
+            _ => over.clone(),
+        }
+    }
+
+    /// Without what is at `path`, names with dots between them.
+    pub fn without(mut self, path: &str) -> Node {
+        if let Value::Map(entries) = &mut self.value {
+            match path.split_once('.') {
+                _ if entries.iter().any(|(key, _)| key == path) => entries.retain(|(key, _)| key != path),
+                Some((first, rest)) => {
+                    let entries = std::mem::take(entries).into_iter();
+                    let inner = |(key, node): (String, Node)| {
+                        let node = if key == first { node.without(rest) } else { node };
+                        (key, node)
+                    };
+                    self.value = Value::Map(entries.map(inner).collect());
+                }
+                None => {}
+            }
+        }
+        self
     }
 
     /// A scalar as text, the way it reaches an environment variable.

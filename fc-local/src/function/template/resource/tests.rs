@@ -1,7 +1,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Template, parse};
+use support::Scratch;
+
+use super::{Code, Kind, Template, parse};
 use crate::function::{Initializer, InitializerKind};
 
 const WHOLE: &str = "\
@@ -70,7 +72,7 @@ fn every_field_that_matters_is_read() {
     assert_eq!(template.pre_stop.map(|hook| hook.timeout), Some(Duration::from_secs(3)));
     let health = template.health.expect("a health check");
     assert_eq!((health.path.as_str(), health.period), ("/health", Duration::from_secs(5)));
-    assert!(template.code.is_some_and(|code| code.is_dir()));
+    assert!(matches!(template.code, Code::Directory(code) if code.is_dir()));
 }
 
 #[test]
@@ -88,7 +90,6 @@ fn values_outside_the_vendors_ranges_are_refused_with_their_line() {
         ("customRuntimeConfig:\n  command: python3 app.py", "line 6: command must be a list"),
         ("environmentVariables:\n  FC_X: 1", "line 6"),
         ("runtime: python3.10", "line 5: runtime 'python3.10'"),
-        ("code: ./nowhere", "line 5: code"),
         ("instanceLifecycleConfig:\n  preStop: {handler: a, timeout: 91}", "line 6: timeout"),
         ("asyncInvokeConfig: {maxAsyncRetryAttempts: 9}", "line 5: maxAsyncRetryAttempts"),
     ] {
@@ -115,17 +116,203 @@ fn references_are_followed_and_bad_ones_named() {
     let template =
         with("region: ${env('PATH')}\nhandler: ${env('FC_LOCAL_UNSET', 'x')}").expect("references");
     assert_eq!((template.region, template.handler), (Some(path), Some("x".to_owned())));
-    for (props, wanted) in [
-        ("region: ${env('FC_LOCAL_UNSET')}", "line 5: the environment variable 'FC_LOCAL_UNSET' is not set"),
-        ("region: ${vars.x}", "the template has no 'vars'"),
-        ("region: ${this.props.nothing}", "there is no 'nothing'"),
-        ("region: ${this.props.handler}\nhandler: ${this.props.region}", "refers to itself"),
-        ("region: ${file('x')}", "is not supported locally"),
-        ("region: ${vars", "has no closing brace"),
+    for (value, wanted) in [
+        (
+            "${env('FC_LOCAL_UNSET')}",
+            "line 6: '${env('FC_LOCAL_UNSET')}': the environment variable 'FC_LOCAL_UNSET' is not set",
+        ),
+        ("${vars.x}", "line 6: '${vars.x}' is not found"),
+        ("${this.props.nothing}", "'${this.props.nothing}' is not found"),
+        ("${this.props.customRuntimeConfig.command[0]}", "refers to itself"),
+        ("${file('nowhere')}", "nowhere: No such file"),
+        ("${path('nowhere')}", "there is nothing at "),
+        ("${self.AccessKeyID}", "the resource's own fields are ${this.props.…}"),
+        ("${config('AccountID')}", "is in the author's account"),
+        ("${nothing(1)}", "there is no nothing()"),
+        ("${json('{')}", "it is not JSON"),
+        ("${a b}", "'b' is not understood"),
     ] {
-        let error = with(props).expect_err(props);
-        assert!(error.contains(wanted), "{props}: {error}");
+        let error = with(&format!("customRuntimeConfig:\n  command: [\"{value}\"]")).expect_err(value);
+        assert!(error.contains(wanted), "{value}: {error}");
     }
+}
+
+#[test]
+fn what_is_not_needed_and_refers_to_nothing_is_noted_and_stops_nothing() {
+    let template = with("region: ${env('FC_LOCAL_UNSET')}\nrole: ${config('x')}\nlogConfig: {project: '${vars.p}'}\nenvironmentVariables:\n  A: ${self.AccessKeyID}\n  B: well\n  C:")
+        .expect("a template");
+    let notes: Vec<(usize, &str)> = template
+        .notes
+        .iter()
+        .filter(|note| matches!(note.kind, Kind::Unresolved(_)))
+        .map(|note| (note.line.number, note.field.as_str()))
+        .collect();
+    assert_eq!(notes, [(5, "region"), (6, "role"), (7, "logConfig"), (9, "environmentVariables.A")]);
+    assert_eq!((template.region, template.log_project), (None, None));
+    let variables = [("A", "${self.AccessKeyID}"), ("B", "well")];
+    assert_eq!(template.variables, variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+/// A directory with these files.
+fn project(files: &[(&str, &str)]) -> Scratch {
+    let scratch = Scratch::new();
+    for (name, text) in files {
+        let path = scratch.path(name);
+        std::fs::create_dir_all(Path::new(&path).parent().expect("a parent")).expect("a directory");
+        std::fs::write(path, text).expect("a file");
+    }
+    scratch
+}
+
+#[test]
+fn a_resource_inherits_the_template_that_it_extends_and_its_own_fields_win() {
+    let text = "\
+template:
+  base:
+    timeout: 25
+    memorySize: 1024
+    vpcConfig: {vpcId: x}
+    environmentVariables: {KEEP: yes, LEVEL: base, GONE: x}
+    customRuntimeConfig: {command: [a, b], port: 9001}
+resources:
+  f:
+    component: fc3
+    extend: {name: base, ignore: [vpcConfig, environmentVariables.GONE]}
+    props:
+      functionName: f
+      memorySize: 512
+      environmentVariables: {LEVEL: own, SEEN: '${this.props.timeout}'}
+      customRuntimeConfig: {command: [c]}
+";
+    let template = read(text).expect("a template");
+    assert_eq!((template.timeout, template.memory_mb), (Some(Duration::from_secs(25)), Some(512)));
+    assert_eq!((template.command, template.port), (vec!["c".to_owned()], Some(9001)));
+    let variables = [("KEEP", "yes"), ("LEVEL", "own"), ("SEEN", "25")];
+    assert_eq!(template.variables, variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert!(!template.notes.iter().any(|note| note.field == "vpcConfig"), "{:?}", template.notes);
+    let timeout = template.props.as_ref().and_then(|props| props.get("timeout")).expect("a timeout");
+    assert_eq!((timeout.line.number, timeout.line.origin.as_deref()), (3, Some("template base")));
+    let misspelt = read(&text.replace("name: base", "name: bse")).expect("a template");
+    assert!(misspelt.notes.iter().any(|note| note.field == "extend.name"), "{:?}", misspelt.notes);
+}
+
+#[test]
+fn a_template_extends_another_file_whose_paths_begin_there() {
+    let files = project(&[
+        (
+            "base/base.yaml",
+            "edition: 3.0.0\nvars: {a: base, b: base}\nresources:\n  f:\n    component: ${vars.c}\n    props:\n      timeout: 9\n      handler: ${file('./text')}\n",
+        ),
+        ("base/text", "from the base"),
+        (
+            "s.yaml",
+            "extend: base/base.yaml\nvars: {a: own, c: devsapp/fc3@1}\nresources:\n  f:\n    props:\n      functionName: '${vars.a}-${vars.b}'\n",
+        ),
+    ]);
+    let template = super::read(Path::new(&files.path("s.yaml")), None).expect("a template");
+    assert_eq!(template.name.as_deref(), Some("own-base"));
+    assert_eq!(
+        (template.timeout, template.handler.as_deref()),
+        (Some(Duration::from_secs(9)), Some("from the base"))
+    );
+    let read: Vec<bool> = ["s.yaml", "base/base.yaml", "base/text", ".env"]
+        .iter()
+        .map(|name| template.files.iter().any(|file| file.ends_with(name)))
+        .collect();
+    assert_eq!(read, [true; 4], "{:?}", template.files);
+}
+
+#[test]
+fn variables_stand_beside_the_template_and_in_the_code_and_the_codes_come_first() {
+    let files = project(&[
+        (
+            "s.yaml",
+            "resources:\n  f:\n    component: ${env('T1_V', 'fc3')}\n    props:\n      code: ./code\n      region: ${env('T1_R')}\n      handler: ${env('T1_BOTH')}\n      functionName: ${env('T1_EMPTY', 'default')}\n",
+        ),
+        (".env", "T1_R=cn-beijing\nT1_BOTH=beside\nT1_EMPTY=\n"),
+        ("code/.env", "T1_BOTH=code\n"),
+    ]);
+    let template = super::read(Path::new(&files.path("s.yaml")), None).expect("a template");
+    assert_eq!(template.region.as_deref(), Some("cn-beijing"));
+    assert_eq!((template.handler.as_deref(), template.name.as_deref()), (Some("code"), Some("default")));
+}
+
+#[test]
+fn the_resource_the_file_system_and_json_are_there_for_references() {
+    let files = project(&[
+        (
+            "s.yaml",
+            "access: mine\nresources:\n  api:\n    component: fc3\n    props:\n      environmentVariables:\n        NAME: ${this.name}\n        ACCESS: ${this.access}\n        PATHS: ${path('./x')}\n        TEXT: \"<${file('./x')}>\"\n        KEY: ${json(file('./j.json')).a.b}\n        OTHER: ${resources.db.props.host}\n        ENV: ${env('T2_NONE', path('./x'))}\n        B64: ${base64('hi')}\n  db: {component: rds, props: {host: h.example}}\n",
+        ),
+        ("x", "text"),
+        ("j.json", "{\"a\": {\"b\": [1, 2]}}"),
+    ]);
+    let text = std::fs::read_to_string(files.path("s.yaml")).expect("a template");
+    std::fs::write(files.path("s.yaml"), text.replace(".a.b}", ".a.b[1]}")).expect("a file");
+    let template = super::read(Path::new(&files.path("s.yaml")), None).expect("a template");
+    let x = files.path("x");
+    let wanted = [
+        ("NAME", "api"),
+        ("ACCESS", "mine"),
+        ("PATHS", x.as_str()),
+        ("TEXT", "<text>"),
+        ("KEY", "2"),
+        ("OTHER", "h.example"),
+        ("ENV", x.as_str()),
+        ("B64", "aGk="),
+    ];
+    assert_eq!(template.variables, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn code_is_a_directory_a_package_or_a_file_by_its_ending() {
+    let files =
+        project(&[("t/web.jar", ""), ("app.zip", ""), ("app/stale", ""), ("main", ""), ("dir/x", "")]);
+    let of = |code: &str, command: &str| {
+        let text = format!(
+            "resources:\n  f:\n    component: fc3\n    actions: {{pre-deploy: [{{run: mvn package}}]}}\n    props:\n      code: {code}\n      customRuntimeConfig: {{command: {command}}}\n"
+        );
+        let directory = files.path("");
+        parse(&text, Path::new(&directory), None).expect("a template").code
+    };
+    let at = |name: &str| Path::new(&files.path(name)).canonicalize().expect("a path");
+    assert_eq!(of("./t/web.jar", "[java, -jar]"), Code::Directory(at("t")));
+    assert_eq!(of("./t/web.jar", "[sh, -c, 'java -jar web.jar']"), Code::Directory(at("t")));
+    assert_eq!(of("./t/web.jar", "[java, -cp, .]"), Code::Package(at("t/web.jar")));
+    assert_eq!(of("app.zip", "[x]"), Code::Package(at("app.zip")), "whatever lies beside it");
+    assert_eq!(of("./main", "[x]"), Code::File(at("main")));
+    assert_eq!(of("dir/", "[x]"), Code::Directory(at("dir")));
+    assert_eq!(of("{ossBucketName: b, ossObjectName: o}", "[x]"), Code::Elsewhere);
+    let Code::Missing(reason) = of("./target", "[x]") else { panic!("nothing is there") };
+    assert!(reason.starts_with("line 6: code: there is nothing at /"), "{reason}");
+    assert!(reason.ends_with("/target; the template builds it by 'mvn package'"), "{reason}");
+}
+
+#[test]
+fn what_is_often_written_wrong_is_told_in_its_own_words() {
+    for (text, wanted) in [
+        ("resources:\n\tf: 1\n", "line 2: it is indented by a tab; YAML takes spaces alone"),
+        ("a: 1\nresources: {}\na: 2\n", "the key 'a' is there twice"),
+        ("resources: {}\n---\nresources: {}\n", "the file has several documents"),
+        (
+            "services:\n  f: {component: fc}\n",
+            "line 2: 'services' is of edition 1.0.0, Function Compute 2.0; 's cli fc3 s2tos3'",
+        ),
+        (
+            "resources:\n  f: {component: fc, props: {}}\n",
+            "no resource has 'component: fc3'; 's cli fc3 s2tos3'",
+        ),
+        ("", "the file is empty"),
+        ("- a\n", "a template is a mapping"),
+    ] {
+        let error = read(text).expect_err(text);
+        assert!(error.contains(wanted), "{text:?}: {error}");
+    }
+    let latin = project(&[]);
+    let path = latin.path("s.yaml");
+    std::fs::write(&path, b"\xef\xbb\xbf# \xd6\xd0\xce\xc4\nresources: {f: {component: fc3, props: {}}}\n")
+        .expect("a file");
+    assert!(super::read(Path::new(&path), None).is_ok(), "a comment in GBK");
 }
 
 #[test]
@@ -196,7 +383,7 @@ fn references_that_multiply_are_refused() {
         .map(|(name, next)| format!("{name}: '{}', ", format!("${{vars.{next}}}").repeat(8)))
         .collect();
     let template = format!(
-        "vars: {{{vars}n: xxxxxxxx}}\nresources: {{f: {{component: fc3, props: {{handler: '${{vars.a}}'}}}}}}"
+        "vars: {{{vars}n: xxxxxxxx}}\nresources: {{f: {{component: fc3, props: {{runtime: '${{vars.a}}'}}}}}}"
     );
     let error = read(&template).expect_err("too large");
     assert!(error.contains("is over 1048576 bytes"), "{error}");
