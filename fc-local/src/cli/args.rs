@@ -38,6 +38,8 @@ pub enum Command {
     Invoke(InvokeArgs),
     /// Test whether the function is fit for the platform
     Check(CheckArgs),
+    /// Show what a template says: each value with its line and origin, and what means nothing here
+    Config(ConfigArgs),
     /// Make the code package: a directory as a zip, the same bytes for the same files
     Package(PackageArgs),
     /// Make the project of a new function
@@ -116,6 +118,22 @@ pub struct CheckArgs {
 }
 
 #[derive(Args)]
+pub struct ConfigArgs {
+    /// Serverless Devs template [s.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    pub template: Option<PathBuf>,
+    /// This function alone
+    #[arg(long, value_name = "NAME")]
+    pub resource: Option<String>,
+    /// Show variables that are named like secrets too
+    #[arg(long)]
+    pub show_secrets: bool,
+    /// JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
 pub struct PackageArgs {
     /// The directory that becomes /code
     #[arg(value_name = "DIR")]
@@ -141,7 +159,7 @@ pub struct NewArgs {
     pub runtime: Option<PathBuf>,
 }
 
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 #[command(next_help_heading = "Function")]
 pub struct FunctionArgs {
     /// Serverless Devs template [s.yaml without a command]

@@ -8,6 +8,7 @@ mod doors;
 mod serving;
 
 mod check;
+mod config;
 mod invoke;
 
 mod new;
@@ -68,6 +69,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Start(args) => start::run(&args),
         Command::Invoke(args) => invoke::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Package(args) => package::run(&args),
         Command::New(args) => new::run(&args),
     };
