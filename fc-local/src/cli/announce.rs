@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::function::executable;
 use crate::function::{CustomDomain, Function, Route};
 use crate::log::Log;
 
@@ -51,6 +52,16 @@ pub fn network(log: &Log, main: SocketAddr, ports: &[u16]) {
         None,
         &format!("{whose} open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call {them} past fc-local, unless a firewall keeps them out"),
     );
+}
+
+/// Says what keeps a function from being started, as far as that can be seen. It may be built yet.
+pub fn faults(log: &Log, functions: &[Function]) {
+    for function in functions {
+        if let Some((file, fault)) = executable::fault_of(function) {
+            let (name, file) = (&function.name, file.display());
+            log.warn(None, &format!("{name} cannot start as it is: {file}: {fault}"));
+        }
+    }
 }
 
 fn lines(main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) -> Vec<String> {

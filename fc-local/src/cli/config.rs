@@ -50,34 +50,6 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
     Ok(if is_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What `start` says of a template, in one line; `None` when all of it is used.
-pub fn summary(path: &Path, template: &Template) -> Option<String> {
-    let names = |wanted: fn(&Kind) -> bool| {
-        let found = template.notes.iter().filter(|note| wanted(&note.kind)).map(named);
-        found.collect::<Vec<_>>().join(", ")
-    };
-    let parts = [
-        ("not used here: ", names(|kind| matches!(kind, Kind::Ignored(_)))),
-        ("unknown: ", names(|kind| matches!(kind, Kind::Unknown { .. }))),
-        ("refers to nothing: ", names(|kind| matches!(kind, Kind::Unresolved(_)))),
-        ("see also: ", names(|kind| matches!(kind, Kind::Remark(_)))),
-    ];
-    let said: Vec<String> = parts
-        .into_iter()
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(what, names)| format!("{what}{names}"))
-        .collect();
-    let path = path.display();
-    (!said.is_empty()).then(|| format!("{path}: {}; fc-local config -t {path} says more", said.join("; ")))
-}
-
-fn named(note: &Note) -> String {
-    match &note.kind {
-        Kind::Unknown { nearest: Some(nearest) } => format!("{} ({nearest}?)", note.field),
-        _ => note.field.clone(),
-    }
-}
-
 /// A value as it is written, and where.
 struct Leaf<'t> {
     field: String,
@@ -291,15 +263,6 @@ resources:
         assert!(
             notes.iter().any(|note| note["field"] == "timeOut" && note["reason"] == "timeout?"),
             "{json}"
-        );
-    }
-
-    #[test]
-    fn a_start_says_what_means_nothing_in_one_line() {
-        let line = summary(Path::new("s.yaml"), &read().expect("a template")).expect("a line");
-        assert_eq!(
-            line,
-            "s.yaml: not used here: role; unknown: timeOut (timeout?); refers to nothing: environmentVariables.A; fc-local config -t s.yaml says more"
         );
     }
 }

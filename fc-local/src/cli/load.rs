@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::args::{FunctionArgs, PlatformArgs};
 use super::{isolation, unpack};
-use crate::function::template::{self, Code, Template};
+use crate::function::template::{self, Code, Template, notes};
 use crate::function::variables;
 use crate::function::{
     Function, HOOK_TIMEOUT, HealthCheck, Held, Initializer, InitializerKind, PreStop, Project,
@@ -29,19 +29,59 @@ pub fn project(args: &FunctionArgs) -> Result<Project> {
         None => Default::default(),
     };
     if args.resource.is_some() || resources.len() < 2 {
-        return Ok(Project { functions: vec![function(args)?], domains });
+        let (function, template) = loaded(args)?;
+        let remarks = remarks(args, [&template]);
+        return Ok(Project { functions: vec![function], domains, remarks, sources: template.files });
     }
     if !args.command.is_empty() {
         bail!("a command is one function's: choose one of {} with --resource", resources.join(", "));
     }
-    let named = |resource: String| function(&FunctionArgs { resource: Some(resource), ..args.clone() });
-    Ok(Project { functions: resources.into_iter().map(named).collect::<Result<_>>()?, domains })
+    let named =
+        |resource: &String| loaded(&FunctionArgs { resource: Some(resource.clone()), ..args.clone() });
+    let (mut functions, mut templates, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for resource in &resources {
+        match named(resource) {
+            Ok((function, template)) => {
+                functions.push(function);
+                templates.push(template);
+            }
+            // The others are served all the same.
+            Err(error) => failed.push(format!("{resource} is not served: {error:#}")),
+        }
+    }
+    if functions.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    check_names(&functions)?;
+    let remarks = failed.into_iter().chain(remarks(args, &templates)).collect();
+    let sources = templates.into_iter().flat_map(|template| template.files).collect();
+    Ok(Project { functions, domains, remarks, sources })
+}
+
+/// What of the templates means nothing here.
+fn remarks<'t>(args: &FunctionArgs, templates: impl IntoIterator<Item = &'t Template>) -> Vec<String> {
+    let Some(path) = template_path(args) else { return Vec::new() };
+    templates.into_iter().filter_map(|template| notes::summary(&path, &template.notes)).collect()
+}
+
+/// The API knows functions by their names.
+fn check_names(functions: &[Function]) -> Result<()> {
+    let mut names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+        bail!("two functions of the template are called '{name}'; --resource chooses one of them");
+    }
+    Ok(())
 }
 
 /// Reads the template when there is one and lays the flags over it.
 pub fn function(args: &FunctionArgs) -> Result<Function> {
+    Ok(loaded(args)?.0)
+}
+
+fn loaded(args: &FunctionArgs) -> Result<(Function, Template)> {
     let template_path = template_path(args);
-    let template = match &template_path {
+    let mut template = match &template_path {
         Some(path) => template::read(path, args.resource.as_deref())?,
         None => Template::default(),
     };
@@ -50,30 +90,34 @@ pub fn function(args: &FunctionArgs) -> Result<Function> {
     let code = code(args, &template, template_path.as_deref(), &mut held)?;
     let layers = template.layers.iter().filter_map(|layer| unpacked(layer, &mut held));
     let layers = layers.collect::<Result<Vec<_>>>()?;
-    Ok(Function {
-        name: template.name.unwrap_or_else(|| "local".to_owned()),
-        region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
+    if let Code::Package(path) | Code::File(path) = &template.code {
+        template.files.push(path.clone());
+    }
+    let function = Function {
+        name: template.name.take().unwrap_or_else(|| "local".to_owned()),
+        region: template.region.take().unwrap_or_else(|| "cn-hangzhou".to_owned()),
         endpoint: None,
-        handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
-        runtime: template.runtime.unwrap_or_else(|| "custom".to_owned()),
+        handler: template.handler.take().unwrap_or_else(|| "index.handler".to_owned()),
+        runtime: template.runtime.take().unwrap_or_else(|| "custom".to_owned()),
         command,
         layers,
         held,
-        http_trigger: template.http_trigger,
+        http_trigger: template.http_trigger.take(),
         maps_code: template_path.is_some() || args.code.is_some(),
         code,
         port: args.port.or(template.port).unwrap_or(9000),
         memory_mb: args.memory.or(template.memory_mb).unwrap_or(512),
         timeout: args.timeout.or(template.timeout).unwrap_or(INVOCATION_TIMEOUT),
         concurrency: args.concurrency.or(template.concurrency).unwrap_or(1),
-        variables: merged(template.variables, &args.env)?,
-        initializer: initializer(args, template.initializer)?,
-        pre_stop: pre_stop(args, template.pre_stop),
-        health: args.health_check.clone().map(HealthCheck::new).or(template.health),
+        variables: merged(std::mem::take(&mut template.variables), &args.env)?,
+        initializer: initializer(args, template.initializer.take())?,
+        pre_stop: pre_stop(args, template.pre_stop.take()),
+        health: args.health_check.clone().map(HealthCheck::new).or(template.health.take()),
         async_retries: args.async_retries.or(template.async_retries).unwrap_or(3),
-        log_project: template.log_project.unwrap_or_default(),
-        log_store: template.log_store.unwrap_or_default(),
-    })
+        log_project: template.log_project.take().unwrap_or_default(),
+        log_store: template.log_store.take().unwrap_or_default(),
+    };
+    Ok((function, template))
 }
 
 /// What the instances share. Says how `function` finds its code and its layers, unless it is as usual.

@@ -80,7 +80,7 @@ impl Reload {
     /// The functions that are served go on as the changed configuration says; a function that is new, and one that is
     /// gone, need a restart.
     pub fn reload(&self, project: Project) {
-        let Project { functions, domains } = project;
+        let Project { functions, domains, .. } = project;
         let mut functions: Vec<Function> =
             functions.into_iter().map(|function| at_endpoint(function, self.main)).collect();
         if let ([platform], [_]) = (self.platforms.as_slice(), functions.as_slice()) {

@@ -16,6 +16,7 @@ use super::{debug, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
 use crate::function::{Function, Project};
+use crate::instance::Debugging;
 use crate::log::{self, Log};
 use crate::scaling::Platform;
 
@@ -28,7 +29,7 @@ const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let debugging = debug::of(args)?;
-    let Project { functions, domains } = debug::project(args)?;
+    let Project { functions, domains, remarks, sources } = debug::project(args)?;
     let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
     let doors = Arc::new(bind(args, &functions, drain)?);
@@ -37,6 +38,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
     let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
     log::listen_to_library(&log);
+    remarks.iter().for_each(|remark| log.warn(None, remark));
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
     let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
@@ -46,11 +48,14 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     doors.open(Arc::clone(&gateway));
     let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
     let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
-    let watching = if args.watch { Some(watch::watch(&args.function, reload)?) } else { None };
+    let watching = if args.watch { Some(watch::watch(&args.function, sources, reload)?) } else { None };
     stop_at_ctrl_c(platforms.all(), &doors, &log)?;
     let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
     announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
     debug::announce(args, &debugging, &functions, &log)?;
+    if debugging != Debugging::Attached {
+        announce::faults(&log, &functions);
+    }
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
     let result = doors.join();
     drop(watching);

@@ -1,12 +1,14 @@
 //! `--watch`: have the code or the template changed? Then the function is loaded anew. What becomes of its
 //! instances is not decided here.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::args::FunctionArgs;
@@ -19,19 +21,37 @@ const QUIET: Duration = Duration::from_millis(100);
 /// What programs write beside the code while it runs, and editors while it is edited.
 const IGNORED: [&str; 6] = ["__pycache__", ".git", "node_modules", ".venv", ".mypy_cache", ".pytest_cache"];
 
-/// Reloads what is served on every change until the returned watcher is dropped.
-pub fn watch(args: &FunctionArgs, reload: Reload) -> Result<RecommendedWatcher> {
+/// A file that was being written has been closed as a rule; one that nobody says so of is waited for no longer.
+const LONGEST_WRITE: Duration = Duration::from_secs(2);
+
+/// What has happened to a file.
+enum Change {
+    /// It may be written further.
+    Writing(PathBuf),
+    Closed(PathBuf),
+    Other,
+}
+
+/// What is watched.
+struct Watched {
+    code: Vec<PathBuf>,
+    /// The files that say what is served, whether or not they are there.
+    sources: Vec<PathBuf>,
+}
+
+/// Reloads what is served on every change of its code or of `sources`, until the returned watcher is dropped.
+pub fn watch(args: &FunctionArgs, sources: Vec<PathBuf>, reload: Reload) -> Result<RecommendedWatcher> {
     let (sender, changes) = channel();
-    let template = load::template_path(args);
     let mut code: Vec<PathBuf> =
         reload.platforms.iter().map(|platform| platform.function().code.clone()).collect();
     code.sort();
     code.dedup();
-    let template = template.map(|path| path.canonicalize().unwrap_or(path));
-    let watched = (code.clone(), template.clone());
+    let sources: Vec<PathBuf> = sources.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+    let places = places_of(&code, &sources);
+    let watched = Watched { code: code.clone(), sources };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| watched.0.iter().any(|code| matters(&event, code, watched.1.as_deref()))) {
-            let _ = sender.send(()); // the receiver goes only with the program
+        if let Some(change) = event.ok().and_then(|event| watched.change(&event)) {
+            let _ = sender.send(change); // the receiver goes only with the program
         }
     })
     .context("cannot watch files")?;
@@ -40,10 +60,8 @@ pub fn watch(args: &FunctionArgs, reload: Reload) -> Result<RecommendedWatcher> 
         watcher.watch(code, RecursiveMode::Recursive).with_context(|| watching(code))?;
         reload.log.event(None, &format!("watching {}", code.display()));
     }
-    // Its directory, since editors replace a file rather than write to it.
-    let is_watched = |path: &Path| code.iter().any(|code| path.starts_with(code));
-    if let Some(directory) = template.as_deref().and_then(Path::parent).filter(|path| !is_watched(path)) {
-        watcher.watch(directory, RecursiveMode::NonRecursive).with_context(|| watching(directory))?;
+    for place in &places {
+        watcher.watch(place, RecursiveMode::NonRecursive).with_context(|| watching(place))?;
     }
     let args = args.clone();
     thread::Builder::new()
@@ -53,17 +71,25 @@ pub fn watch(args: &FunctionArgs, reload: Reload) -> Result<RecommendedWatcher> 
     Ok(watcher)
 }
 
-fn follow(changes: &Receiver<()>, args: &FunctionArgs, reload: &Reload) {
-    while changes.recv().is_ok() {
-        loop {
-            match changes.recv_timeout(QUIET) {
-                Ok(()) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
+/// The directories of the sources, since editors replace a file rather than write to it.
+fn places_of(code: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
+    let is_watched = |path: &Path| code.iter().any(|code| path.starts_with(code));
+    let parents = sources.iter().filter_map(|path| path.parent());
+    let mut places: Vec<PathBuf> =
+        parents.filter(|path| path.is_dir() && !is_watched(path)).map(Path::to_owned).collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
+fn follow(changes: &Receiver<Change>, args: &FunctionArgs, reload: &Reload) {
+    while let Ok(first) = changes.recv() {
+        if !settle(changes, first) {
+            return;
         }
         match load::project(args) {
             Ok(project) => {
+                project.remarks.iter().for_each(|remark| reload.log.warn(None, remark));
                 reload.reload(project);
                 reload.log.event(None, "the code or the template changed: the next call starts it anew");
             }
@@ -72,11 +98,48 @@ fn follow(changes: &Receiver<()>, args: &FunctionArgs, reload: &Reload) {
     }
 }
 
-fn matters(event: &Event, code: &Path, template: Option<&Path>) -> bool {
-    let changed = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
-    let ours = |path: &Path| path.starts_with(code) || Some(path) == template;
-    changed
-        && event.paths.iter().any(|path| ours(path) && !is_ignored(path.strip_prefix(code).unwrap_or(path)))
+/// Waits until nothing changes and no file is being written any more; false when there is nobody left to tell.
+fn settle(changes: &Receiver<Change>, first: Change) -> bool {
+    let (mut writing, mut last) = (HashSet::new(), Instant::now());
+    let mut next = Some(first);
+    loop {
+        match next.take() {
+            Some(Change::Writing(path)) => drop(writing.insert(path)),
+            Some(Change::Closed(path)) => drop(writing.remove(&path)),
+            Some(Change::Other) | None => {}
+        }
+        match changes.recv_timeout(QUIET) {
+            Ok(change) => {
+                last = Instant::now();
+                next = Some(change);
+            }
+            Err(RecvTimeoutError::Timeout) if writing.is_empty() || last.elapsed() > LONGEST_WRITE => {
+                return true;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+}
+
+impl Watched {
+    /// What `event` says, unless it concerns nothing that is watched.
+    fn change(&self, event: &Event) -> Option<Change> {
+        let path = event.paths.iter().find(|path| self.matters(path))?.clone();
+        match event.kind {
+            EventKind::Modify(ModifyKind::Data(_)) => Some(Change::Writing(path)),
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Change::Closed(path)),
+            EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_) => Some(Change::Other),
+            _ => None,
+        }
+    }
+
+    fn matters(&self, path: &Path) -> bool {
+        if self.sources.iter().any(|source| source == path) {
+            return true;
+        }
+        self.code.iter().any(|code| path.strip_prefix(code).is_ok_and(|below| !is_ignored(below)))
+    }
 }
 
 fn is_ignored(path: &Path) -> bool {

@@ -240,10 +240,14 @@ mod tests {
     #[test]
     fn errors_of_the_system_have_a_status_and_a_code() {
         let text = || "x".to_owned();
-        let not_found = NotStarted::CommandNotFound { command: text(), errno: 2 };
+        let not_found = NotStarted::CommandNotFound { command: text(), errno: 2, fault: None };
         for (failure, status, code) in [
             (Failure::NotStarted(not_found), 412, "CAFileNotFound"),
-            (Failure::NotStarted(NotStarted::NotSpawned { command: text(), errno: 13 }), 412, "CAExited"),
+            (
+                Failure::NotStarted(NotStarted::NotSpawned { command: text(), errno: 13, fault: None }),
+                412,
+                "CAExited",
+            ),
             (Failure::NotStarted(NotStarted::Unhealthy(text())), 412, "FunctionNotStarted"),
             (Failure::BadResponse(text()), 502, "BadResponse"),
             (Failure::ClientClosed, 499, "ClientClosedRequest"),

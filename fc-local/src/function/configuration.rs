@@ -15,6 +15,10 @@ pub struct Project {
     /// At least one; no two have the same name.
     pub functions: Vec<Function>,
     pub domains: Vec<CustomDomain>,
+    /// What there is to say of it before it is served.
+    pub remarks: Vec<String>,
+    /// The files that say all of this, and those that would.
+    pub sources: Vec<PathBuf>,
 }
 
 /// A custom domain, which callers name as the host; `*.` stands for any name below.

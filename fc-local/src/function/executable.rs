@@ -7,6 +7,9 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::configuration::Function;
+use super::environment;
+use super::places::Places;
 use object::elf;
 use object::read::elf::{ElfFile32, ElfFile64, FileHeader, ProgramHeader as _};
 use object::read::{Architecture, Object as _, ReadCache};
@@ -64,6 +67,24 @@ pub fn find(program: &str, directory: &Path, path: &str) -> PathBuf {
     }
     let mut candidates = std::env::split_paths(path).map(|place| directory.join(place).join(program));
     candidates.find(|candidate| candidate.exists()).unwrap_or_else(|| directory.join(program))
+}
+
+/// What is wrong with the program that `function` starts with, as it is found here; `None` also for what a layer may have.
+pub fn fault_of(function: &Function) -> Option<(PathBuf, Fault)> {
+    let program = function.command.first()?;
+    if program.starts_with("/opt/") && !function.layers.is_empty() {
+        return None;
+    }
+    let code = function.code.display().to_string();
+    let places = match function.maps_code {
+        true => Places::substituted(&function.code, code, None),
+        false => Places::unmapped(&function.code),
+    };
+    let environment = environment::of(function, &places, "", function.port);
+    let path = environment.get("PATH").map_or("", String::as_str);
+    let file = find(&places.seen(program), &function.code, path);
+    let fault = fault(&file, Machine::Own)?;
+    Some((file, fault))
 }
 
 /// What is wrong with the file at `path`; `None` also for what cannot be looked at.

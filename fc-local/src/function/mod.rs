@@ -3,8 +3,9 @@
 
 pub mod template;
 
-pub mod environment;
 pub mod executable;
+
+pub mod environment;
 pub mod variables;
 
 pub mod places;

@@ -7,15 +7,16 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use super::exit;
+use crate::function::executable::Fault;
 use crate::log::excerpt;
 
 /// Why an instance did not start. The text is the platform's.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotStarted {
     /// The command's file does not exist.
-    CommandNotFound { command: String, errno: i32 },
+    CommandNotFound { command: String, errno: i32, fault: Option<Fault> },
     /// The system refused to run the command.
-    NotSpawned { command: String, errno: i32 },
+    NotSpawned { command: String, errno: i32, fault: Option<Fault> },
     /// The process exited before its port was open.
     Exited { status: ExitStatus, command: String, logs: String },
     /// The port was not open in time, or where the platform cannot reach it.
@@ -83,12 +84,14 @@ impl NotStarted {
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotStarted::CommandNotFound { command, errno } => {
-                write!(f, "The start command '{command}' was not found: {}", exit::strerror(*errno))
+            NotStarted::CommandNotFound { command, errno, fault } => {
+                write!(f, "The start command '{command}' was not found: {}", exit::strerror(*errno))?;
+                explain(f, command, fault.as_ref())
             }
-            NotStarted::NotSpawned { command, errno } => {
+            NotStarted::NotSpawned { command, errno, fault } => {
                 let reason = format!("code {errno}, message:{}", exit::strerror(*errno));
-                exited_unexpectedly(f, &reason, command, "")
+                exited_unexpectedly(f, &reason, command, "")?;
+                explain(f, command, fault.as_ref())
             }
             NotStarted::Exited { status, command, logs } => {
                 exited_unexpectedly(f, &exit::describe(*status), command, logs)
@@ -106,6 +109,15 @@ impl fmt::Display for NotStarted {
                 write!(f, "The function http server cannot be started. {reason}")
             }
         }
+    }
+}
+
+/// A line of our own behind the platform's.
+fn explain(f: &mut fmt::Formatter<'_>, command: &str, fault: Option<&Fault>) -> fmt::Result {
+    let program = command.split(' ').next().unwrap_or_default();
+    match fault {
+        Some(fault) => write!(f, "\n{program}: {fault}"),
+        None => Ok(()),
     }
 }
 
@@ -174,11 +186,11 @@ mod tests {
         };
         for (failure, wanted) in [
             (
-                NotStarted::CommandNotFound { command: command(), errno: 2 },
+                NotStarted::CommandNotFound { command: command(), errno: 2, fault: None },
                 "The start command './x' was not found: no such file or directory",
             ),
             (
-                NotStarted::NotSpawned { command: command(), errno: 13 },
+                NotStarted::NotSpawned { command: command(), errno: 13, fault: None },
                 "Function instance exited unexpectedly(code 13, message:permission denied) with start command './x'. Logs:",
             ),
             (

@@ -15,6 +15,7 @@ use super::process::Process;
 use super::running::{Identity, Instance};
 use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
+use crate::function::executable::{self, Fault};
 use crate::id;
 use crate::log::excerpt;
 
@@ -79,9 +80,12 @@ fn below(prefix: &[String], command: &[String]) -> Vec<String> {
 fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
     let command = function.command_line();
     let errno = error.raw_os_error().unwrap_or(0);
+    let fault = executable::fault_of(function).map(|(_, fault)| fault);
+    // The system says the same of a file that is not there and of one whose interpreter is not.
+    let is_there = !matches!(fault, None | Some(Fault::Missing | Fault::DanglingLink { .. }));
     match error.kind() {
-        ErrorKind::NotFound => NotStarted::CommandNotFound { command, errno },
-        _ => NotStarted::NotSpawned { command, errno },
+        ErrorKind::NotFound if !is_there => NotStarted::CommandNotFound { command, errno, fault },
+        _ => NotStarted::NotSpawned { command, errno, fault },
     }
 }
 

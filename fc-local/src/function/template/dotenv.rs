@@ -9,17 +9,16 @@ use std::sync::LazyLock;
 use regex_lite::Regex;
 
 /// A line, in dotenv's own words: a name, and a value in quotes or up to a comment.
-static LINE: LazyLock<Regex> = LazyLock::new(|| {
+static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let quoted = r#"'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`"#;
     let line =
-        format!(r"(?m)^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*(?:{quoted})|[^#\r\n]+)?\s*(?:#.*)?$");
-    Regex::new(&line).expect("it is tested")
+        format!(r"(?m)^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*(?:{quoted})|[^#\n]+)?\s*(?:#.*)?$");
+    Regex::new(&line).ok()
 });
 
 /// A reference in a value, with a default perhaps.
-static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\\\$|\$\{([A-Za-z_][\w]*)(?::?-([^}]*))?\}|\$([A-Za-z_][\w]*)").expect("it is tested")
-});
+static REFERENCE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\\\$|\$\{([A-Za-z_][\w]*)(?::?-([^}]*))?\}|\$([A-Za-z_][\w]*)").ok());
 
 /// Variables for a template, and where they come from: an exported one wins, and of two files the one that was read first.
 #[derive(Clone, Debug, Default)]
@@ -58,12 +57,15 @@ impl Dotenv {
                 },
             }
         };
-        REFERENCE.replace_all(value, replace).into_owned()
+        match &*REFERENCE {
+            Some(reference) => reference.replace_all(value, replace).into_owned(),
+            None => value.to_owned(),
+        }
     }
 }
 
 fn parse(text: &str) -> Vec<(String, String)> {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text: String = text.lines().flat_map(|line| [line, "\n"]).collect();
     let of = |found: regex_lite::Captures<'_>| {
         let name = found.get(1).map_or("", |name| name.as_str()).to_owned();
         let value = found.get(2).map_or("", |value| value.as_str()).trim();
@@ -71,9 +73,9 @@ fn parse(text: &str) -> Vec<(String, String)> {
         let inner = quote.and_then(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
         let value = inner.unwrap_or(value);
         let is_escaped = quote == Some('"') && inner.is_some();
-        (name, if is_escaped { value.replace("\\n", "\n").replace("\\r", "\r") } else { value.to_owned() })
+        (name, if is_escaped { value.replace("\\n", "\n").replace("\\r", "\u{d}") } else { value.to_owned() })
     };
-    LINE.captures_iter(&text).map(of).collect()
+    LINE.iter().flat_map(|line| line.captures_iter(&text)).map(of).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod resource;
 
+mod code;
 mod domains;
 mod fields;
 pub mod notes;
@@ -14,6 +15,7 @@ mod dotenv;
 mod expression;
 pub mod yaml;
 
+pub use code::Code;
 #[cfg(any(fuzzing, feature = "internals"))]
 pub use resource::parse;
-pub use resource::{Code, Template, project, read};
+pub use resource::{Template, project, read};

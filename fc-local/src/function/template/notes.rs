@@ -1,6 +1,8 @@
 //! What was found in a template beside what runs: fields that change nothing here, unknown ones, references that lead
 //! nowhere. Which fields there are, as the vendor documents them for the component fc3.
 
+use std::path::Path;
+
 use super::yaml::{Line, Node, Value};
 
 /// Something to tell the author.
@@ -237,6 +239,34 @@ fn nearest(key: &str, used: &[&'static str], ignored: &[(&'static str, &str)]) -
     (found.0 <= MAX_DISTANCE.min(key.len() / 2)).then_some(found.1)
 }
 
+/// What is to be said of the template at `path` in one line; `None` when all of it is used.
+pub fn summary(path: &Path, notes: &[Note]) -> Option<String> {
+    let names = |wanted: fn(&Kind) -> bool| {
+        let found = notes.iter().filter(|note| wanted(&note.kind)).map(named);
+        found.collect::<Vec<_>>().join(", ")
+    };
+    let parts = [
+        ("not used here: ", names(|kind| matches!(kind, Kind::Ignored(_)))),
+        ("unknown: ", names(|kind| matches!(kind, Kind::Unknown { .. }))),
+        ("refers to nothing: ", names(|kind| matches!(kind, Kind::Unresolved(_)))),
+        ("see also: ", names(|kind| matches!(kind, Kind::Remark(_)))),
+    ];
+    let said: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}{names}"))
+        .collect();
+    let path = path.display();
+    (!said.is_empty()).then(|| format!("{path}: {}; fc-local config -t {path} says more", said.join("; ")))
+}
+
+fn named(note: &Note) -> String {
+    match &note.kind {
+        Kind::Unknown { nearest: Some(nearest) } => format!("{} ({nearest}?)", note.field),
+        _ => note.field.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::yaml;
@@ -266,5 +296,23 @@ mod tests {
             .map(|note| note.field.as_str())
             .collect();
         assert_eq!(ignored, ["actions", "role", "triggers[0]"]);
+    }
+
+    #[test]
+    fn what_means_nothing_is_one_line() {
+        let note = |field: &str, kind| Note { line: Line::default(), field: field.to_owned(), kind };
+        let notes = [
+            note("role", Kind::Ignored("")),
+            note("timeOut", Kind::Unknown { nearest: Some("timeout") }),
+            note("zzz", Kind::Unknown { nearest: None }),
+            note("environmentVariables.A", Kind::Unresolved(String::new())),
+        ];
+        assert_eq!(
+            summary(Path::new("s.yaml"), &notes).as_deref(),
+            Some(
+                "s.yaml: not used here: role; unknown: timeOut (timeout?), zzz; refers to nothing: environmentVariables.A; fc-local config -t s.yaml says more"
+            )
+        );
+        assert_eq!(summary(Path::new("s.yaml"), &[]), None);
     }
 }

@@ -41,6 +41,10 @@ pub fn start(subject: &mut Subject) -> Finding {
 
 fn remedy_of(reason: &NotServing, port: u16) -> String {
     match reason {
+        NotServing::NotStarted(
+            NotStarted::CommandNotFound { fault: Some(fault), .. }
+            | NotStarted::NotSpawned { fault: Some(fault), .. },
+        ) => fault.to_string(),
         NotServing::NotStarted(NotStarted::CommandNotFound { .. }) => {
             "check the command after --, or the template's".to_owned()
         }
@@ -130,8 +134,8 @@ mod tests {
     fn the_remedy_depends_on_what_went_wrong_and_not_on_what_the_function_printed() {
         let command = || "./x".to_owned();
         let logs = || "bootstrap was not found, it exited unexpectedly".to_owned();
-        let not_found = NotStarted::CommandNotFound { command: command(), errno: 2 };
-        let not_spawned = NotStarted::NotSpawned { command: command(), errno: 13 };
+        let not_found = NotStarted::CommandNotFound { command: command(), errno: 2, fault: None };
+        let not_spawned = NotStarted::NotSpawned { command: command(), errno: 13, fault: None };
         let closed = NotStarted::PortClosed {
             port: 9000,
             timeout: Duration::from_secs(1),
