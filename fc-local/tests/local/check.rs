@@ -83,6 +83,72 @@ fn a_pre_stop_that_fails_is_a_warning() {
     assert_eq!((code, findings["pre-stop"].0.as_str()), (Some(0), "warn"), "{findings:?}");
 }
 
+/// What only a look at the bytes finds, and what is no verdict.
+#[test]
+fn a_body_after_head_is_found_also_where_the_connection_ends_and_a_500_to_chunks_is_a_warning() {
+    let script = "
+import os, socket, threading
+def serve(c):
+    f = c.makefile('rb')
+    line = f.readline().decode()
+    chunked = False
+    length = 0
+    while (h := f.readline()).strip():
+        chunked |= b'chunked' in h.lower()
+        if h.lower().startswith(b'content-length'): length = int(h.split(b':')[1])
+    if chunked:
+        while n := int(f.readline(), 16): f.read(n); f.readline()
+        f.readline()
+    f.read(length)
+    status = b'500 X' if chunked else b'200 OK'
+    c.sendall(b'HTTP/1.1 ' + status + b'\\r\\nconnection: close\\r\\n\\r\\nbody')
+    c.close()
+s = socket.create_server(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+while True:
+    c, _ = s.accept()
+    threading.Thread(target=serve, args=(c,), daemon=True).start()
+";
+    let (code, findings) = check(&[], &python_script(&script.replace("\\\\", "\\")));
+    let (verdict, reason) = &findings["HEAD"];
+    assert_eq!((verdict.as_str(), reason.as_str()), ("fail", "sends 4 bytes of a body after the head"));
+    let (verdict, reason) = &findings["chunked body"];
+    assert_eq!((verdict.as_str(), reason.as_str()), ("warn", "a chunked body is answered with status 500"));
+    assert_eq!((code, findings.len()), (Some(1), 16), "{findings:?}");
+}
+
+#[test]
+fn a_failing_initializer_hides_nothing_else() {
+    let (code, findings) = check(&["--initializer", "--env", "INITIALIZE=500"], &python());
+    assert_eq!((code, findings.len()), (Some(1), 16), "{findings:?}");
+    let failed: Vec<&str> = findings
+        .iter()
+        .filter(|(_, (verdict, _))| verdict == "fail")
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(failed, ["initializer"], "{findings:?}");
+}
+
+#[test]
+fn another_port_is_taken_where_one_is_and_what_insists_on_it_is_an_obstacle_and_no_verdict() {
+    let taken = std::net::TcpListener::bind(("0.0.0.0", 0)).expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let run = |command: &[String]| {
+        let mut check = fc_local();
+        check.args(["check", "--idle", "100ms", "--port", &port, "--"]).args(command);
+        run_to_end(&mut check, WATCHDOG)
+    };
+    let moves = run(&example("hello"));
+    let text = String::from_utf8_lossy(&moves.stdout).into_owned();
+    assert_eq!(moves.status.code(), Some(0), "{text}");
+    assert!(text.starts_with("pass start ") && text.ends_with("fit for the platform\n"), "{text}");
+    let insists =
+        format!("import socket\ns = socket.create_server(('0.0.0.0', {port}))\nwhile True: s.accept()");
+    let insists = run(&python_script(&insists));
+    let error = String::from_utf8_lossy(&insists.stderr).into_owned();
+    assert_eq!(insists.status.code(), Some(2), "{error}");
+    assert!(error.contains("is taken by another program") && error.contains("free it"), "{error}");
+}
+
 /// A server that breaks the rule of this name.
 fn naughty(rule: &str) -> Vec<String> {
     let script = format!(

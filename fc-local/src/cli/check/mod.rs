@@ -11,36 +11,37 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::args::CheckArgs;
 use super::{console, load};
-use crate::log::{Log, output};
+use crate::log::Log;
 use probes::{Idling, Probe};
-use report::{Finding, Verdict};
+use report::{Report, Verdict};
 use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let surroundings = Arc::new(load::surroundings(&args.platform, Arc::new(Log::silent()), &function)?);
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
-    if !args.platform.json && output::stderr().is_terminal() {
+    if !args.platform.json {
         console::note(format_args!("testing; the longest test takes {} s", args.idle.as_secs()));
     }
-    let findings = examine(&mut subject, args.idle);
+    let mut report = Report::new(args.platform.json);
+    examine(&mut subject, args.idle, &mut report).context("cannot print the report")?;
+    if let Some(obstacle) = subject.obstacle.take() {
+        bail!("{obstacle}"); // which says nothing of the function
+    }
     drop(subject);
-    report::print(&findings, args.platform.json).context("cannot print the report")?;
-    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let is_fit = report.finish().context("cannot print the report")?;
+    Ok(if is_fit { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
-
-/// Without these there is nothing to examine.
-const FIRST: [Probe; 3] =
-    [("start", probes::start), ("initializer", probes::initializer), ("connections", probes::connections)];
 
 /// The instance lives through most of these, as one on the platform does; a probe that ends it gets the next
 /// a new one.
-const THEN: [Probe; 10] = [
+const PROBES: [Probe; 12] = [
+    ("initializer", probes::initializer),
+    ("connections", probes::connections),
     ("event", probes::event),
     ("HEAD", probes::head),
     ("large body", probes::large_body),
@@ -53,25 +54,27 @@ const THEN: [Probe; 10] = [
     ("pre-stop", probes::pre_stop),
 ];
 
-fn examine(subject: &mut Subject, idle: Duration) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (name, probe) in FIRST {
-        let finding = probe(subject).named(name);
-        let failed = finding.verdict == Verdict::Fail;
-        findings.push(finding);
-        if failed {
-            return findings;
-        }
+/// Each finding is told as it falls. Without a start there is nothing to examine; after any other failure the rest is.
+fn examine(subject: &mut Subject, idle: Duration, report: &mut Report) -> Result<()> {
+    let start = probes::start(subject).named("start");
+    let has_started = start.verdict != Verdict::Fail && subject.obstacle.is_none();
+    if subject.obstacle.is_none() {
+        report.add(start)?;
+    }
+    if !has_started {
+        return Ok(());
     }
     // The wait of the longest probe goes on beside the others, where others are served beside it.
-    let idling = (!subject.serves_one_connection).then(|| Idling::begin(subject));
-    for (name, probe) in THEN {
-        findings.push(probe(subject).named(name));
+    let mut idling = None;
+    for (name, probe) in PROBES {
+        report.add(probe(subject).named(name))?;
+        if name == "connections" && !subject.serves_one_connection {
+            idling = Some(Idling::begin(subject));
+        }
     }
     subject.make_room();
     let idling = idling.unwrap_or_else(|| Idling::begin(subject));
-    findings.push(idling.end(idle).named("idle connection"));
-    findings.push(probes::sigterm(subject).named("SIGTERM"));
-    findings.push(probes::cold_start(subject).named("cold start"));
-    findings
+    report.add(idling.end(idle).named("idle connection"))?;
+    report.add(probes::sigterm(subject).named("SIGTERM"))?;
+    report.add(probes::cold_start(subject).named("cold start"))
 }

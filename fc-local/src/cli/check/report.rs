@@ -56,42 +56,67 @@ impl Finding {
     }
 }
 
-pub fn print(findings: &[Finding], json: bool) -> Result<()> {
-    if json {
-        let is_fit = !findings.iter().any(|finding| finding.verdict == Verdict::Fail);
-        let report = serde_json::json!({"fit": is_fit, "findings": findings});
-        return console::print(terminal::json(&report, true));
-    }
-    let mut table = String::new();
-    write_table(&mut table, findings, output::stdout().has_colours())?;
-    console::print(table.trim_end())
+/// All findings: as text each is told at once, as JSON all of them in the end.
+pub struct Report {
+    json: bool,
+    findings: Vec<Finding>,
 }
 
-/// One line for each finding, with its remedy below it, and the verdict in the end.
-fn write_table(out: &mut impl Write, findings: &[Finding], colours: bool) -> fmt::Result {
-    for finding in findings {
-        let (text, colour) = match finding.verdict {
-            Verdict::Pass => ("pass", "\x1b[32m"),
-            Verdict::Warn => ("warn", "\x1b[33m"),
-            Verdict::Fail => ("FAIL", "\x1b[31m"),
-            Verdict::Skip => ("-", ""),
-        };
-        let (colour, reset) = if colours { (colour, "\x1b[0m") } else { ("", "") };
-        let reason = shown(&finding.reason);
-        let mut lines = reason.lines();
-        writeln!(out, "{colour}{text:<5}{reset}{:<18} {}", finding.name, lines.next().unwrap_or_default())?;
-        for line in lines {
-            writeln!(out, "{:24}{line}", "")?;
-        }
-        if let Some(remedy) = &finding.remedy {
-            writeln!(out, "{:24}-> {remedy}", "")?;
-        }
+impl Report {
+    pub fn new(json: bool) -> Report {
+        Report { json, findings: Vec::new() }
     }
+
+    pub fn add(&mut self, finding: Finding) -> Result<()> {
+        if !self.json {
+            let mut line = String::new();
+            write_finding(&mut line, &finding, output::stdout().has_colours())?;
+            console::print(line.trim_end())?;
+        }
+        self.findings.push(finding);
+        Ok(())
+    }
+
+    /// Tells the verdict; whether it is a good one.
+    pub fn finish(&self) -> Result<bool> {
+        let is_fit = !self.findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+        if self.json {
+            let report = serde_json::json!({"fit": is_fit, "findings": self.findings});
+            console::print(terminal::json(&report, true))?;
+        } else {
+            console::print(verdict(&self.findings))?;
+        }
+        Ok(is_fit)
+    }
+}
+
+/// One line for a finding, with its remedy below it.
+fn write_finding(out: &mut impl Write, finding: &Finding, colours: bool) -> fmt::Result {
+    let (text, colour) = match finding.verdict {
+        Verdict::Pass => ("pass", "\x1b[32m"),
+        Verdict::Warn => ("warn", "\x1b[33m"),
+        Verdict::Fail => ("FAIL", "\x1b[31m"),
+        Verdict::Skip => ("-", ""),
+    };
+    let (colour, reset) = if colours { (colour, "\x1b[0m") } else { ("", "") };
+    let reason = shown(&finding.reason);
+    let mut lines = reason.lines();
+    writeln!(out, "{colour}{text:<5}{reset}{:<18} {}", finding.name, lines.next().unwrap_or_default())?;
+    for line in lines {
+        writeln!(out, "{:24}{line}", "")?;
+    }
+    match &finding.remedy {
+        Some(remedy) => writeln!(out, "{:24}-> {remedy}", ""),
+        None => Ok(()),
+    }
+}
+
+fn verdict(findings: &[Finding]) -> String {
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     match (count(Verdict::Fail), count(Verdict::Warn)) {
-        (0, 0) => writeln!(out, "fit for the platform"),
-        (0, warned) => writeln!(out, "fit for the platform, {warned} to look at"),
-        (failed, _) => writeln!(out, "not fit for the platform: {failed} failed"),
+        (0, 0) => "fit for the platform".to_owned(),
+        (0, warned) => format!("fit for the platform, {warned} to look at"),
+        (failed, _) => format!("not fit for the platform: {failed} failed"),
     }
 }
 
@@ -101,8 +126,10 @@ mod tests {
 
     fn table(findings: &[Finding]) -> String {
         let mut out = String::new();
-        write_table(&mut out, findings, false).expect("memory");
-        out
+        for finding in findings {
+            write_finding(&mut out, finding, false).expect("memory");
+        }
+        out + &verdict(findings) + "\n"
     }
 
     #[test]

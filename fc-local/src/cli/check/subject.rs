@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::function::Function;
-use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody};
+use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody, RequestHead};
 use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
 
 /// One request id for all probes, so that replies that repeat it can be compared.
-const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
+pub const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
 
 /// The largest reply that is read.
 const MAX_REPLY: u64 = 64 * 1024 * 1024;
@@ -31,8 +31,8 @@ pub struct ProbeReply {
 
 /// Why there is no instance.
 pub enum NotServing {
-    /// The port that it would open is another program's.
-    PortTaken(u16),
+    /// The port that it insists on is another program's.
+    PortTaken(u16, IgnoresPort),
     NotStarted(NotStarted),
     IgnoresPort(IgnoresPort),
     Stopping,
@@ -51,8 +51,8 @@ impl From<StartError> for NotServing {
 impl fmt::Display for NotServing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotServing::PortTaken(port) => {
-                write!(f, "port {port} is taken by another program; choose another one with --port")
+            NotServing::PortTaken(port, ignores) => {
+                write!(f, "port {port} is taken by another program, and {ignores}; free it and check again")
             }
             NotServing::NotStarted(not_started) => not_started.fmt(f),
             NotServing::IgnoresPort(ignores) => ignores.fmt(f),
@@ -65,23 +65,40 @@ pub struct Subject {
     pub function: Arc<Function>,
     surroundings: Arc<Surroundings>,
     instance: Option<Arc<Instance>>,
+    /// Why nothing can be said of the function.
+    pub obstacle: Option<String>,
+    /// Its Initializer has failed, which is known by then: an instance does without.
+    pub skips_initializer: bool,
     /// Whether a connection that is open keeps others from being served.
     pub serves_one_connection: bool,
 }
 
 impl Subject {
     pub fn new(surroundings: Arc<Surroundings>, function: Function) -> Subject {
-        Subject { function: Arc::new(function), surroundings, instance: None, serves_one_connection: false }
+        Subject {
+            function: Arc::new(function),
+            surroundings,
+            instance: None,
+            obstacle: None,
+            skips_initializer: false,
+            serves_one_connection: false,
+        }
     }
 
     /// Starts a new instance, without its Initializer.
     pub fn start(&mut self) -> Result<Arc<Instance>, NotServing> {
         self.stop();
-        let port = self.function.port;
-        if !port::is_free(port) {
-            return Err(NotServing::PortTaken(port));
-        }
-        let instance = Arc::new(instance::start(&self.surroundings, &self.function, port)?);
+        let configured = self.function.port;
+        let is_free = port::is_free(configured);
+        let port = if is_free { configured } else { port::free_port(&[configured]).unwrap_or(configured) };
+        let started = instance::start(&self.surroundings, &self.function, port);
+        let instance = match started.map_err(NotServing::from) {
+            Ok(instance) => Arc::new(instance),
+            Err(NotServing::IgnoresPort(ignores)) if !is_free => {
+                return Err(NotServing::PortTaken(configured, ignores));
+            }
+            Err(reason) => return Err(reason),
+        };
         self.instance = Some(Arc::clone(&instance));
         Ok(instance)
     }
@@ -93,7 +110,9 @@ impl Subject {
             return Ok(Arc::clone(instance));
         }
         let instance = self.start().map_err(|reason| reason.to_string())?;
-        instance.initialize().map_err(|error| error.message)?;
+        if !self.skips_initializer {
+            instance.initialize().map_err(|error| error.message)?;
+        }
         Ok(instance)
     }
 
@@ -169,8 +188,18 @@ pub fn send(
     timeout: Duration,
 ) -> Result<ProbeReply, String> {
     let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
+    send_head(pool, &head, body, timeout)
+}
+
+/// The request `head` over `pool`.
+pub fn send_head(
+    pool: &Pool,
+    head: &RequestHead,
+    body: RequestBody<'_>,
+    timeout: Duration,
+) -> Result<ProbeReply, String> {
     let mut reply =
-        pool.send(&head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
+        pool.send(head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
             Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
             error => error.to_string(),
         })?;

@@ -16,6 +16,9 @@ use crate::log::milliseconds;
 /// What a request may take longer than twice the one before it, beside an idle connection.
 const ONE_AT_A_TIME: Duration = Duration::from_secs(2);
 
+/// So much of a response to HEAD is read.
+const MAX_HEAD: usize = 256 * 1024;
+
 /// How many clients go away within a request, and how many right after it.
 const DISCONNECTS: usize = 5;
 
@@ -93,6 +96,49 @@ fn finish(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
         stream.read_exact(std::slice::from_mut(byte))?;
     }
     if start == *b"HTTP/" { Ok(()) } else { Err(ErrorKind::InvalidData.into()) }
+}
+
+/// A response to HEAD ends with its head, whatever the connection does then.
+pub fn head(subject: &mut Subject) -> Finding {
+    let timeout = subject.function.timeout;
+    match subject.connect().and_then(|stream| ask_for_head(stream, timeout)) {
+        Ok((status, 0)) => Finding::pass(format!("status {status}, no body")),
+        Ok((_, length)) => Finding::fail(
+            format!("sends {length} bytes of a body after the head"),
+            "a response to HEAD has no body",
+        ),
+        Err(reason) => Finding::fail(reason, "answer HEAD like GET, without the body"),
+    }
+}
+
+/// The status, and how many bytes come behind the head, before the connection ends or falls silent.
+fn ask_for_head(mut stream: TcpStream, timeout: Duration) -> Result<(String, usize), String> {
+    let told = |error: io::Error| error.to_string();
+    let head = "HEAD / HTTP/1.1\r\nhost: x\r\nx-fc-control-path: /http-invoke\r\n\r\n";
+    stream.write_all(head.as_bytes()).map_err(told)?;
+    let deadline = Deadline::after(timeout);
+    let (mut received, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let end = received.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+        let wait = match end {
+            Some(_) => SILENCE,
+            None => {
+                deadline.left().map_err(|_| format!("no answer within {} s", timeout.as_secs()))?.max(SILENCE)
+            }
+        };
+        stream.set_read_timeout(Some(wait)).map_err(told)?;
+        match (stream.read(&mut piece), end) {
+            (Ok(count), _) if count > 0 && received.len() < MAX_HEAD => {
+                received.extend_from_slice(piece.get(..count).unwrap_or_default());
+            }
+            (_, Some(end)) => {
+                let status = received.get(9..12).unwrap_or_default();
+                return Ok((String::from_utf8_lossy(status).into_owned(), received.len() - end));
+            }
+            (Ok(_), None) => return Err("the connection ended within the head".to_owned()),
+            (Err(error), None) => return Err(error.to_string()),
+        }
+    }
 }
 
 /// Clients that go away within a request and right after it.

@@ -19,6 +19,7 @@ pub fn initializer(subject: &mut Subject) -> Finding {
         instance.initialize().map_err(|error| error.message)?;
         Ok(milliseconds(begin.elapsed()))
     });
+    subject.skips_initializer = result.is_err();
     match result {
         Ok(time) => Finding::pass(format!("succeeded in {time:.1} ms")),
         Err(reason) if initializer.kind == InitializerKind::Code => Finding::fail(

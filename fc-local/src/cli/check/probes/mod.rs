@@ -12,7 +12,7 @@ use super::subject::Subject;
 /// A name and a question.
 pub type Probe = (&'static str, fn(&mut Subject) -> Finding);
 
-pub use connections::{Idling, concurrency, connections, disconnect};
+pub use connections::{Idling, concurrency, connections, disconnect, head};
 pub use hooks::{hook_paths, initialize_again, initializer, pre_stop};
 pub use process::{cold_start, freeze, sigterm, start};
-pub use requests::{chunked_body, event, head, large_body};
+pub use requests::{chunked_body, event, large_body};

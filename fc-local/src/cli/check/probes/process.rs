@@ -33,6 +33,9 @@ pub fn start(subject: &mut Subject) -> Finding {
             Finding::pass(format!("listens on all interfaces, port {}, after {time:.1} ms", instance.port))
         }
         Err(reason) => {
+            if let NotServing::PortTaken(..) = reason {
+                subject.obstacle = Some(reason.to_string());
+            }
             let remedy = remedy_of(&reason, subject.function.port);
             Finding::fail(reason.to_string(), remedy)
         }
@@ -146,7 +149,6 @@ mod tests {
             (NotServing::NotStarted(not_found), "check the command"),
             (NotServing::NotStarted(not_spawned), "run the command by itself"),
             (NotServing::NotStarted(closed), "listen on 0.0.0.0 at FC_CUSTOM_LISTEN_PORT (9000 here)"),
-            (NotServing::PortTaken(9000), "listen on 0.0.0.0"),
         ] {
             let remedy = remedy_of(&reason, 9000);
             assert!(remedy.starts_with(wanted), "{reason}: {remedy}");

@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::check::report::Finding;
-use crate::cli::check::subject::{Subject, send};
-use crate::instance::Instance;
+use crate::cli::check::subject::{REQUEST_ID, Subject, send_head};
 use crate::instance::client::{IdleState, Pool, RequestBody};
+use crate::instance::{Instance, headers};
 
 /// The platform's limit for the body of a synchronous call.
 const LARGE: usize = 32 * 1024 * 1024;
@@ -26,19 +26,6 @@ pub fn event(subject: &mut Subject) -> Finding {
             "only needed for events: answer POST /invoke with 200; a failed one needs x-fc-status: 404",
         ),
         Err(reason) => Finding::fail(reason, "answer every request within the function's timeout"),
-    }
-}
-
-pub fn head(subject: &mut Subject) -> Finding {
-    let result = on_own_connection(subject, |instance, pool, timeout| {
-        send(instance, pool, "HEAD", "/", "/http-invoke", RequestBody::Bytes(b""), timeout)
-    });
-    match result {
-        Ok((_, Some(IdleState::Talking))) => {
-            Finding::fail("sends a body after the head", "a response to HEAD has no body")
-        }
-        Ok((reply, _)) => Finding::pass(format!("status {}, no body", reply.status)),
-        Err(reason) => Finding::fail(reason, "answer HEAD like GET, without the body"),
     }
 }
 
@@ -66,7 +53,10 @@ pub fn chunked_body(subject: &mut Subject) -> Finding {
     let result = on_own_connection(subject, |instance, pool, timeout| {
         let mut body: &[u8] = b"{\"chunked\":true}";
         let body = RequestBody::Stream(&mut body, None);
-        send(instance, pool, "POST", "/invoke", "/http-invoke", body, timeout)
+        let fields = [("host", b"127.0.0.1".as_slice()), ("content-type", b"application/octet-stream")];
+        let head =
+            headers::forwarded("POST", "/invoke", fields.into_iter(), REQUEST_ID, &instance.common_headers);
+        send_head(pool, &head, body, timeout)
     });
     match result {
         Ok((_, Some(IdleState::Talking))) => Finding::fail(
@@ -75,6 +65,10 @@ pub fn chunked_body(subject: &mut Subject) -> Finding {
         ),
         Ok((reply, _)) if matches!(reply.status, 400 | 411 | 501) => Finding::warn(
             format!("refuses a chunked body with status {}", reply.status),
+            "callers of an HTTP trigger may send one: read Transfer-Encoding: chunked",
+        ),
+        Ok((reply, _)) if reply.status >= 500 => Finding::warn(
+            format!("a chunked body is answered with status {}", reply.status),
             "callers of an HTTP trigger may send one: read Transfer-Encoding: chunked",
         ),
         Ok((reply, _)) => Finding::pass(format!("status {}", reply.status)),
