@@ -55,9 +55,9 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, Failure>
         head: &head,
         body: RequestBody::Bytes(event.payload),
         caller_gone: event.caller_gone,
-        when_full: event.when_full,
     };
-    let mut reply = invocation::invoke(scaler, invocation)?;
+    let ticket = scaler.acquire(event.when_full, event.caller_gone)?;
+    let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC)?;
     Ok(EventReply {
         body,

@@ -33,19 +33,20 @@ pub fn invoke(scaler: &Scaler, request: &mut Request<'_>, request_id: &str) -> R
         head: &head,
         body,
         caller_gone,
-        when_full: WhenFull::Refuse,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     if is_chunked || length.unwrap_or(0) > SMALL {
+        let ticket = scaler.acquire(WhenFull::Refuse, &|| request.peer_closed())?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(scaler, invocation(title, stream, &|| false))?;
+        let reply = invocation::invoke(ticket, invocation(title, stream, &|| false))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
     let caller_gone = || request.peer_closed();
-    let reply = invocation::invoke(scaler, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
+    let ticket = scaler.acquire(WhenFull::Refuse, &caller_gone)?;
+    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body), &caller_gone))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

@@ -12,7 +12,7 @@ use crate::instance::client::{
 };
 use crate::instance::{Instance, headers};
 use crate::log::milliseconds;
-use crate::scaling::{Scaler, Ticket, WhenFull};
+use crate::scaling::Ticket;
 
 /// What a caller asks for.
 pub struct Invocation<'a> {
@@ -24,7 +24,6 @@ pub struct Invocation<'a> {
     pub head: &'a dyn Fn(&Instance) -> RequestHead,
     pub body: RequestBody<'a>,
     pub caller_gone: &'a dyn Fn() -> bool,
-    pub when_full: WhenFull<'a>,
 }
 
 /// The function's reply, from its head on.
@@ -55,9 +54,8 @@ struct Run {
     started: Instant,
 }
 
-/// Invokes the function.
-pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
-    let ticket = scaler.acquire(invocation.when_full)?;
+/// Invokes the function at the instance of `ticket`.
+pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationReply, Failure> {
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
     let run = Run {

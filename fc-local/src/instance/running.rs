@@ -17,8 +17,9 @@ use super::surroundings::Surroundings;
 use crate::function::Function;
 use crate::sync::Mutex;
 
-/// How long after a reset of its connections an exit can be waited for.
-const EXIT_AFTER_RESET: Duration = Duration::from_millis(20);
+/// How long after a reset of its connections an exit is waited for: until then another call would be sent to a process
+/// that is gone. One that only closed its connection costs its caller this time.
+const EXIT_AFTER_RESET: Duration = Duration::from_millis(500);
 
 pub struct Instance {
     pub id: String,
@@ -151,7 +152,8 @@ impl Instance {
     /// The failure of a call whose connection was dropped.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
         // The kernel resets connections a moment before the exit can be waited for.
+        let after = since.elapsed();
         self.process.wait(EXIT_AFTER_RESET);
-        UnexpectedExit { after: since.elapsed(), memory_mb: self.memory.peak_mb() }
+        UnexpectedExit { after, memory_mb: self.memory.peak_mb() }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
 use super::attempt::{Attempt, Outcome};
+use super::queue::Queue;
 use super::slot::{SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
@@ -37,6 +38,8 @@ pub struct Fleet {
 pub struct State {
     pub function: Arc<Function>,
     pub slots: Slots<Occupant>,
+    /// The calls that wait for the only instance.
+    pub waiting: Queue,
 }
 
 /// What is in a slot.
@@ -93,7 +96,7 @@ impl Fleet {
             surroundings,
             upkeep,
             alarm: Alarm::default(),
-            state: Mutex::new(State { function: Arc::new(function), slots }),
+            state: Mutex::new(State { function: Arc::new(function), slots, waiting: Queue::default() }),
             moved: Condvar::default(),
             room: Condvar::default(),
         }
@@ -126,8 +129,13 @@ impl Fleet {
             Left::Idle => self.alarm.ring_by(self.upkeep.first_due(now)),
             Left::Condemned(reason) => self.retire(&mut state, id, reason),
         }
+        let is_queued = !state.waiting.is_empty();
         drop(state);
-        self.room.notify_one();
+        if is_queued {
+            self.room.notify_all(); // one of them is next
+        } else {
+            self.room.notify_one();
+        }
     }
 
     /// Puts the instance into a slot whose process has opened its port.

@@ -49,14 +49,24 @@ impl Scaler {
         self.fleet.function()
     }
 
-    /// A place at an instance: an existing one, or a new one that this call starts.
-    pub fn acquire(&self, when_full: WhenFull<'_>) -> Result<Ticket, Unavailable> {
+    /// A place at an instance: an existing one, or a new one that this call starts. Where there can be one instance
+    /// only, a call waits for its turn, unless its caller has gone.
+    pub fn acquire(
+        &self,
+        when_full: WhenFull<'_>,
+        caller_gone: &dyn Fn() -> bool,
+    ) -> Result<Ticket, Unavailable> {
+        let mut turn = Turn { fleet: &self.fleet, number: None };
         loop {
+            if turn.number.is_some() && when_full.refuses() && caller_gone() {
+                return Err(Unavailable::CallerGone);
+            }
             let mut state = self.fleet.lock();
             self.fleet.forget_exited(&mut state);
-            let result = match state.slots.choose() {
+            let result = match turn.choose(&state) {
                 // The wait begins under the lock of the choice: nothing that makes room happens in between.
-                Choice::Refuse(_) if !when_full.refuses() => {
+                Choice::Refuse(no_room) => {
+                    turn.wait(&mut state, no_room, when_full)?;
                     self.fleet.wait_for_room(state);
                     continue;
                 }
@@ -140,6 +150,7 @@ impl Scaler {
 
     fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
+        let is_beside = state.slots.holder_of(function.port).is_some();
         let port = self.port(&state, function.port);
         let attempt = Arc::new(Attempt::default());
         let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)) };
@@ -147,7 +158,7 @@ impl Scaler {
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
         let underway = Underway::new(&self.fleet, slot, attempt);
-        ticket(claim, self.create(underway, slot, &function, port))
+        ticket(claim, self.create(underway, slot, &function, port, is_beside))
     }
 
     /// The port of a new instance: the configured one, unless it is another instance's or another program's.
@@ -166,16 +177,24 @@ impl Scaler {
         port::free_port(&taken).unwrap_or(configured)
     }
 
-    /// Create: start process, port check, Initializer, first health check.
-    fn create(&self, underway: Underway, slot: SlotId, function: &Arc<Function>, port: u16) -> Outcome {
+    /// Create: start process, port check, Initializer, first health check. Whether another instance of ours had the
+    /// configured port as it began says what it means if the process insists on that one.
+    fn create(
+        &self,
+        underway: Underway,
+        slot: SlotId,
+        function: &Arc<Function>,
+        port: u16,
+        is_beside: bool,
+    ) -> Outcome {
         let surroundings = &self.fleet.surroundings;
         let instance = match instance::start(surroundings, function, port) {
             Ok(instance) => Arc::new(instance),
             Err(error) => {
-                let outcome = underway.conclude(|_, state| {
-                    let unavailable = not_started(state, slot, error);
+                let outcome = underway.conclude(|fleet, state| {
+                    let outcome = not_started(fleet, state, error, is_beside);
                     state.slots.remove(slot);
-                    Outcome::Failed(unavailable)
+                    outcome
                 });
                 if let Outcome::Failed(unavailable) = &outcome {
                     surroundings.log.warn(None, &unavailable.to_string());
@@ -198,6 +217,59 @@ impl Scaler {
             health::watch(&self.fleet, slot, &instance);
         }
         outcome
+    }
+}
+
+/// A call's turn at the only instance, from its first wait on. Dropped, which needs the fleet's lock, the next one has
+/// it.
+struct Turn<'a> {
+    fleet: &'a Fleet,
+    number: Option<u64>,
+}
+
+impl Turn<'_> {
+    /// The rule's choice, or to wait for those who came before.
+    fn choose(&self, state: &State) -> Choice {
+        match (state.slots.choose(), state.slots.one_port()) {
+            (refused @ Choice::Refuse(_), _) => refused,
+            (_, Some(ignores)) if !state.waiting.is_turn(self.number) => {
+                Choice::Refuse(NoRoom::OneInstance(ignores.clone()))
+            }
+            (choice, _) => choice,
+        }
+    }
+
+    /// Whether a call that finds no room waits for some; an error when it does not.
+    fn wait(
+        &mut self,
+        state: &mut State,
+        no_room: NoRoom,
+        when_full: WhenFull<'_>,
+    ) -> Result<(), Unavailable> {
+        let is_one = matches!(no_room, NoRoom::OneInstance(_));
+        match when_full {
+            WhenFull::Refuse if is_one => {}
+            WhenFull::WaitUnless(is_over) if !is_over() => {}
+            _ => return Err(no_room.into()),
+        }
+        if is_one && self.number.is_none() {
+            self.number = state.waiting.join();
+        }
+        match no_room {
+            NoRoom::OneInstance(ignores) if self.number.is_none() && when_full.refuses() => {
+                Err(NoRoom::Crowded(ignores).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.fleet.lock().waiting.leave(number);
+            self.fleet.tell_all();
+        }
     }
 }
 
@@ -227,22 +299,22 @@ fn settle(underway: Underway, slot: SlotId, result: Result<(), NotInitialized>) 
     })
 }
 
-/// Why a start failed, and what follows for further ones.
-fn not_started(state: &mut State, slot: SlotId, error: StartError) -> Unavailable {
+/// What a start that failed means for those who wait for it, and for further ones. What is learned is said once.
+fn not_started(fleet: &Fleet, state: &mut State, error: StartError, is_beside: bool) -> Outcome {
     let ignores = match error {
-        StartError::NotStarted(not_started) => return Unavailable::NotStarted(not_started),
-        StartError::Stopping => return NoRoom::Stopping.into(),
+        StartError::NotStarted(not_started) => return Outcome::Failed(Unavailable::NotStarted(not_started)),
+        StartError::Stopping => return Outcome::Failed(NoRoom::Stopping.into()),
         StartError::IgnoresPort(ignores) => ignores,
     };
     let port = state.function.port;
-    if state.slots.is_any_up() {
-        state.slots.allow_one(ignores.clone());
-        NoRoom::OneInstance(ignores).into()
-    } else if state.slots.iter().any(|other| other.id() != slot && other.port() == port) {
-        NoRoom::PortHeld { port, ignores }.into()
-    } else {
-        Unavailable::NotStarted(NotStarted::PortTaken { port, ignores })
+    if !is_beside {
+        return Outcome::Failed(Unavailable::NotStarted(NotStarted::PortTaken { port, ignores }));
     }
+    let text = format!("{}: a call that finds it in use waits for it", NoRoom::OneInstance(ignores.clone()));
+    if state.slots.allow_one(ignores) {
+        fleet.surroundings.log.warn(None, &text);
+    }
+    Outcome::Again
 }
 
 #[cfg(test)]

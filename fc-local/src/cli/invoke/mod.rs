@@ -106,9 +106,9 @@ impl Call<'_> {
             head: &head,
             body: RequestBody::Bytes(&request.body),
             caller_gone: &|| false,
-            when_full: WhenFull::Refuse,
         };
-        let mut reply = match invocation::invoke(&self.platform.scaler, invocation) {
+        let ticket = self.platform.scaler.acquire(WhenFull::Refuse, &|| false).map_err(Failure::from);
+        let mut reply = match ticket.and_then(|ticket| invocation::invoke(ticket, invocation)) {
             Ok(reply) => reply,
             Err(failure) => return self.refused(&failure, CallKind::Http, started),
         };

@@ -5,6 +5,7 @@ use super::*;
 use crate::instance::IgnoresPort;
 use crate::scaling::fleet::tests::{calls, enter, fleet, ready, starting, state_of};
 use crate::scaling::slot::SlotState;
+use crate::scaling::ticket::Claim;
 
 fn unhealthy() -> Unavailable {
     Unavailable::NotStarted(NotStarted::Unhealthy("test".to_owned()))
@@ -26,7 +27,7 @@ fn a_call_without_room_is_refused_at_once() {
     let claims = [ready(&fleet), ready(&fleet)].map(|slot| enter(&fleet, slot));
     let scaler = Scaler::new(Arc::clone(&fleet));
     let saturated = NoRoom::Saturated { instances: 2, concurrency: 1, max_instances: 2 };
-    assert_eq!(scaler.acquire(WhenFull::Refuse).err(), Some(saturated.into()));
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(saturated.into()));
     drop(claims);
 }
 
@@ -37,8 +38,9 @@ fn a_call_that_waits_for_room_gives_up_when_it_is_told_to() {
     let scaler = Scaler::new(Arc::clone(&fleet));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let waiting =
-            scope.spawn(|| scaler.acquire(WhenFull::WaitUnless(&|| is_over.load(Ordering::SeqCst))).err());
+        let waiting = scope.spawn(|| {
+            scaler.acquire(WhenFull::WaitUnless(&|| is_over.load(Ordering::SeqCst)), &|| false).err()
+        });
         is_over.store(true, Ordering::SeqCst);
         fleet.wake_all();
         let refused = waiting.join().expect("an end");
@@ -106,35 +108,88 @@ fn an_initialization_that_a_stop_has_overtaken_serves_nobody() {
     assert_eq!(state_of(&fleet, slot), Some(SlotState::Stopping));
 }
 
+fn ignores() -> IgnoresPort {
+    IgnoresPort::ExitedInUse { told: 9001 }
+}
+
 #[test]
 fn a_function_that_ignores_its_port_is_judged_by_who_holds_it() {
-    let ignores = || IgnoresPort::ExitedInUse { told: 9001 };
-    let fail = |fleet: &Fleet, slot| {
+    let fail = |fleet: &Fleet, is_beside| {
         let mut state = fleet.lock();
-        not_started(&mut state, slot, StartError::IgnoresPort(ignores()))
+        not_started(fleet, &mut state, StartError::IgnoresPort(ignores()), is_beside)
     };
-    let add = |fleet: &Fleet| fleet.lock().slots.add(9001, Instant::now(), Occupant::default());
-
     let alone = fleet();
-    let slot = add(&alone);
     let taken = NotStarted::PortTaken { port: 9000, ignores: ignores() };
-    assert_eq!(fail(&alone, slot), Unavailable::NotStarted(taken), "another program");
+    assert_eq!(fail(&alone, false), Outcome::Failed(Unavailable::NotStarted(taken)), "another program");
 
     let beside_one = fleet();
-    ready(&beside_one);
-    let slot = add(&beside_one);
-    assert_eq!(fail(&beside_one, slot), NoRoom::OneInstance(ignores()).into());
-    beside_one.lock().slots.remove(slot);
-    let _claim = enter(&beside_one, SlotId(0));
+    let one = ready(&beside_one);
+    assert_eq!(fail(&beside_one, true), Outcome::Again);
+    let _claim = enter(&beside_one, one);
     let choice = beside_one.lock().slots.choose();
     assert_eq!(choice, Choice::Refuse(NoRoom::OneInstance(ignores())), "and further ones are not tried");
+
+    let has_died = fleet();
+    assert_eq!(fail(&has_died, true), Outcome::Again);
+    assert_eq!(has_died.lock().slots.choose(), Choice::Start);
 
     let replaced = fleet();
     let old = ready(&replaced);
     let _claim = enter(&replaced, old);
     replaced.reload(Function::example());
-    let slot = add(&replaced);
-    assert_eq!(fail(&replaced, slot), NoRoom::PortHeld { port: 9000, ignores: ignores() }.into());
+    assert_eq!(fail(&replaced, true), Outcome::Again);
+    assert_eq!(replaced.lock().slots.choose(), Choice::AwaitPort, "the older one's call may finish");
+}
+
+/// A fleet whose only instance is in use.
+fn one_in_use() -> (Arc<Fleet>, Claim) {
+    let fleet = fleet();
+    let slot = ready(&fleet);
+    fleet.lock().slots.allow_one(ignores());
+    let claim = enter(&fleet, slot);
+    (fleet, claim)
+}
+
+#[test]
+fn a_call_waits_for_the_only_instance_until_its_caller_has_gone() {
+    let (fleet, _claim) = one_in_use();
+    let scaler = Scaler::new(Arc::clone(&fleet));
+    let is_gone = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| scaler.acquire(WhenFull::Refuse, &|| is_gone.load(Ordering::SeqCst)).err());
+        while fleet.lock().waiting.is_empty() {
+            thread::yield_now();
+        }
+        is_gone.store(true, Ordering::SeqCst);
+        fleet.wake_all();
+        assert_eq!(waiting.join().expect("an end"), Some(Unavailable::CallerGone));
+    });
+    assert!(fleet.lock().waiting.is_empty(), "its turn is the next one's");
+}
+
+#[test]
+fn a_call_that_comes_later_does_not_overtake_one_that_waits() {
+    let (fleet, claim) = one_in_use();
+    let turn = fleet.lock().waiting.join();
+    drop(claim);
+    let newcomer = Turn { fleet: &fleet, number: None };
+    let first = Turn { fleet: &fleet, number: turn };
+    assert_eq!(newcomer.choose(&fleet.lock()), Choice::Refuse(NoRoom::OneInstance(ignores())));
+    assert_eq!(first.choose(&fleet.lock()), Choice::Use(SlotId(0)));
+    drop(first);
+    assert_eq!(newcomer.choose(&fleet.lock()), Choice::Use(SlotId(0)));
+}
+
+#[test]
+fn no_more_calls_wait_than_may_and_a_stop_refuses_those_that_do() {
+    let (fleet, _claim) = one_in_use();
+    let scaler = Scaler::new(Arc::clone(&fleet));
+    while fleet.lock().waiting.join().is_some() {}
+    let crowded = NoRoom::Crowded(ignores());
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(crowded.into()));
+    fleet.stop_starting();
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(NoRoom::Stopping.into()));
 }
 
 #[test]
