@@ -13,6 +13,7 @@ mod sbom;
 mod load;
 
 mod isolation;
+mod listen;
 mod signals;
 
 mod args;

@@ -1,14 +1,16 @@
 //! `fc-local start`: serves until Ctrl-C. What is served is not known here.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fc_runtime::{Error, Running, Server, ServerConfig};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::args::StartArgs;
+use super::listen::{self, Bound, FunctionPort};
 use super::{load, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
@@ -32,18 +34,21 @@ const DESCRIPTORS: u64 = 100_000;
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let function = load::function(&args.function)?;
     let (name, port, drain) = (function.name.clone(), function.port, drain_timeout(&function));
+    let ports = [FunctionPort { name: &name, port }];
+    listen::check(args.listen.as_ref(), &ports)?;
     let workers = workers(args.max_instances.into(), function.concurrency);
     raise_descriptor_limit();
     let platform = Opened::new(start_platform(function, args)?);
     let gateway = Gateway::new(Arc::clone(&platform), guard(args), args.platform.http_timeout_status);
     let gateway = Arc::new(gateway);
-    let server = match bind(args, workers, drain, &gateway) {
-        Ok(server) => server,
-        Err(error) => bail!("{error}; choose another address with --listen"),
-    };
+    let bind = |address| bind(address, workers, drain, &gateway);
+    let Bound { server, note } = listen::bind(args.listen.as_ref(), &ports, bind)?;
     let watching = if args.watch { Some(watch::watch(&args.function, &platform)?) } else { None };
     let running = Arc::new(server.start().context("the server failed")?);
     stop_at_ctrl_c(&platform, &running)?;
+    if let Some(note) = note {
+        platform.log().warn(None, &note);
+    }
     announce(platform.log(), &name, &running);
     warn_of_the_network(platform.log(), port, &running);
     let result = running.join();
@@ -60,8 +65,10 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
 /// The names under which callers may reach the server.
 fn guard(args: &StartArgs) -> Guard {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let names = args.allow_host.iter().chain(&args.listen.name).cloned();
-    Guard::new(args.listen.address.ip(), machine.trim(), names)
+    let listen_name = args.listen.as_ref().and_then(|listen| listen.name.as_ref());
+    let names = args.allow_host.iter().chain(listen_name).cloned();
+    let address = args.listen.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), |listen| listen.address.ip());
+    Guard::new(address, machine.trim(), names)
 }
 
 /// How long calls in flight may take at a stop. A second Ctrl-C does not wait for it.
@@ -86,9 +93,14 @@ fn start_platform(function: Function, args: &StartArgs) -> Result<Platform> {
 
 /// The server that callers reach. The platform's own limits are answered in the platform's own words, not in
 /// the server's.
-fn bind(args: &StartArgs, workers: usize, drain: Duration, gateway: &Arc<Gateway>) -> Result<Server, Error> {
+fn bind(
+    address: SocketAddr,
+    workers: usize,
+    drain: Duration,
+    gateway: &Arc<Gateway>,
+) -> Result<Server, Error> {
     let config = ServerConfig::default()
-        .address(args.listen.address)
+        .address(address)
         .hooks(false)
         .max_workers(workers)
         .max_body(u64::MAX)

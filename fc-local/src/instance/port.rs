@@ -10,6 +10,7 @@ use super::failure::Listens;
 use super::process::Process;
 use super::procfs;
 use super::surroundings::Surroundings;
+use crate::sync::Mutex;
 
 /// How long a server may take between its bind of loopback and that of all interfaces.
 const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
@@ -142,17 +143,48 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
 
-/// A free port below the range that outgoing connections are given, so that none of them takes it meanwhile.
-pub fn free_port(taken: &[u16]) -> Option<u16> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let end: u16 = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32768);
-    let start = 20_000_u16.min(end.saturating_sub(1000));
-    // Several fc-local on one machine begin at different places.
-    let offset = u16::try_from(std::process::id() % 8192).unwrap_or(0);
-    let span = end.saturating_sub(start).max(1);
-    (0..span)
-        .map(|step| start + offset.wrapping_add(step) % span)
-        .find(|port| !taken.contains(port) && is_free(*port))
+/// The ports that instances of this process have been told, whichever function's they are. One that has not opened its
+/// port yet leaves it free for the system.
+static LEASED: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+
+/// A port for one instance; nobody else of this process is given it until this is dropped.
+#[derive(Debug)]
+pub struct Lease(u16);
+
+impl Lease {
+    /// `port`, unless it is another's.
+    pub fn of(port: u16) -> Option<Lease> {
+        let mut leased = LEASED.lock();
+        if leased.contains(&port) || !is_free(port) {
+            return None;
+        }
+        leased.push(port);
+        Some(Lease(port))
+    }
+
+    /// A free port below the range that outgoing connections are given, so that none of them takes it meanwhile.
+    pub fn any() -> Option<Lease> {
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let end: u16 = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32768);
+        let start = 20_000_u16.min(end.saturating_sub(1000));
+        // Several fc-local on one machine begin at different places.
+        let offset = u16::try_from(std::process::id() % 8192).unwrap_or(0);
+        let span = end.saturating_sub(start).max(1);
+        (0..span).find_map(|step| Lease::of(start + offset.wrapping_add(step) % span))
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut leased = LEASED.lock();
+        if let Some(at) = leased.iter().position(|port| *port == self.0) {
+            leased.swap_remove(at);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -186,9 +218,15 @@ mod tests {
     }
 
     #[test]
-    fn a_free_port_is_none_of_those_taken() {
-        let first = free_port(&[]).expect("a free port");
-        let second = free_port(&[first]).expect("another one");
-        assert_ne!(first, second);
+    fn a_port_is_one_instances_until_that_is_gone() {
+        let first = Lease::any().expect("a free port");
+        let second = Lease::any().expect("another one");
+        assert_ne!(first.port(), second.port());
+        assert!(Lease::of(first.port()).is_none(), "whether or not it has opened it");
+        let port = first.port();
+        drop(first);
+        assert!(Lease::of(port).is_some());
+        let (_listener, port) = listener("0.0.0.0");
+        assert!(Lease::of(port).is_none(), "another program's");
     }
 }

@@ -20,6 +20,8 @@ pub enum StartError {
     NotStarted(NotStarted),
     /// It serves, but not at the port it was told.
     IgnoresPort(IgnoresPort),
+    /// Somebody else was faster to open the port it was told.
+    PortLost,
     /// fc-local itself is stopping.
     Stopping,
 }
@@ -47,7 +49,9 @@ pub fn start(
         Err(why) => {
             process.end(Duration::ZERO);
             let logs = process.output.last_lines();
-            Err(not_ready(why, function, port, surroundings.times.start_timeout, logs))
+            // Nobody of it is left that could have the port.
+            let is_lost = !port::is_free(port);
+            Err(not_ready(why, function, port, is_lost, surroundings.times.start_timeout, logs))
         }
     }
 }
@@ -61,12 +65,20 @@ fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
     }
 }
 
-fn not_ready(why: NotReady, function: &Function, told: u16, timeout: Duration, logs: String) -> StartError {
+fn not_ready(
+    why: NotReady,
+    function: &Function,
+    told: u16,
+    is_lost: bool,
+    timeout: Duration,
+    logs: String,
+) -> StartError {
     let ignores = StartError::IgnoresPort;
     match why {
         NotReady::Exited(_) if told != function.port && says_port_in_use(&logs) => {
             ignores(IgnoresPort::ExitedInUse { told })
         }
+        NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost,
         NotReady::Exited(status) => {
             let command = function.command_line();
             StartError::NotStarted(NotStarted::Exited { status, command, logs })
@@ -95,7 +107,7 @@ mod tests {
     use crate::instance::failure::Listens;
 
     fn failed(why: NotReady, told: u16, logs: &str) -> StartError {
-        not_ready(why, &Function::example(), told, Duration::from_secs(1), logs.to_owned())
+        not_ready(why, &Function::example(), told, false, Duration::from_secs(1), logs.to_owned())
     }
 
     #[test]
@@ -111,6 +123,17 @@ mod tests {
             let failed = failed(exited(), told, logs);
             assert!(matches!(failed, StartError::NotStarted(NotStarted::Exited { .. })), "{told} {logs}");
         }
+    }
+
+    #[test]
+    fn an_exit_over_a_port_that_somebody_else_has_opened_meanwhile_is_tried_again() {
+        let failed = |is_lost, logs: &str| {
+            let why = NotReady::Exited(ExitStatus::from_raw(1 << 8));
+            not_ready(why, &Function::example(), 9000, is_lost, Duration::from_secs(1), logs.to_owned())
+        };
+        assert!(matches!(failed(true, "EADDRINUSE"), StartError::PortLost));
+        assert!(matches!(failed(true, "no such table"), StartError::NotStarted(NotStarted::Exited { .. })));
+        assert!(matches!(failed(false, "EADDRINUSE"), StartError::NotStarted(NotStarted::Exited { .. })));
     }
 
     #[test]

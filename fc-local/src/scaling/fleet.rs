@@ -14,6 +14,7 @@ use super::slot::{SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
+use crate::instance::port::Lease;
 use crate::instance::{Instance, Surroundings, describe_exit};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -49,6 +50,8 @@ pub struct Occupant {
     pub instance: Option<Arc<Instance>>,
     /// Set for as long as the slot is busy.
     pub attempt: Option<Arc<Attempt>>,
+    /// The port is this instance's until the slot is gone.
+    pub lease: Option<Arc<Lease>>,
 }
 
 impl State {

@@ -13,7 +13,8 @@ use super::ticket::{Claim, Ticket};
 use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
-use crate::instance::{self, NotInitialized, NotStarted, StartError, port};
+use crate::instance::port::Lease;
+use crate::instance::{self, NotInitialized, NotStarted, StartError};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -151,9 +152,11 @@ impl Scaler {
     fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
         let is_beside = state.slots.holder_of(function.port).is_some();
-        let port = self.port(&state, function.port);
+        let lease = self.lease(function.port, is_beside);
+        let port = lease.as_ref().map_or(function.port, Lease::port);
         let attempt = Arc::new(Attempt::default());
-        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)) };
+        let lease = lease.map(Arc::new);
+        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), lease };
         let slot = state.slots.add(port, Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
@@ -162,19 +165,17 @@ impl Scaler {
     }
 
     /// The port of a new instance: the configured one, unless it is another instance's or another program's.
-    fn port(&self, state: &State, configured: u16) -> u16 {
-        let is_ours = state.slots.holder_of(configured).is_some();
-        if !is_ours && port::is_free(configured) {
-            return configured;
-        }
+    fn lease(&self, configured: u16, is_ours: bool) -> Option<Lease> {
         if !is_ours {
+            if let Some(lease) = Lease::of(configured) {
+                return Some(lease);
+            }
             let text = format!(
-                "port {configured} is taken, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
+                "port {configured} is taken, by another function here, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
             );
             self.fleet.surroundings.log.warn(None, &text);
         }
-        let taken: Vec<u16> = state.slots.iter().map(|slot| slot.port()).collect();
-        port::free_port(&taken).unwrap_or(configured)
+        Lease::any()
     }
 
     /// Create: start process, port check, Initializer, first health check. Whether another instance of ours had the
@@ -304,6 +305,7 @@ fn not_started(fleet: &Fleet, state: &mut State, error: StartError, is_beside: b
     let ignores = match error {
         StartError::NotStarted(not_started) => return Outcome::Failed(Unavailable::NotStarted(not_started)),
         StartError::Stopping => return Outcome::Failed(NoRoom::Stopping.into()),
+        StartError::PortLost => return Outcome::Again,
         StartError::IgnoresPort(ignores) => ignores,
     };
     let port = state.function.port;

@@ -35,6 +35,8 @@ pub enum NotServing {
     PortTaken(u16),
     NotStarted(NotStarted),
     IgnoresPort(IgnoresPort),
+    /// Somebody else was faster to open it.
+    PortLost,
     Stopping,
 }
 
@@ -43,6 +45,7 @@ impl From<StartError> for NotServing {
         match error {
             StartError::NotStarted(not_started) => NotServing::NotStarted(not_started),
             StartError::IgnoresPort(ignores) => NotServing::IgnoresPort(ignores),
+            StartError::PortLost => NotServing::PortLost,
             StartError::Stopping => NotServing::Stopping,
         }
     }
@@ -56,6 +59,9 @@ impl fmt::Display for NotServing {
             }
             NotServing::NotStarted(not_started) => not_started.fmt(f),
             NotServing::IgnoresPort(ignores) => ignores.fmt(f),
+            NotServing::PortLost => {
+                f.write_str("another program opened its port meanwhile; choose another one with --port")
+            }
             NotServing::Stopping => f.write_str("the platform is stopping"),
         }
     }

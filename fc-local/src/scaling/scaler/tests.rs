@@ -194,13 +194,15 @@ fn no_more_calls_wait_than_may_and_a_stop_refuses_those_that_do() {
 
 #[test]
 fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
-    let fleet = fleet();
-    let scaler = Scaler::new(Arc::clone(&fleet));
-    let free = port::free_port(&[]).expect("a free port");
-    assert_eq!(scaler.port(&fleet.lock(), free), free);
+    let scaler = Scaler::new(fleet());
+    let port = |configured, is_ours| scaler.lease(configured, is_ours).expect("a port").port();
+    let free = Lease::any().expect("a free port").port();
+    assert_eq!(port(free, false), free);
+    assert_ne!(port(free, true), free);
+    let another_functions = Lease::of(free).expect("a free port");
+    assert_ne!(port(free, false), free);
+    drop(another_functions);
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let taken_port = taken.local_addr().expect("bound").port();
-    assert_ne!(scaler.port(&fleet.lock(), taken_port), taken_port);
-    ready(&fleet);
-    assert_ne!(scaler.port(&fleet.lock(), 9000), 9000);
+    assert_ne!(port(taken_port, false), taken_port);
 }
