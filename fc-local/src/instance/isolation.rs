@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::{getegid, geteuid};
+use rustix::process::{Pid, getegid, geteuid};
 
 use crate::function::places::{CODE, OPT};
 
@@ -35,8 +35,10 @@ pub enum NotIsolated {
     Off,
     /// A program of this package is not installed.
     NotInstalled(&'static str),
-    /// Another reason, in the program's own words.
-    Refused(String),
+    /// Bubblewrap fails, for the reason that it gives.
+    NoSpace(String),
+    /// Bubblewrap or pasta fails to make a network.
+    NoNetwork(String),
 }
 
 /// A file system as bubblewrap makes it.
@@ -122,6 +124,14 @@ impl Space {
     }
 }
 
+/// The command that starts this program where the process `pid` is, which [`Space`] has been made for.
+pub fn command_beside(pid: Pid) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--target={}", pid.as_raw_nonzero()));
+    command.args(["--user", "--mount", "--net", "--preserve-credentials", "--", SUPERVISOR]);
+    command
+}
+
 /// Where a program is on the author's PATH.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -140,11 +150,18 @@ impl fmt::Display for NotIsolated {
             NotIsolated::NotInstalled(package) => {
                 write!(f, "{package} is not installed (apt install {package})")
             }
-            NotIsolated::Refused(reason) => write!(
+            NotIsolated::NoSpace(reason) => write!(
                 f,
-                "this machine does not let bubblewrap make a file system ({}); the system's administrator allows it, often with user namespaces",
+                "bubblewrap cannot make a file system here ({}), for which this user needs user namespaces",
                 reason.trim().trim_start_matches("bwrap: ")
             ),
+            NotIsolated::NoNetwork(reason) => {
+                write!(
+                    f,
+                    "bubblewrap and pasta cannot make them here ({})",
+                    reason.trim().replace('\n', "; ")
+                )
+            }
         }
     }
 }

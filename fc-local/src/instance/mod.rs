@@ -13,6 +13,7 @@ pub mod client;
 mod cold_start;
 mod command;
 mod memory;
+mod network;
 pub mod port;
 
 mod failure;
@@ -36,5 +37,5 @@ pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
 pub use isolation::{Isolate, NotIsolated};
 pub use running::Instance;
-pub use start::{StartError, start};
+pub use start::{StartError, Where, start};
 pub use surroundings::{StartAndStop, Surroundings};

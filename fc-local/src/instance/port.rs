@@ -6,6 +6,8 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use super::failure::Listens;
 use super::process::Process;
 use super::procfs;
@@ -36,24 +38,40 @@ pub enum NotReady {
     Stopping,
 }
 
-/// Waits until `process` listens on `port`; the address to connect to. The function's `configured` port is what
-/// a process opens that does not know of `port`.
-pub fn wait(
-    process: &Process,
-    port: u16,
-    configured: u16,
-    surroundings: &Surroundings,
-) -> Result<IpAddr, NotReady> {
+/// Where a process is to listen.
+#[derive(Clone, Copy)]
+pub struct Expected {
+    pub port: u16,
+    /// What a process opens that does not know of `port`.
+    pub configured: u16,
+    /// Whether its network is its own, where nobody can connect before it listens.
+    pub has_network: bool,
+}
+
+impl Expected {
+    fn network(self, process: &Process) -> Option<Pid> {
+        self.has_network.then(|| process.supervisor())
+    }
+}
+
+/// Waits until `process` listens where it is expected to; the address to connect to.
+pub fn wait(process: &Process, expected: Expected, surroundings: &Surroundings) -> Result<IpAddr, NotReady> {
+    let Expected { port, configured, .. } = expected;
+    let network = expected.network(process);
     let start = Instant::now();
     let mut next_look = LOOK_FOR_PORTS;
     loop {
         let left = surroundings.times.start_timeout.saturating_sub(start.elapsed());
-        match reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)) {
+        let reached = match network {
+            None => reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)),
+            Some(pid) => reach_within(port, pid),
+        };
+        match reached {
             Reach::Nowhere => {}
             Reach::Everywhere(host) => return Ok(host),
             Reach::Loopback(host) => {
                 thread::sleep(LOOPBACK_GRACE);
-                return match loopback_only(port) {
+                return match loopback_only(port, network) {
                     None => Ok(host),
                     Some(address) => Err(NotReady::Closed(Listens::OnlyOn(address))),
                 };
@@ -68,24 +86,26 @@ pub fn wait(
         let elapsed = start.elapsed();
         if port != configured && elapsed > next_look {
             next_look += LOOK_FOR_PORTS;
-            let open = open_ports(process);
+            let open = open_ports(process, network);
             if open.contains(&configured) && !open.contains(&port) {
                 return Err(NotReady::OpenedConfigured);
             }
         }
         if elapsed > surroundings.times.start_timeout {
-            return Err(timed_out(process, port, configured));
+            return Err(timed_out(process, expected));
         }
         thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
     }
 }
 
-fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
+fn timed_out(process: &Process, expected: Expected) -> NotReady {
+    let Expected { port, configured, .. } = expected;
+    let network = expected.network(process);
     // Open, and not on the address that stands for the platform's side here.
-    if let Some(address) = procfs::listeners(port).first() {
+    if let Some(address) = procfs::listeners(port, network).first() {
         return NotReady::Closed(Listens::OnlyOn(*address));
     }
-    let open = open_ports(process);
+    let open = open_ports(process, network);
     if port != configured && open.contains(&configured) {
         NotReady::OpenedConfigured
     } else if open.is_empty() {
@@ -95,8 +115,8 @@ fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
     }
 }
 
-fn open_ports(process: &Process) -> Vec<u16> {
-    procfs::ports_of(&process.members())
+fn open_ports(process: &Process, network: Option<Pid>) -> Vec<u16> {
+    procfs::ports_of(&process.members(), network)
 }
 
 /// Whether and where a connect succeeds.
@@ -126,15 +146,27 @@ fn reach(port: u16, timeout: Duration) -> Reach {
     }
 }
 
+/// The same in the network that the process `pid` is in, as its table says: who connects from here is answered by
+/// whatever stands between.
+fn reach_within(port: u16, pid: Pid) -> Reach {
+    let addresses = procfs::listeners(port, Some(pid));
+    let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    match addresses.as_slice() {
+        [] => Reach::Nowhere,
+        all if all.iter().all(IpAddr::is_loopback) => Reach::Loopback(host),
+        _ => Reach::Everywhere(host),
+    }
+}
+
 /// A port of the ephemeral range can be connected to itself while nobody listens: that does not count.
-fn connects(host: IpAddr, port: u16, timeout: Duration) -> bool {
+pub fn connects(host: IpAddr, port: u16, timeout: Duration) -> bool {
     TcpStream::connect_timeout(&SocketAddr::new(host, port), timeout)
         .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
 /// The loopback address that `port` is bound to, when it is bound to no other.
-fn loopback_only(port: u16) -> Option<IpAddr> {
-    let addresses = procfs::listeners(port);
+fn loopback_only(port: u16, network: Option<Pid>) -> Option<IpAddr> {
+    let addresses = procfs::listeners(port, network);
     addresses.iter().all(IpAddr::is_loopback).then_some(addresses.first().copied()).flatten()
 }
 
@@ -201,14 +233,14 @@ mod tests {
     fn a_listener_on_all_interfaces_is_reached_everywhere() {
         let (_listener, port) = listener("0.0.0.0");
         assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Everywhere(_)));
-        assert_eq!(loopback_only(port), None);
+        assert_eq!(loopback_only(port, None), None);
     }
 
     #[test]
     fn a_listener_on_loopback_says_nothing_of_other_interfaces() {
         let (_listener, port) = listener("127.0.0.1");
         assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Loopback(_)));
-        assert_eq!(loopback_only(port), Some(Ipv4Addr::LOCALHOST.into()));
+        assert_eq!(loopback_only(port, None), Some(Ipv4Addr::LOCALHOST.into()));
     }
 
     #[test]

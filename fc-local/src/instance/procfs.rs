@@ -94,13 +94,32 @@ fn status_field(pid: Pid, name: &str) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// The addresses somebody listens on at `port`.
-pub fn listeners(port: u16) -> Vec<IpAddr> {
-    sockets().filter(|socket| socket.port == port).map(|socket| socket.address).collect()
+/// The addresses somebody listens on at `port`, in the network of a process or in fc-local's.
+pub fn listeners(port: u16, network: Option<Pid>) -> Vec<IpAddr> {
+    sockets(network).filter(|socket| socket.port == port).map(|socket| socket.address).collect()
 }
 
-/// The ports that one of `pids` listens on.
-pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
+/// The ports that somebody listens on whom loopback leads to.
+pub fn loopback_ports() -> Vec<u16> {
+    let reached =
+        sockets(None).filter(|socket| socket.address.is_loopback() || socket.address.is_unspecified());
+    let mut ports: Vec<u16> = reached.map(|socket| socket.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Whether a UDP socket is bound to `port`.
+pub fn is_udp_port(port: u16) -> bool {
+    let text = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    let wanted = format!(":{port:04X}");
+    text.lines()
+        .skip(1)
+        .any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&wanted)))
+}
+
+/// The ports that one of `pids` listens on, in the network of a process or in fc-local's.
+pub fn ports_of(pids: &[Pid], network: Option<Pid>) -> Vec<u16> {
     let mut inodes = Vec::new();
     for pid in pids {
         for entry in
@@ -112,7 +131,7 @@ pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
         }
     }
     let mut ports: Vec<u16> =
-        sockets().filter(|socket| inodes.contains(&socket.inode)).map(|socket| socket.port).collect();
+        sockets(network).filter(|socket| inodes.contains(&socket.inode)).map(|socket| socket.port).collect();
     ports.sort_unstable();
     ports.dedup();
     ports
@@ -125,9 +144,10 @@ struct Listener {
 }
 
 /// All TCP sockets that listen.
-fn sockets() -> impl Iterator<Item = Listener> {
-    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(|table| {
-        let text = fs::read_to_string(table).unwrap_or_default();
+fn sockets(network: Option<Pid>) -> impl Iterator<Item = Listener> {
+    let process = network.map_or_else(|| "self".to_owned(), |pid| pid.as_raw_nonzero().to_string());
+    ["tcp", "tcp6"].into_iter().flat_map(move |table| {
+        let text = fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
         text.lines().skip(1).filter_map(listener).collect::<Vec<_>>()
     })
 }
@@ -176,9 +196,9 @@ mod tests {
         let any = TcpListener::bind("0.0.0.0:0").expect("a free port");
         let loopback = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = |listener: &TcpListener| listener.local_addr().expect("bound").port();
-        assert_eq!(listeners(port(&any)), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
-        assert_eq!(listeners(port(&loopback)), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
-        assert!(ports_of(&[getpid()]).contains(&port(&any)));
+        assert_eq!(listeners(port(&any), None), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
+        assert_eq!(listeners(port(&loopback), None), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        assert!(ports_of(&[getpid()], None).contains(&port(&any)));
     }
 
     #[test]

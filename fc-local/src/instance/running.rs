@@ -12,6 +12,7 @@ use super::failure::UnexpectedExit;
 use super::headers;
 use super::home::Home;
 use super::memory::Memory;
+use super::network::Network;
 use super::process::Process;
 use super::surroundings::Surroundings;
 use crate::function::Function;
@@ -28,6 +29,8 @@ pub struct Instance {
     pub surroundings: Arc<Surroundings>,
     /// What stands for its code and its layers, for as long as it lives.
     pub home: Arc<Home>,
+    /// Of its own, unless it is in this machine's.
+    pub network: Option<Network>,
     pub process: Process,
     pub pool: Pool,
     pub memory: Memory,
@@ -43,20 +46,24 @@ pub struct Instance {
 pub struct Identity {
     pub id: String,
     pub host: IpAddr,
+    /// What it was told.
     pub port: u16,
+    /// What leads there on this machine.
+    pub outer: u16,
+    pub home: Arc<Home>,
+    pub network: Option<Network>,
 }
 
 impl Instance {
     /// The instance whose `process` has opened its port; `cold_start` is what that took.
     pub fn new(
         identity: Identity,
-        home: Arc<Home>,
         process: Process,
         function: &Arc<Function>,
         surroundings: &Arc<Surroundings>,
         cold_start: Parts,
     ) -> Instance {
-        let Identity { id, host, port } = identity;
+        let Identity { id, host, port, outer, home, network } = identity;
         let memory = Memory::new(process.pid, function.memory_mb);
         // A process that exits in its first call has left no other trace.
         memory.peak_mb();
@@ -66,9 +73,10 @@ impl Instance {
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
             home,
+            network,
             process,
             left_behind: Mutex::default(),
-            pool: Pool::new(host, port),
+            pool: Pool::new(host, outer),
             memory,
             common_headers: headers::common(function),
             cold_start: ColdStart::new(cold_start),

@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use super::command;
 use super::failure::{IgnoresPort, NotStarted};
 use super::function_output::Role;
-use super::port::{self, NotReady};
+use super::home::Home;
+use super::isolation;
+use super::network::Network;
+use super::port::{self, Expected, NotReady};
 use super::process::Process;
 use super::running::{Identity, Instance};
+use super::supervisor::{Idle, Within};
 use super::surroundings::Surroundings;
 use crate::function::Function;
 use crate::id;
@@ -20,40 +24,89 @@ pub enum StartError {
     NotStarted(NotStarted),
     /// It serves, but not at the port it was told.
     IgnoresPort(IgnoresPort),
+    /// It gets no network of its own.
+    NoNetwork(io::Error),
     /// Somebody else was faster to open the port it was told.
     PortLost,
     /// fc-local itself is stopping.
     Stopping,
 }
 
+/// Where an instance listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// On this machine, at a port that it is told.
+    Told(u16),
+    /// At the configured port of a network of its own, which this port of this machine leads to.
+    OwnNetwork(u16),
+}
+
 /// Starts the process and waits for its port.
 pub fn start(
     surroundings: &Arc<Surroundings>,
     function: &Arc<Function>,
-    port: u16,
+    place: Where,
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
     let home = surroundings.home(function);
+    let (port, has_network) = match place {
+        Where::Told(port) => (port, false),
+        Where::OwnNetwork(_) => (function.port, true),
+    };
     let order = command::of(function, &home.places, &function.command, &id, port, Role::Function);
-    let process = Process::spawn(&home, &order, &id, Role::Function, surroundings)
+    let (idle, network) = match place {
+        Where::Told(_) => (None, None),
+        Where::OwnNetwork(outer) => {
+            let (idle, network) = enter_network(&home, outer, port).map_err(StartError::NoNetwork)?;
+            (Some(idle), Some(network))
+        }
+    };
+    let run = || match idle {
+        None => surroundings.run(&home, &order),
+        Some(idle) => idle.run(&order).map_err(|error| io::Error::other(error.to_string()))?,
+    };
+    let process = Process::spawn(run, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
-    surroundings.log.event(Some(&id), &format!("process {pid} started on port {port}: {line}"));
-    match port::wait(&process, port, function.port, surroundings) {
+    let own = if has_network { " of its own network" } else { "" };
+    surroundings.log.event(Some(&id), &format!("process {pid} started on port {port}{own}: {line}"));
+    let expected = Expected { port, configured: function.port, has_network };
+    match port::wait(&process, expected, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
-            Ok(Instance::new(Identity { id, host, port }, home, process, function, surroundings, account))
+            let identity = Identity { id, host, port, home, network, outer: place.outer() };
+            Ok(Instance::new(identity, process, function, surroundings, account))
         }
         Err(why) => {
             process.end(Duration::ZERO);
             let logs = process.output.last_lines();
             // Nobody of it is left that could have the port.
-            let is_lost = !port::is_free(port);
+            let is_lost = !has_network && !port::is_free(port);
             Err(not_ready(why, function, port, is_lost, surroundings.times.start_timeout, logs))
         }
     }
+}
+
+impl Where {
+    /// The port of this machine.
+    pub fn outer(self) -> u16 {
+        match self {
+            Where::Told(port) | Where::OwnNetwork(port) => port,
+        }
+    }
+}
+
+/// A supervisor in a network of its own, and what connects that.
+fn enter_network(home: &Home, outer: u16, inner: u16) -> io::Result<(Idle, Network)> {
+    let mut idle = match &home.space {
+        Some(space) => Idle::start(Within::SpaceWithNetwork(space))?,
+        None => Idle::start(Within::SpaceWithNetwork(&isolation::space(None, None)?))?,
+    };
+    idle.wait()?;
+    let network = Network::connect(idle.pid(), outer, inner)?;
+    Ok((idle, network))
 }
 
 fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {

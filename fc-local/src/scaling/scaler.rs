@@ -14,7 +14,7 @@ use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
 use crate::instance::port::Lease;
-use crate::instance::{self, NotInitialized, NotStarted, StartError};
+use crate::instance::{self, IgnoresPort, NotInitialized, NotIsolated, NotStarted, StartError, Where};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -152,30 +152,33 @@ impl Scaler {
     fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
         let is_beside = state.slots.holder_of(function.port).is_some();
-        let lease = self.lease(function.port, is_beside);
-        let port = lease.as_ref().map_or(function.port, Lease::port);
+        let (place, lease) = self.place(&state, function.port, is_beside);
         let attempt = Arc::new(Attempt::default());
-        let lease = lease.map(Arc::new);
         let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), lease };
-        let slot = state.slots.add(port, Instant::now(), occupant);
+        let slot = state.slots.add(place.outer(), Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
         let underway = Underway::new(&self.fleet, slot, attempt);
-        ticket(claim, self.create(underway, slot, &function, port, is_beside))
+        ticket(claim, self.create(underway, slot, &function, place, is_beside))
     }
 
-    /// The port of a new instance: the configured one, unless it is another instance's or another program's.
-    fn lease(&self, configured: u16, is_ours: bool) -> Option<Lease> {
-        if !is_ours {
-            if let Some(lease) = Lease::of(configured) {
-                return Some(lease);
-            }
+    /// Where a new instance listens: at the configured port, unless it is another instance's or another program's; then
+    /// at one that it is told, or in a network of its own.
+    fn place(&self, state: &State, configured: u16, is_ours: bool) -> (Where, Option<Arc<Lease>>) {
+        let lease = if is_ours { None } else { Lease::of(configured) };
+        if let Some(lease) = lease {
+            return (Where::Told(configured), Some(Arc::new(lease)));
+        }
+        let has_network = state.slots.has_networks();
+        if !is_ours && !has_network {
             let text = format!(
                 "port {configured} is taken, by another function here, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
             );
             self.fleet.surroundings.log.warn(None, &text);
         }
-        Lease::any()
+        let lease = Lease::any().map(Arc::new);
+        let port = lease.as_ref().map_or(configured, |lease| lease.port());
+        (if has_network { Where::OwnNetwork(port) } else { Where::Told(port) }, lease)
     }
 
     /// Create: start process, port check, Initializer, first health check. Whether another instance of ours had the
@@ -185,11 +188,11 @@ impl Scaler {
         underway: Underway,
         slot: SlotId,
         function: &Arc<Function>,
-        port: u16,
+        place: Where,
         is_beside: bool,
     ) -> Outcome {
         let surroundings = &self.fleet.surroundings;
-        let instance = match instance::start(surroundings, function, port) {
+        let instance = match instance::start(surroundings, function, place) {
             Ok(instance) => Arc::new(instance),
             Err(error) => {
                 let outcome = underway.conclude(|fleet, state| {
@@ -302,21 +305,43 @@ fn settle(underway: Underway, slot: SlotId, result: Result<(), NotInitialized>) 
 
 /// What a start that failed means for those who wait for it, and for further ones. What is learned is said once.
 fn not_started(fleet: &Fleet, state: &mut State, error: StartError, is_beside: bool) -> Outcome {
-    let ignores = match error {
-        StartError::NotStarted(not_started) => return Outcome::Failed(Unavailable::NotStarted(not_started)),
-        StartError::Stopping => return Outcome::Failed(NoRoom::Stopping.into()),
-        StartError::PortLost => return Outcome::Again,
-        StartError::IgnoresPort(ignores) => ignores,
-    };
     let port = state.function.port;
-    if !is_beside {
-        return Outcome::Failed(Unavailable::NotStarted(NotStarted::PortTaken { port, ignores }));
+    let surroundings = &fleet.surroundings;
+    match error {
+        StartError::NotStarted(not_started) => Outcome::Failed(Unavailable::NotStarted(not_started)),
+        StartError::Stopping => Outcome::Failed(NoRoom::Stopping.into()),
+        StartError::PortLost => Outcome::Again,
+        StartError::NoNetwork(error) => {
+            only_one(fleet, state, IgnoresPort::NeedsNetwork, &NotIsolated::NoNetwork(error.to_string()));
+            Outcome::Again
+        }
+        StartError::IgnoresPort(ignores) => {
+            match surroundings.without_networks() {
+                None => {
+                    if state.slots.use_networks() {
+                        let text = format!("{ignores}: further instances get networks of their own (pasta)");
+                        surroundings.log.warn(None, &text);
+                    }
+                }
+                Some(reason) if is_beside => only_one(fleet, state, ignores, &reason),
+                Some(_) => {
+                    return Outcome::Failed(Unavailable::NotStarted(NotStarted::PortTaken { port, ignores }));
+                }
+            }
+            Outcome::Again
+        }
     }
-    let text = format!("{}: a call that finds it in use waits for it", NoRoom::OneInstance(ignores.clone()));
+}
+
+/// There is one instance at the most from now on.
+fn only_one(fleet: &Fleet, state: &mut State, ignores: IgnoresPort, reason: &NotIsolated) {
+    let one = NoRoom::OneInstance(ignores.clone());
     if state.slots.allow_one(ignores) {
+        let text = format!(
+            "{one}: a call that finds it in use waits for it. Networks of their own would allow more, and there are none: {reason}"
+        );
         fleet.surroundings.log.warn(None, &text);
     }
-    Outcome::Again
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ pub struct Slots<T> {
     next_id: u64,
     /// Set when the function opens one port only: there can be only one instance.
     one_port: Option<IgnoresPort>,
+    /// Set when such a function's instances get networks of their own instead.
+    has_networks: bool,
     may_start: bool,
     is_closing: bool,
 }
@@ -72,6 +74,7 @@ impl<T> Slots<T> {
             generation: 0,
             next_id: 0,
             one_port: None,
+            has_networks: false,
             may_start: true,
             is_closing: false,
         }
@@ -195,6 +198,7 @@ impl<T> Slots<T> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;
         self.one_port = None;
+        self.has_networks = false;
         self.outdated()
     }
 
@@ -210,6 +214,15 @@ impl<T> Slots<T> {
     /// Takes note that the function opens one port only; whether that is news.
     pub fn allow_one(&mut self, ignores: IgnoresPort) -> bool {
         self.one_port.replace(ignores).is_none()
+    }
+
+    /// Lets instances have networks of their own from now on; whether that is news.
+    pub fn use_networks(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_networks, true)
+    }
+
+    pub fn has_networks(&self) -> bool {
+        self.has_networks && self.one_port.is_none()
     }
 
     /// Why there can be only one instance, of whichever configuration.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::function::Function;
 use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody};
-use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
+use crate::instance::{
+    self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, Where, headers, port,
+};
 
 /// One request id for all probes, so that replies that repeat it can be compared.
 const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
@@ -45,7 +47,7 @@ impl From<StartError> for NotServing {
         match error {
             StartError::NotStarted(not_started) => NotServing::NotStarted(not_started),
             StartError::IgnoresPort(ignores) => NotServing::IgnoresPort(ignores),
-            StartError::PortLost => NotServing::PortLost,
+            StartError::PortLost | StartError::NoNetwork(_) => NotServing::PortLost,
             StartError::Stopping => NotServing::Stopping,
         }
     }
@@ -87,7 +89,7 @@ impl Subject {
         if !port::is_free(port) {
             return Err(NotServing::PortTaken(port));
         }
-        let instance = Arc::new(instance::start(&self.surroundings, &self.function, port)?);
+        let instance = Arc::new(instance::start(&self.surroundings, &self.function, Where::Told(port))?);
         self.instance = Some(Arc::clone(&instance));
         Ok(instance)
     }

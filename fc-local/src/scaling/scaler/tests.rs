@@ -195,14 +195,17 @@ fn no_more_calls_wait_than_may_and_a_stop_refuses_those_that_do() {
 #[test]
 fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
     let scaler = Scaler::new(fleet());
-    let port = |configured, is_ours| scaler.lease(configured, is_ours).expect("a port").port();
+    let place = |configured, is_ours| scaler.place(&scaler.fleet.lock(), configured, is_ours).0;
     let free = Lease::any().expect("a free port").port();
-    assert_eq!(port(free, false), free);
-    assert_ne!(port(free, true), free);
+    assert_eq!(place(free, false), Where::Told(free));
+    assert_ne!(place(free, true), Where::Told(free));
     let another_functions = Lease::of(free).expect("a free port");
-    assert_ne!(port(free, false), free);
+    assert_ne!(place(free, false), Where::Told(free));
+    scaler.fleet.lock().slots.use_networks();
+    assert!(matches!(place(free, false), Where::OwnNetwork(port) if port != free));
     drop(another_functions);
+    assert_eq!(place(free, false), Where::Told(free), "a network only where it is needed");
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let taken_port = taken.local_addr().expect("bound").port();
-    assert_ne!(port(taken_port, false), taken_port);
+    assert!(matches!(place(taken_port, false), Where::OwnNetwork(_)));
 }
