@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::configuration::{Function, InitializerKind};
 use super::substitution::{self, Substitute};
-use super::{Function, InitializerKind};
 
 /// The platform's directories.
 pub const CODE: &str = "/code";

@@ -13,8 +13,7 @@ pub mod client;
 mod cold_start;
 mod command;
 mod memory;
-mod network;
-pub mod port;
+mod readiness;
 
 mod failure;
 mod process;
@@ -25,10 +24,12 @@ mod surroundings;
 
 mod home;
 mod layers;
+mod network;
 pub mod supervisor;
 pub mod temporary;
 
 mod isolation;
+pub mod port;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;

@@ -11,8 +11,9 @@ use super::function_output::Role;
 use super::home::Home;
 use super::isolation;
 use super::network::Network;
-use super::port::{self, Expected, NotReady};
+use super::port;
 use super::process::Process;
+use super::readiness::{self, Expected, NotReady};
 use super::running::{Identity, Instance};
 use super::supervisor::{Idle, Within};
 use super::surroundings::Surroundings;
@@ -73,7 +74,7 @@ pub fn start(
     let own = if has_network { " of its own network" } else { "" };
     surroundings.log.event(Some(&id), &format!("process {pid} started on port {port}{own}: {line}"));
     let expected = Expected { port, configured: function.port, has_network };
-    match port::wait(&process, expected, surroundings) {
+    match readiness::wait(&process, expected, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
             let identity = Identity { id, host, port, home, network, outer: place.outer() };

@@ -51,7 +51,7 @@ pub struct Occupant {
     /// Set for as long as the slot is busy.
     pub attempt: Option<Arc<Attempt>>,
     /// The port is this instance's until the slot is gone.
-    pub lease: Option<Arc<Lease>>,
+    pub _lease: Option<Arc<Lease>>,
 }
 
 impl State {

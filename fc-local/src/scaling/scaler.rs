@@ -154,7 +154,7 @@ impl Scaler {
         let is_beside = state.slots.holder_of(function.port).is_some();
         let (place, lease) = self.place(&state, function.port, is_beside);
         let attempt = Arc::new(Attempt::default());
-        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), lease };
+        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _lease: lease };
         let slot = state.slots.add(place.outer(), Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);

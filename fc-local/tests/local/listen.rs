@@ -9,7 +9,7 @@ use support::{Client, Program, Scratch, WATCHDOG, get, reserved_port, run_to_end
 fn start(port: u16, scratch: &Scratch) -> (Program, std::net::SocketAddr) {
     let trace = format!("TRACE={}", scratch.write("trace", ""));
     let mut fc = fc_local();
-    fc.args(["start", "--env", &trace, "--port", &port.to_string(), "--allow-host", "test", "--"])
+    fc.args(["start", "--env", &trace, "--port", &port.to_string(), "--allow-host", "h", "--"])
         .args(python());
     let program = Program::start(&mut fc);
     let address = program.said.wait_until("an address", |said| {

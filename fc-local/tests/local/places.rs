@@ -332,7 +332,7 @@ import http.server, os, urllib.request
 class Function(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        if self.path.startswith("/wait?"): open(self.path[6:]).readline()
+        if self.path.startswith("/wait?"): os.read(os.open(self.path[6:], os.O_RDONLY), 1)
         answer = str(os.getpid())
         if self.path.startswith("/call?"): answer = urllib.request.urlopen(self.path[6:]).read().decode()
         body = answer.encode()

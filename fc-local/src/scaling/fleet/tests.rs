@@ -19,7 +19,7 @@ pub fn fleet() -> Arc<Fleet> {
 /// A slot whose process has not opened its port, with the call that starts it.
 pub fn starting(fleet: &Fleet) -> (SlotId, Arc<Attempt>) {
     let attempt = Arc::new(Attempt::default());
-    let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), lease: None };
+    let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _lease: None };
     (fleet.lock().slots.add(9000, Instant::now(), occupant), attempt)
 }
 
