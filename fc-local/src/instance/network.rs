@@ -56,15 +56,17 @@ impl Network {
         };
         let Started { supervisor, stdout, stderr, .. } = run_anew(Within::Machine, &order)?;
         let mut network = Network { pasta: supervisor, _stdout: stdout, stderr };
-        network.wait(outer)?;
+        network.wait(inside, outer)?;
         Ok(network)
     }
 
-    /// Waits until it takes connections.
-    fn wait(&mut self, outer: u16) -> io::Result<()> {
+    /// Waits until it takes connections, and has what to send them on: it takes them before it has.
+    fn wait(&mut self, inside: Pid, outer: u16) -> io::Result<()> {
         let began = Instant::now();
-        while !port::connects(Ipv4Addr::LOCALHOST.into(), outer, CONNECT_TIMEOUT) {
+        let is_open = || port::connects(Ipv4Addr::LOCALHOST.into(), outer, CONNECT_TIMEOUT);
+        while !(procfs::has_interfaces(inside) && is_open()) {
             if self.pasta.has_report() {
+                self.pasta.end(); // it has the other end too
                 let mut said = String::new();
                 let _ = (&mut self.stderr).take(MAX_SAID).read_to_string(&mut said);
                 return Err(io::Error::other(said));
@@ -83,7 +85,9 @@ fn words(inside: Pid, outer: u16, inner: u16) -> Vec<String> {
     let list: Vec<String> = services.iter().map(u16::to_string).collect();
     let services = if list.is_empty() { "none".to_owned() } else { list.join(",") };
     let dns = if procfs::is_udp_port(DNS) { DNS.to_string() } else { "none".to_owned() };
-    let mut words = [PASTA, "--config-net", "--foreground", "--quiet"].map(str::to_owned).to_vec();
+    let program = isolation::installed(PASTA).map(|path| path.display().to_string());
+    let mut words = vec![program.unwrap_or_else(|| PASTA.to_owned())];
+    words.extend(["--config-net", "--foreground", "--quiet"].map(str::to_owned));
     if geteuid().is_root() {
         // It would become nobody, who may not enter what root has made.
         words.extend(["--runas", "0"].map(str::to_owned));

@@ -109,6 +109,12 @@ pub fn loopback_ports() -> Vec<u16> {
     ports
 }
 
+/// Whether the network of a process has more than its loopback.
+pub fn has_interfaces(pid: Pid) -> bool {
+    let text = fs::read_to_string(format!("/proc/{}/net/dev", pid.as_raw_nonzero())).unwrap_or_default();
+    text.lines().skip(2).any(|line| !line.trim_start().starts_with("lo:")) // behind two lines of titles
+}
+
 /// Whether a UDP socket is bound to `port`.
 pub fn is_udp_port(port: u16) -> bool {
     let text = fs::read_to_string("/proc/net/udp").unwrap_or_default();

@@ -214,6 +214,12 @@ impl Supervisor {
         poll(&mut control, Some(&Timespec::default())).is_ok_and(|count| count > 0)
     }
 
+    /// Ends all that is below it.
+    pub fn end(&mut self) {
+        let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
+        self.wait();
+    }
+
     /// Waits for the supervisor's end; whether it has ended all that was below it.
     pub fn wait(&mut self) -> bool {
         let began = Instant::now();
@@ -237,8 +243,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
-        self.wait();
+        self.end();
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Fc, Said as _, fc_local, python_path, start_with, wait_until_frozen};
+use crate::harness::{Fc, Said as _, fc_local, python_path, start_in, start_with, wait_until_frozen};
 use support::{
     Scratch, Signal, WATCHDOG, eventually, get, has_programs, reserved_port, run_to_end, skip, state,
     wait_until_gone,
@@ -293,7 +293,7 @@ fn where_isolation_cannot_be_it_is_refused_or_done_without() {
     let scratch = with_template("code", "");
     let template = scratch.path("s.yaml");
     let port = reserved_port().to_string();
-    let invoke = |isolate: &str| {
+    let invoke = |isolate: &str, refusal: Option<&str>| {
         let mut command = fc_local();
         command.args(["invoke", "-t", &template, "--port", &port, "--http", "GET /", "--isolate", isolate]);
         // No program is here but what the function needs.
@@ -304,13 +304,28 @@ fn where_isolation_cannot_be_it_is_refused_or_done_without() {
                 .find(|path| path.is_file());
             std::os::unix::fs::symlink(found.expect(name), directory.path(name)).expect("a link");
         }
+        if let Some(refusal) = refusal {
+            let bwrap = directory.write("bwrap", &format!("#!/bin/sh\necho '{refusal}' >&2\nexit 1\n"));
+            fs::set_permissions(bwrap, fs::Permissions::from_mode(0o755)).expect("a mode");
+        }
         run_to_end(command.env("PATH", directory.path("")), WATCHDOG)
     };
-    let output = invoke("on");
+    let output = invoke("on", Some("bwrap: setting up uid map: Permission denied"));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("cannot make a file system here (setting up uid map: Permission denied)"),
+        "{text}"
+    );
+    let output = invoke("auto", Some("bwrap: setting up uid map: Permission denied"));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert_eq!(text.matches("not isolated: bubblewrap cannot make a file system here").count(), 1, "{text}");
+    let output = invoke("on", None);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("--isolate=on: bubblewrap is not installed (apt install bubblewrap)"), "{text}");
-    let output = invoke("auto");
+    let output = invoke("auto", None);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(text.matches("not isolated: bubblewrap is not installed").count(), 1, "{text}");
@@ -422,6 +437,38 @@ fn a_network_goes_with_its_instance_and_with_a_killed_fc_local() {
     fc.signal(Signal::KILL);
     fc.wait();
     eventually("it goes with fc-local", || connecting().is_empty().then_some(()));
+}
+
+#[test]
+fn where_a_network_cannot_be_a_call_waits_for_the_only_instance() {
+    if !has_bwrap() {
+        return;
+    }
+    // A program that takes connections, and then finds that it cannot pass them on.
+    let scratch = Scratch::new();
+    let pasta = scratch.write(
+        "pasta",
+        &format!(
+            "#!{}\nimport socket, sys, time\nport = int(sys.argv[sys.argv.index('-t') + 1].split('/')[1].split(':')[0])\n\
+             server = socket.create_server(('127.0.0.1', port))\nprint('no tun device', file=sys.stderr)\nsys.exit(1)\n",
+            python_path()
+        ),
+    );
+    fs::set_permissions(&pasta, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let path = format!("{}:{}", scratch.path(""), std::env::var("PATH").expect("a PATH"));
+    let fc = start_in(&[("PATH", &path)], scratch, &["--env", "INSISTS={port}", "--timeout", "60s"], &{
+        crate::harness::python_script(INSISTS)
+    });
+    let gate = fc.scratch.gate("gate");
+    let mut waits = fc.client();
+    waits.send(get(&format!("/wait?{}", gate.path)));
+    fc.wait_for_logs(" started on port ", 1);
+    let mut next = fc.client();
+    next.send(get("/"));
+    fc.wait_for_log("a call that finds it in use waits for it");
+    fc.wait_for_log("bubblewrap and pasta cannot make them here (no tun device)");
+    gate.let_pass(1);
+    assert_eq!((waits.reply().status, next.reply().status), (200, 200));
 }
 
 #[test]
