@@ -189,7 +189,7 @@ fn a_port_taken_by_another_program_is_replaced_or_named() {
     let port = taken.local_addr().expect("bound").port().to_string();
     let fc = start(&["--port", &port]);
     assert_eq!(fc.get("/").status, 200, "the function is told another one");
-    let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}")]);
+    let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}"), "--isolate", "off"]);
     let (status, _, message) = fc.get("/").system_error();
     assert_eq!(status, 412);
     assert!(message.starts_with(&format!("port {port} is taken by another program")), "{message}");
