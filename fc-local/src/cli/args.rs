@@ -49,9 +49,9 @@ pub enum Command {
 #[derive(Args)]
 #[command(after_help = LEGEND)]
 pub struct StartArgs {
-    /// Where callers connect
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS", value_parser = address)]
-    pub listen: Listen,
+    /// Where callers connect [127.0.0.1:8080, or the next port that is free]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub listen: Option<Listen>,
 
     /// Also take calls to this host name [localhost, the template's domains]
     #[arg(long, value_name = "NAME", value_parser = host_name)]

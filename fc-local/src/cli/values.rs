@@ -40,7 +40,7 @@ pub struct Listen {
 }
 
 /// The port that is listened at when none is named.
-const LISTEN_PORT: u16 = 8080;
+pub const LISTEN_PORT: u16 = 8080;
 
 /// `127.0.0.1:8080`, `localhost:8080`; a bare port is on loopback, a bare address has the usual port.
 pub fn address(text: &str) -> Result<Listen, String> {

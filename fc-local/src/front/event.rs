@@ -56,9 +56,9 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         body: RequestBody::Bytes(event.payload),
         caller_gone: event.caller_gone,
         timeout_status: 200,
-        when_full: event.when_full,
     };
-    let mut reply = invocation::invoke(scaler, invocation)?;
+    let ticket = scaler.acquire(event.when_full, event.caller_gone).map_err(NotAnswered::from)?;
+    let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {
         body,

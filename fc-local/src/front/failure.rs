@@ -167,6 +167,7 @@ impl From<Unavailable> for Failure {
             Unavailable::NotStarted(not_started) => Failure::NotStarted(not_started),
             Unavailable::NotInitialized(message) => Failure::NotInitialized(message),
             Unavailable::NoRoom(no_room) => Failure::Exhausted(no_room.to_string()),
+            Unavailable::CallerGone => Failure::ClientClosed,
         }
     }
 }

@@ -71,20 +71,21 @@ pub fn invoke(
         body,
         caller_gone,
         timeout_status,
-        when_full: WhenFull::Refuse,
     };
+    let has_gone = || caller.has_gone();
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     let has_body = is_chunked || length.unwrap_or(0) > 0;
     if is_chunked || length.unwrap_or(0) > SMALL || (expects_continue && has_body) {
+        let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(scaler, invocation(title, stream, &|| caller.has_gone()))?;
+        let reply = invocation::invoke(ticket, invocation(title, stream, &has_gone))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
-    let body_there = RequestBody::Bytes(&body);
-    let reply = invocation::invoke(scaler, invocation(title, body_there, &|| caller.has_gone()))?;
+    let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
+    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body), &has_gone))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

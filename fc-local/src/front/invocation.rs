@@ -12,7 +12,7 @@ use crate::instance::client::{
 };
 use crate::instance::{Instance, headers};
 use crate::log::{End, Failed, RequestLine};
-use crate::scaling::{Scaler, Ticket, WhenFull};
+use crate::scaling::{Ticket, Unavailable};
 
 /// What a caller asks for.
 pub struct Invocation<'a> {
@@ -26,7 +26,6 @@ pub struct Invocation<'a> {
     pub caller_gone: &'a dyn Fn() -> bool,
     /// The status of a call that timed out.
     pub timeout_status: u16,
-    pub when_full: WhenFull<'a>,
 }
 
 /// The function's reply, from its head on.
@@ -73,11 +72,14 @@ impl From<NotAnswered> for Failure {
     }
 }
 
-/// Invokes the function.
-pub fn invoke(scaler: &Scaler, invocation: Invocation<'_>) -> Result<InvocationReply, NotAnswered> {
-    let ticket = scaler
-        .acquire(invocation.when_full)
-        .map_err(|unavailable| NotAnswered { failure: unavailable.into(), after: None })?;
+impl From<Unavailable> for NotAnswered {
+    fn from(unavailable: Unavailable) -> NotAnswered {
+        NotAnswered { failure: unavailable.into(), after: None }
+    }
+}
+
+/// Invokes the function at the instance of `ticket`.
+pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
     let run = Run {

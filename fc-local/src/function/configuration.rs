@@ -71,7 +71,8 @@ pub struct Function {
     pub code: PathBuf,
     /// Directories whose content is in `/opt`; of two files of one name the later directory's is there.
     pub layers: Vec<PathBuf>,
-    pub held: Held,
+    /// Goes with the last who has this.
+    pub _held: Held,
     /// Without one, as without a template, everything is answered.
     pub http_trigger: Option<HttpTrigger>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
@@ -184,7 +185,7 @@ impl Function {
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
             layers: Vec::new(),
-            held: Held::default(),
+            _held: Held::default(),
             http_trigger: None,
             maps_code: true,
             port: 9000,

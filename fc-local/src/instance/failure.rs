@@ -47,6 +47,8 @@ pub enum IgnoresPort {
         opened: u16,
         told: u16,
     },
+    /// It has done so before, and gets no network of its own.
+    NeedsNetwork,
 }
 
 /// Why an instance is not initialized.
@@ -148,6 +150,7 @@ impl fmt::Display for IgnoresPort {
             IgnoresPort::ExitedInUse { told } => {
                 write!(f, "it exited with an address in use, port {told} was its own)")
             }
+            IgnoresPort::NeedsNetwork => f.write_str("it insists on the configured one)"),
             IgnoresPort::ListensAt { opened, told } => write!(f, "it listens on {opened} instead of {told})"),
         }
     }

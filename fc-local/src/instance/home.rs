@@ -85,3 +85,56 @@ impl Lazy {
         Ok(link.display().to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use support::Scratch;
+
+    use super::*;
+
+    /// A function with these layers, each with its own file and one that all have.
+    fn function(scratch: &Scratch, code: &str, layers: &[&str]) -> Function {
+        fs::create_dir(scratch.path(code)).expect("a directory");
+        for layer in layers {
+            fs::create_dir_all(scratch.path(&format!("{layer}/bin"))).expect("directories");
+            scratch.write(&format!("{layer}/bin/{}", layer.replace(' ', "_")), layer);
+            scratch.write(&format!("{layer}/bin/all"), layer);
+        }
+        let path = |name: &&str| PathBuf::from(scratch.path(name));
+        Function { code: path(&code), layers: layers.iter().map(path).collect(), ..Function::example() }
+    }
+
+    #[test]
+    fn one_layer_is_what_stands_for_opt_and_several_are_merged() {
+        let scratch = Scratch::new();
+        let one = Home::of(&function(&scratch, "one", &["a"]), false).expect("a home");
+        assert_eq!(
+            one.places.seen("/opt/bin:/code"),
+            format!("{}/bin:{}", scratch.path("a"), scratch.path("one"))
+        );
+        assert!(one._temporary.is_none(), "nothing had to be made");
+        let two = Home::of(&function(&scratch, "two", &["b", "c d"]), false).expect("a home");
+        let opt = two.places.seen("/opt");
+        for (file, text) in [("b", "b"), ("c_d", "c d"), ("all", "c d")] {
+            assert_eq!(fs::read_to_string(format!("{opt}/bin/{file}")).ok().as_deref(), Some(text), "{file}");
+        }
+        drop(two);
+        assert!(!Path::new(&opt).exists());
+        assert_eq!(fs::read_to_string(scratch.path("b/bin/all")).expect("it stays"), "b");
+    }
+
+    #[test]
+    fn without_layers_opt_is_this_machines() {
+        let scratch = Scratch::new();
+        let home = Home::of(&function(&scratch, "my code", &[]), false).expect("a home");
+        assert_eq!(home.places.seen("/opt/bin"), "/opt/bin");
+        let code = home.places.seen("/code");
+        assert!(
+            is_plain(Path::new(&code))
+                && fs::read_link(&code).expect("a link") == Path::new(&scratch.path("my code"))
+        );
+        assert_eq!(home.places.directory, Path::new(&scratch.path("my code")));
+    }
+}

@@ -9,6 +9,7 @@ use super::failure::NotInitialized;
 use super::function_output::Role;
 use super::process::Process;
 use super::running::Instance;
+use super::supervisor::{Within, run_anew};
 use super::{command, headers};
 use crate::function::{HealthCheck, InitializerKind};
 use crate::id;
@@ -84,7 +85,11 @@ impl Instance {
             |text: String| NotInitialized::replace(format!("Function initialization failed: {text}"));
         let (function, role) = (&self.function, Role::Initializer);
         let order = command::of(function, &self.home.places, words, &self.id, self.port, role);
-        let running = Process::spawn(&self.home, &order, &self.id, role, &self.surroundings)
+        let run = || match &self.network {
+            None => self.surroundings.run(&self.home, &order),
+            Some(_) => run_anew(Within::Beside(self.process.supervisor()), &order),
+        };
+        let running = Process::spawn(run, &self.id, role, &self.surroundings)
             .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
         self.watch(&running);
         match wait(&running, &self.deadline(timeout)) {

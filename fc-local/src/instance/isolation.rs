@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::process::{getegid, geteuid};
+use rustix::process::{Pid, getegid, geteuid};
 
 use crate::function::places::{CODE, OPT};
 
@@ -35,8 +35,10 @@ pub enum NotIsolated {
     Off,
     /// A program of this package is not installed.
     NotInstalled(&'static str),
-    /// Another reason, in the program's own words.
-    Refused(String),
+    /// Bubblewrap fails, for the reason that it gives.
+    NoSpace(String),
+    /// Bubblewrap or pasta fails to make a network.
+    NoNetwork(String),
 }
 
 /// A file system as bubblewrap makes it.
@@ -122,6 +124,14 @@ impl Space {
     }
 }
 
+/// The command that starts this program where the process `pid` is, which [`Space`] has been made for.
+pub fn command_beside(pid: Pid) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--target={}", pid.as_raw_nonzero()));
+    command.args(["--user", "--mount", "--net", "--preserve-credentials", "--", SUPERVISOR]);
+    command
+}
+
 /// Where a program is on the author's PATH.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -140,11 +150,79 @@ impl fmt::Display for NotIsolated {
             NotIsolated::NotInstalled(package) => {
                 write!(f, "{package} is not installed (apt install {package})")
             }
-            NotIsolated::Refused(reason) => write!(
+            NotIsolated::NoSpace(reason) => write!(
                 f,
-                "this machine does not let bubblewrap make a file system ({}); the system's administrator allows it, often with user namespaces",
+                "bubblewrap cannot make a file system here ({}), for which this user needs user namespaces",
                 reason.trim().trim_start_matches("bwrap: ")
             ),
+            NotIsolated::NoNetwork(reason) => {
+                write!(
+                    f,
+                    "bubblewrap and pasta cannot make them here ({})",
+                    reason.trim().replace('\n', "; ")
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use support::{Scratch, skip};
+
+    use super::*;
+
+    /// What a shell says in the space.
+    fn said(space: &Space, script: &str) -> Option<String> {
+        let output = Command::new(BWRAP).args(&space.0).args(["--", "sh", "-c", script]).output().ok()?;
+        let refused = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()).or_else(|| {
+            skip("bwrap", &refused);
+            None
+        })
+    }
+
+    #[test]
+    fn code_and_layers_are_where_the_platform_has_them_and_all_else_where_it_is() {
+        let scratch = Scratch::new();
+        for directory in ["code", "layer", "layer/bin"] {
+            fs::create_dir(scratch.path(directory)).expect("a directory");
+        }
+        scratch.write("code/x", "code");
+        scratch.write("layer/bin/x", "layer");
+        std::os::unix::fs::symlink("bin", scratch.path("layer/link")).expect("a link");
+        let (code, layer) = (scratch.path("code"), scratch.path("layer"));
+        let space = space(Some(Path::new(&code)), Some(Path::new(&layer))).expect("a root directory");
+        let Some(text) = said(&space, "cat /code/x /opt/bin/x /opt/link/x; ls -A / /opt") else { return };
+        let text = text.strip_prefix("codelayerlayer").unwrap_or_else(|| panic!("{text}"));
+        let names: Vec<&str> = text.lines().collect();
+        for directory in ["/", OPT] {
+            for name in names_in(Path::new(directory)).unwrap_or_default() {
+                assert!(names.contains(&&*name.to_string_lossy()), "{name:?} is not in {names:?}");
+            }
+        }
+        assert!(said(&space, "test -x /fc-instance").is_some());
+    }
+
+    #[test]
+    fn a_code_directory_may_be_the_root() {
+        let Some(text) = said(&space(Some(Path::new("/")), None).expect("a root directory"), "ls -A /code")
+        else {
+            return;
+        };
+        assert!(text.lines().any(|line| line == "etc"), "{text}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_how_to_get_it() {
+        for (reason, wanted) in [
+            (NotIsolated::NotInstalled("passt"), "passt is not installed (apt install passt)"),
+            (
+                NotIsolated::NoSpace("bwrap: setting up uid map: Permission denied\n".to_owned()),
+                "bubblewrap cannot make a file system here (setting up uid map: Permission denied), for which this user needs user namespaces",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), wanted);
         }
     }
 }

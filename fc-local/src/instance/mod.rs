@@ -12,7 +12,7 @@ pub mod attached;
 mod cold_start;
 mod command;
 mod memory;
-pub mod port;
+mod readiness;
 
 mod debugger;
 mod failure;
@@ -24,14 +24,14 @@ mod exit;
 mod function_output;
 mod surroundings;
 
-mod ports;
-
 mod home;
 mod layers;
+mod network;
 pub mod supervisor;
 pub mod temporary;
 
 mod isolation;
+pub mod port;
 pub mod procfs;
 
 pub use exit::describe as describe_exit;
@@ -39,7 +39,6 @@ pub use exit::describe as describe_exit;
 pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};
 pub use isolation::{Isolate, NotIsolated};
-pub use ports::{ClaimedPort, Ports};
 pub use running::Instance;
-pub use start::{StartError, start};
+pub use start::{StartError, Where, start};
 pub use surroundings::{Debugging, StartAndStop, Surroundings};

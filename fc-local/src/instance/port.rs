@@ -1,142 +1,15 @@
-//! When is an instance's port open, and which one may it be? Ready is a TCP connect that succeeds, on an
-//! address that the platform can reach. What follows when it is not is decided in `start.rs`.
+//! Which port may an instance have? One that nobody listens on and that no other instance has been told. Whether it
+//! opens it is seen in `readiness.rs`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::ExitStatus;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
-use super::client::Deadline;
-use super::failure::Listens;
-use super::process::Process;
-use super::procfs;
-use super::surroundings::Surroundings;
-
-/// How long a server may take between its bind of loopback and that of all interfaces.
-const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
-
-/// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
-const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
-
-/// The pause between two connects: a fast start is met within 100 µs, and a slow one does not cost a core.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(10);
-
-/// The bound of one connect on this machine: only a server whose queue is full keeps one waiting.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// Why the port is of no use.
-pub enum NotReady {
-    Exited(ExitStatus),
-    /// Not open in time, or where the platform cannot reach it.
-    Closed(Listens),
-    /// The configured port is open instead: the process does not know of the one it was told.
-    OpenedConfigured,
-    /// fc-local itself is stopping.
-    Stopping,
-}
-
-/// Waits until `process` listens on `port`; the address to connect to. The function's `configured` port is what
-/// a process opens that does not know of `port`.
-pub fn wait(
-    process: &Process,
-    port: u16,
-    configured: u16,
-    deadline: &Deadline,
-    surroundings: &Surroundings,
-) -> Result<IpAddr, NotReady> {
-    let start = Instant::now();
-    let mut next_look = LOOK_FOR_PORTS;
-    loop {
-        let left = deadline.left().unwrap_or(Duration::ZERO);
-        match reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)) {
-            Reach::Nowhere => {}
-            Reach::Everywhere(host) => return Ok(host),
-            Reach::Loopback(host) => {
-                thread::sleep(LOOPBACK_GRACE);
-                return match loopback_only(port) {
-                    None => Ok(host),
-                    Some(address) => Err(NotReady::Closed(Listens::OnlyOn(address))),
-                };
-            }
-        }
-        if let Some(status) = process.exited() {
-            return Err(NotReady::Exited(status));
-        }
-        if surroundings.is_stopping() {
-            return Err(NotReady::Stopping);
-        }
-        let elapsed = start.elapsed();
-        if port != configured && elapsed > next_look {
-            next_look += LOOK_FOR_PORTS;
-            let open = open_ports(process);
-            if open.contains(&configured) && !open.contains(&port) {
-                return Err(NotReady::OpenedConfigured);
-            }
-        }
-        if left.is_zero() {
-            return Err(timed_out(process, port, configured));
-        }
-        thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
-    }
-}
-
-fn timed_out(process: &Process, port: u16, configured: u16) -> NotReady {
-    // Open, and not on the address that stands for the platform's side here.
-    if let Some(address) = procfs::listeners(port).first() {
-        return NotReady::Closed(Listens::OnlyOn(*address));
-    }
-    let open = open_ports(process);
-    if port != configured && open.contains(&configured) {
-        NotReady::OpenedConfigured
-    } else if open.is_empty() {
-        NotReady::Closed(Listens::Nowhere)
-    } else {
-        NotReady::Closed(Listens::AtOtherPorts(open))
-    }
-}
-
-fn open_ports(process: &Process) -> Vec<u16> {
-    procfs::ports_of(&process.members())
-}
-
-/// Whether and where a connect succeeds.
-enum Reach {
-    Nowhere,
-    /// On an address that nobody binds by name, so on all of them.
-    Everywhere(IpAddr),
-    /// On a loopback address, which says nothing of the others.
-    Loopback(IpAddr),
-}
-
-/// An address of this machine, as all of 127.0.0.0/8 are, that nobody binds by name: who answers here listens
-/// on all interfaces.
-const ANY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 83, 157, 211));
-
-/// Three connects instead of a look into /proc/net/tcp, which takes the kernel milliseconds.
-fn reach(port: u16, timeout: Duration) -> Reach {
-    if connects(ANY, port, timeout) {
-        return Reach::Everywhere(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    match loopback.into_iter().find(|host| connects(*host, port, timeout)) {
-        None => Reach::Nowhere,
-        // It may have been bound between the two.
-        Some(host) if connects(ANY, port, timeout) => Reach::Everywhere(host),
-        Some(host) => Reach::Loopback(host),
-    }
-}
+use crate::sync::Mutex;
 
 /// A port of the ephemeral range can be connected to itself while nobody listens: that does not count.
-fn connects(host: IpAddr, port: u16, timeout: Duration) -> bool {
+pub fn connects(host: IpAddr, port: u16, timeout: Duration) -> bool {
     TcpStream::connect_timeout(&SocketAddr::new(host, port), timeout)
         .is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
-}
-
-/// The loopback address that `port` is bound to, when it is bound to no other.
-fn loopback_only(port: u16) -> Option<IpAddr> {
-    let addresses = procfs::listeners(port);
-    addresses.iter().all(IpAddr::is_loopback).then_some(addresses.first().copied()).flatten()
 }
 
 /// Whether nobody on this machine listens on `port`.
@@ -144,17 +17,48 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
 
-/// A free port below the range that outgoing connections are given, so that none of them takes it meanwhile.
-pub fn free_port(taken: &[u16]) -> Option<u16> {
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let end: u16 = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32768);
-    let start = 20_000_u16.min(end.saturating_sub(1000));
-    // Several fc-local on one machine begin at different places.
-    let offset = u16::try_from(std::process::id() % 8192).unwrap_or(0);
-    let span = end.saturating_sub(start).max(1);
-    (0..span)
-        .map(|step| start + offset.wrapping_add(step) % span)
-        .find(|port| !taken.contains(port) && is_free(*port))
+/// The ports that instances of this process have been told, whichever function's they are. One that has not opened its
+/// port yet leaves it free for the system.
+static LEASED: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+
+/// A port for one instance; nobody else of this process is given it until this is dropped.
+#[derive(Debug)]
+pub struct Lease(u16);
+
+impl Lease {
+    /// `port`, unless it is another's.
+    pub fn of(port: u16) -> Option<Lease> {
+        let mut leased = LEASED.lock();
+        if leased.contains(&port) || !is_free(port) {
+            return None;
+        }
+        leased.push(port);
+        Some(Lease(port))
+    }
+
+    /// A free port below the range that outgoing connections are given, so that none of them takes it meanwhile.
+    pub fn any() -> Option<Lease> {
+        let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+        let end: u16 = range.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(32768);
+        let start = 20_000_u16.min(end.saturating_sub(1000));
+        // Several fc-local on one machine begin at different places.
+        let offset = u16::try_from(std::process::id() % 8192).unwrap_or(0);
+        let span = end.saturating_sub(start).max(1);
+        (0..span).find_map(|step| Lease::of(start + offset.wrapping_add(step) % span))
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut leased = LEASED.lock();
+        if let Some(at) = leased.iter().position(|port| *port == self.0) {
+            leased.swap_remove(at);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -168,29 +72,20 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_on_all_interfaces_is_reached_everywhere() {
-        let (_listener, port) = listener("0.0.0.0");
-        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Everywhere(_)));
-        assert_eq!(loopback_only(port), None);
-    }
-
-    #[test]
-    fn a_listener_on_loopback_says_nothing_of_other_interfaces() {
-        let (_listener, port) = listener("127.0.0.1");
-        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Loopback(_)));
-        assert_eq!(loopback_only(port), Some(Ipv4Addr::LOCALHOST.into()));
-    }
-
-    #[test]
     fn a_port_that_somebody_listens_on_is_not_free() {
         let (_listener, port) = listener("0.0.0.0");
         assert!(!is_free(port));
     }
-
     #[test]
-    fn a_free_port_is_none_of_those_taken() {
-        let first = free_port(&[]).expect("a free port");
-        let second = free_port(&[first]).expect("another one");
-        assert_ne!(first, second);
+    fn a_port_is_one_instances_until_that_is_gone() {
+        let first = Lease::any().expect("a free port");
+        let second = Lease::any().expect("another one");
+        assert_ne!(first.port(), second.port());
+        assert!(Lease::of(first.port()).is_none(), "whether or not it has opened it");
+        let port = first.port();
+        drop(first);
+        assert!(Lease::of(port).is_some());
+        let (_listener, port) = listener("0.0.0.0");
+        assert!(Lease::of(port).is_none(), "another program's");
     }
 }

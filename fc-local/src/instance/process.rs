@@ -16,9 +16,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 
 use super::function_output::{FunctionOutput, Role};
-use super::home::Home;
 use super::procfs;
-use super::supervisor::{Order, Report, Started, Supervisor};
+use super::supervisor::{Report, Started, Supervisor};
 use super::surroundings::{Alive, Surroundings};
 use crate::sync::{Condvar, Mutex};
 
@@ -81,17 +80,16 @@ impl Family {
 }
 
 impl Process {
-    /// Starts what `order` says in `home`, in the role `role` of an instance.
+    /// Takes charge of what `run` starts, in the role `role` of an instance.
     pub fn spawn(
-        home: &Arc<Home>,
-        order: &Order,
+        run: impl FnOnce() -> io::Result<Started>,
         instance_id: &str,
         role: Role,
         surroundings: &Arc<Surroundings>,
     ) -> io::Result<Process> {
         let alive = Surroundings::begin_process(surroundings);
         // Whatever fails from here on, the supervisor's drop ends it.
-        let Started { supervisor, pid, finds_all, stdout, stderr } = surroundings.run(home, order)?;
+        let Started { supervisor, pid, finds_all, stdout, stderr } = run()?;
         if !finds_all {
             surroundings.warn_of_lost_processes();
         }
@@ -117,6 +115,11 @@ impl Process {
             .name(format!("function {}", pid.as_raw_nonzero()))
             .spawn(move || watched.follow(pipes, &output, &life))?;
         Ok(process)
+    }
+
+    /// A process that is where all of it is, and there for as long.
+    pub fn supervisor(&self) -> Pid {
+        self.supervisor
     }
 
     /// Signals all of it.

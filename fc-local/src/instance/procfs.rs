@@ -122,15 +122,15 @@ fn status_field(pid: Pid, name: &str) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// The addresses somebody listens on at `port`.
-pub fn listeners(port: u16) -> Vec<IpAddr> {
-    let listening = sockets().filter(|socket| socket.is_listening && socket.local.port() == port);
+/// The addresses somebody listens on at `port`, in the network of a process or in fc-local's.
+pub fn listeners(port: u16, network: Option<Pid>) -> Vec<IpAddr> {
+    let listening = sockets(network).filter(|socket| socket.is_listening && socket.local.port() == port);
     listening.map(|socket| socket.local.ip()).collect()
 }
 
 /// The socket that listens at `port`, as a number that is its own.
 pub fn listener(port: u16) -> Option<u64> {
-    let mut listening = sockets().filter(|socket| socket.is_listening && socket.local.port() == port);
+    let mut listening = sockets(None).filter(|socket| socket.is_listening && socket.local.port() == port);
     listening.next().map(|socket| socket.inode)
 }
 
@@ -150,13 +150,38 @@ pub fn owner(port: u16) -> Option<Pid> {
 pub fn is_held(local: SocketAddr, remote: SocketAddr) -> Option<bool> {
     let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
     let (local, remote) = (canonical(local), canonical(remote));
-    let mut found = sockets().filter(|socket| socket.local == local && socket.remote == remote);
+    let mut found = sockets(None).filter(|socket| socket.local == local && socket.remote == remote);
     // What nobody holds any longer has lost its inode.
     found.next().map(|socket| socket.inode != 0)
 }
 
-/// The ports that one of `pids` listens on.
-pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
+/// The ports that somebody listens on whom loopback leads to.
+pub fn loopback_ports() -> Vec<u16> {
+    let is_reached = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    let reached = sockets(None).filter(|socket| socket.is_listening && is_reached(socket.local.ip()));
+    let mut ports: Vec<u16> = reached.map(|socket| socket.local.port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Whether the network of a process has more than its loopback.
+pub fn has_interfaces(pid: Pid) -> bool {
+    let text = fs::read_to_string(format!("/proc/{}/net/dev", pid.as_raw_nonzero())).unwrap_or_default();
+    text.lines().skip(2).any(|line| !line.trim_start().starts_with("lo:")) // behind two lines of titles
+}
+
+/// Whether a UDP socket is bound to `port`.
+pub fn is_udp_port(port: u16) -> bool {
+    let text = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    let wanted = format!(":{port:04X}");
+    text.lines()
+        .skip(1)
+        .any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&wanted)))
+}
+
+/// The ports that one of `pids` listens on, in the network of a process or in fc-local's.
+pub fn ports_of(pids: &[Pid], network: Option<Pid>) -> Vec<u16> {
     let mut inodes = Vec::new();
     for pid in pids {
         for entry in
@@ -167,7 +192,7 @@ pub fn ports_of(pids: &[Pid]) -> Vec<u16> {
             inodes.extend(inode.and_then(|inode| inode.parse::<u64>().ok()));
         }
     }
-    let listening = sockets().filter(|socket| socket.is_listening && inodes.contains(&socket.inode));
+    let listening = sockets(network).filter(|socket| socket.is_listening && inodes.contains(&socket.inode));
     let mut ports: Vec<u16> = listening.map(|socket| socket.local.port()).collect();
     ports.sort_unstable();
     ports.dedup();
@@ -181,10 +206,11 @@ struct Socket {
     inode: u64,
 }
 
-/// All TCP sockets.
-fn sockets() -> impl Iterator<Item = Socket> {
-    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().flat_map(|table| {
-        let text = fs::read_to_string(table).unwrap_or_default();
+/// All TCP sockets, in the network of a process or in fc-local's.
+fn sockets(network: Option<Pid>) -> impl Iterator<Item = Socket> {
+    let process = network.map_or_else(|| "self".to_owned(), |pid| pid.as_raw_nonzero().to_string());
+    ["tcp", "tcp6"].into_iter().flat_map(move |table| {
+        let text = fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
         text.lines().skip(1).filter_map(socket).collect::<Vec<_>>()
     })
 }
@@ -235,9 +261,9 @@ mod tests {
         let any = TcpListener::bind("0.0.0.0:0").expect("a free port");
         let loopback = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = |listener: &TcpListener| listener.local_addr().expect("bound").port();
-        assert_eq!(listeners(port(&any)), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
-        assert_eq!(listeners(port(&loopback)), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
-        assert!(ports_of(&[getpid()]).contains(&port(&any)));
+        assert_eq!(listeners(port(&any), None), [IpAddr::V4(Ipv4Addr::UNSPECIFIED)]);
+        assert_eq!(listeners(port(&loopback), None), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        assert!(ports_of(&[getpid()], None).contains(&port(&any)));
         assert_eq!((owner(port(&any)), owner(port(&loopback))), (Some(getpid()), Some(getpid())));
     }
 

@@ -13,6 +13,7 @@ use super::failure::UnexpectedExit;
 use super::headers;
 use super::home::Home;
 use super::memory::Memory;
+use super::network::Network;
 use super::process::Process;
 use super::procfs;
 use super::surroundings::{Debugging, Surroundings};
@@ -20,8 +21,9 @@ use crate::function::Function;
 use crate::log::Log;
 use crate::sync::Mutex;
 
-/// How long after a reset of its connections an exit can be waited for.
-const EXIT_AFTER_RESET: Duration = Duration::from_millis(20);
+/// How long after a reset of its connections an exit is waited for: until then another call would be sent to a process
+/// that is gone. One that only closed its connection costs its caller this time.
+const EXIT_AFTER_RESET: Duration = Duration::from_millis(500);
 
 /// How often an instance in use is looked at for a debugger.
 const DEBUGGER_EVERY: Duration = Duration::from_millis(20);
@@ -33,6 +35,8 @@ pub struct Instance {
     pub surroundings: Arc<Surroundings>,
     /// What stands for its code and its layers, for as long as it lives.
     pub home: Arc<Home>,
+    /// Of its own, unless it is in this machine's.
+    pub network: Option<Network>,
     pub process: Process,
     /// Whose deadlines are those of all that is asked of it.
     debugger: Arc<Debugger>,
@@ -50,21 +54,25 @@ pub struct Instance {
 pub struct Identity {
     pub id: String,
     pub host: IpAddr,
+    /// What it was told.
     pub port: u16,
+    /// What leads there on this machine.
+    pub outer: u16,
+    pub home: Arc<Home>,
+    pub network: Option<Network>,
 }
 
 impl Instance {
     /// The instance whose `process` has opened its port; `cold_start` is what that took.
     pub fn new(
         identity: Identity,
-        home: Arc<Home>,
         process: Process,
         debugger: Arc<Debugger>,
         function: &Arc<Function>,
         surroundings: &Arc<Surroundings>,
         cold_start: Parts,
     ) -> Instance {
-        let Identity { id, host, port } = identity;
+        let Identity { id, host, port, outer, home, network } = identity;
         let attached = (surroundings.debugging == Debugging::Attached).then(|| procfs::owner(port)).flatten();
         if let Some(pid) = attached {
             surroundings.log.event(Some(&id), &format!("attached to process {}", pid.as_raw_nonzero()));
@@ -78,10 +86,11 @@ impl Instance {
             function: Arc::clone(function),
             surroundings: Arc::clone(surroundings),
             home,
+            network,
             process,
             debugger,
             left_behind: Mutex::default(),
-            pool: Pool::new(host, port),
+            pool: Pool::new(host, outer),
             memory,
             common_headers: headers::common(function),
             cold_start: ColdStart::new(cold_start),
@@ -198,7 +207,8 @@ impl Instance {
     /// The failure of a call whose connection was dropped.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
         // The kernel resets connections a moment before the exit can be waited for.
+        let after = since.elapsed();
         self.process.wait(EXIT_AFTER_RESET);
-        UnexpectedExit { after: since.elapsed(), memory_mb: self.memory.peak_mb() }
+        UnexpectedExit { after, memory_mb: self.memory.peak_mb() }
     }
 }

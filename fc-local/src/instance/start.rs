@@ -10,9 +10,14 @@ use super::command;
 use super::debugger::Debugger;
 use super::failure::{IgnoresPort, NotStarted};
 use super::function_output::Role;
-use super::port::{self, NotReady};
+use super::home::Home;
+use super::isolation;
+use super::network::Network;
+use super::port;
 use super::process::Process;
+use super::readiness::{self, Expected, NotReady};
 use super::running::{Identity, Instance};
+use super::supervisor::{Idle, Within};
 use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
 use crate::function::executable::{self, Fault};
@@ -24,46 +29,78 @@ pub enum StartError {
     NotStarted(NotStarted),
     /// It serves, but not at the port it was told.
     IgnoresPort(IgnoresPort),
+    /// It gets no network of its own.
+    NoNetwork(io::Error),
+    /// Somebody else was faster to open the port it was told.
+    PortLost,
     /// fc-local itself is stopping.
     Stopping,
+}
+
+/// Where an instance listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// On this machine, at a port that it is told.
+    Told(u16),
+    /// At the configured port of a network of its own, which this port of this machine leads to.
+    OwnNetwork(u16),
 }
 
 /// Starts the process and waits for its port.
 pub fn start(
     surroundings: &Arc<Surroundings>,
     function: &Arc<Function>,
-    port: u16,
+    place: Where,
 ) -> Result<Instance, StartError> {
     let id = id::instance();
     let begin = Instant::now();
     let home = surroundings.home(function);
+    let (port, has_network) = match place {
+        Where::Told(port) => (port, false),
+        Where::OwnNetwork(_) => (function.port, true),
+    };
     let ordered = |words: &[String]| command::of(function, &home.places, words, &id, port, Role::Function);
     let order = match &surroundings.debugging {
         Debugging::Off => ordered(&function.command),
         Debugging::Below(prefix) => ordered(&below(prefix, &function.command)),
         Debugging::Attached => attached::order(port),
     };
-    let process = Process::spawn(&home, &order, &id, Role::Function, surroundings)
+    let (idle, network) = match place {
+        Where::Told(_) => (None, None),
+        Where::OwnNetwork(outer) => {
+            let (idle, network) = enter_network(&home, outer, port).map_err(StartError::NoNetwork)?;
+            (Some(idle), Some(network))
+        }
+    };
+    let run = || match idle {
+        None => surroundings.run(&home, &order),
+        Some(idle) => idle.run(&order).map_err(|error| io::Error::other(error.to_string()))?,
+    };
+    let process = Process::spawn(run, &id, Role::Function, surroundings)
         .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
+    let own = if has_network { " of its own network" } else { "" };
     let text = match &surroundings.debugging {
         Debugging::Attached => format!("waiting until your function listens on port {port}"),
-        _ => format!("process {pid} started on port {port}: {}", excerpt::first_line(&line)),
+        _ => format!("process {pid} started on port {port}{own}: {}", excerpt::first_line(&line)),
     };
     surroundings.log.event(Some(&id), &text);
     let debugger = Debugger::new(&surroundings.log, &id, process.family(), surroundings.debugging.is_on());
     let deadline = debugger.deadline(surroundings.times.start_timeout);
-    match port::wait(&process, port, function.port, &deadline, surroundings) {
+    let expected = Expected { port, configured: function.port, has_network };
+    match readiness::wait(&process, expected, &deadline, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];
-            let identity = Identity { id, host, port };
-            Ok(Instance::new(identity, home, process, debugger, function, surroundings, account))
+            let identity = Identity { id, host, port, home, network, outer: place.outer() };
+            Ok(Instance::new(identity, process, debugger, function, surroundings, account))
         }
         Err(why) => {
             process.end(Duration::ZERO);
             let logs = process.output.last_lines();
-            Err(not_ready(why, function, port, surroundings.times.start_timeout, logs))
+            // Nobody of it is left that could have the port.
+            let is_lost = !has_network && !port::is_free(port);
+            Err(not_ready(why, function, port, is_lost, surroundings.times.start_timeout, logs))
         }
     }
 }
@@ -75,6 +112,26 @@ fn below(prefix: &[String], command: &[String]) -> Vec<String> {
         |words: &[String]| words.first().and_then(|word| word.rsplit('/').next()).map(str::to_owned);
     let is_same = program(prefix).is_some() && program(prefix) == program(command);
     prefix.iter().chain(command.iter().skip(usize::from(is_same))).cloned().collect()
+}
+
+impl Where {
+    /// The port of this machine.
+    pub fn outer(self) -> u16 {
+        match self {
+            Where::Told(port) | Where::OwnNetwork(port) => port,
+        }
+    }
+}
+
+/// A supervisor in a network of its own, and what connects that.
+fn enter_network(home: &Home, outer: u16, inner: u16) -> io::Result<(Idle, Network)> {
+    let mut idle = match &home.space {
+        Some(space) => Idle::start(Within::SpaceWithNetwork(space))?,
+        None => Idle::start(Within::SpaceWithNetwork(&isolation::space(None, None)?))?,
+    };
+    idle.wait()?;
+    let network = Network::connect(idle.pid(), outer, inner)?;
+    Ok((idle, network))
 }
 
 fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
@@ -89,12 +146,20 @@ fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
     }
 }
 
-fn not_ready(why: NotReady, function: &Function, told: u16, timeout: Duration, logs: String) -> StartError {
+fn not_ready(
+    why: NotReady,
+    function: &Function,
+    told: u16,
+    is_lost: bool,
+    timeout: Duration,
+    logs: String,
+) -> StartError {
     let ignores = StartError::IgnoresPort;
     match why {
         NotReady::Exited(_) if told != function.port && says_port_in_use(&logs) => {
             ignores(IgnoresPort::ExitedInUse { told })
         }
+        NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost,
         NotReady::Exited(status) => {
             let command = function.command_line();
             StartError::NotStarted(NotStarted::Exited { status, command, logs })
@@ -123,7 +188,7 @@ mod tests {
     use crate::instance::failure::Listens;
 
     fn failed(why: NotReady, told: u16, logs: &str) -> StartError {
-        not_ready(why, &Function::example(), told, Duration::from_secs(1), logs.to_owned())
+        not_ready(why, &Function::example(), told, false, Duration::from_secs(1), logs.to_owned())
     }
 
     #[test]
@@ -153,6 +218,17 @@ mod tests {
             let failed = failed(exited(), told, logs);
             assert!(matches!(failed, StartError::NotStarted(NotStarted::Exited { .. })), "{told} {logs}");
         }
+    }
+
+    #[test]
+    fn an_exit_over_a_port_that_somebody_else_has_opened_meanwhile_is_tried_again() {
+        let failed = |is_lost, logs: &str| {
+            let why = NotReady::Exited(ExitStatus::from_raw(1 << 8));
+            not_ready(why, &Function::example(), 9000, is_lost, Duration::from_secs(1), logs.to_owned())
+        };
+        assert!(matches!(failed(true, "EADDRINUSE"), StartError::PortLost));
+        assert!(matches!(failed(true, "no such table"), StartError::NotStarted(NotStarted::Exited { .. })));
+        assert!(matches!(failed(false, "EADDRINUSE"), StartError::NotStarted(NotStarted::Exited { .. })));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use rustix::process::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::isolation::Space;
+use super::isolation::{self, Space};
 use super::procfs;
 
 /// What the supervisor's first argument is instead of a program's name, in whichever directory: a name of its own for
@@ -106,6 +106,8 @@ pub enum Within<'a> {
     Space(&'a Space),
     /// The same, with a network of its own.
     SpaceWithNetwork(&'a Space),
+    /// Where another process is that was started so.
+    Beside(Pid),
 }
 
 impl Within<'_> {
@@ -118,6 +120,7 @@ impl Within<'_> {
             }
             Within::Space(space) => space.command(),
             Within::SpaceWithNetwork(space) => space.command_with_network(),
+            Within::Beside(pid) => isolation::command_beside(pid),
         }
     }
 }
@@ -205,6 +208,18 @@ impl Supervisor {
         &self.control
     }
 
+    /// Whether there is one to be read, or the supervisor has gone.
+    pub fn has_report(&self) -> bool {
+        let mut control = [PollFd::new(&self.control, PollFlags::IN)];
+        poll(&mut control, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+
+    /// Ends all that is below it.
+    pub fn end(&mut self) {
+        let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
+        self.wait();
+    }
+
     /// Waits for the supervisor's end; whether it has ended all that was below it.
     pub fn wait(&mut self) -> bool {
         let began = Instant::now();
@@ -228,9 +243,15 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let _ = self.control.shutdown(Shutdown::Write); // it may have gone already
-        self.wait();
+        self.end();
     }
+}
+
+/// Runs what `order` says below a supervisor of its own. No error but the order's has a number of the system's: that
+/// would be taken for the command's.
+pub fn run_anew(within: Within<'_>, order: &Order) -> io::Result<Started> {
+    let no_supervisor = |error: io::Error| io::Error::other(format!("fc-local cannot start it: {error}"));
+    Idle::start(within).and_then(|idle| idle.run(order)).map_err(no_supervisor)?
 }
 
 /// The supervisor itself, with its socket as standard input.

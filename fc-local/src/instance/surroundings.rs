@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::home::Home;
 use super::isolation::{self, Isolate, NotIsolated};
-use super::ports::Ports;
-use super::supervisor::{Idle, Order, Started, Within};
+use super::network;
+use super::supervisor::{Idle, Order, Started, run_anew};
 use crate::function::Function;
 use crate::log::Log;
 use crate::sync::{Condvar, Mutex};
@@ -18,8 +18,6 @@ use crate::sync::{Condvar, Mutex};
 pub struct Surroundings {
     pub log: Arc<Log>,
     pub times: StartAndStop,
-    /// Shared by all functions of a run.
-    pub ports: Arc<Ports>,
     pub debugging: Debugging,
     stopping: AtomicBool,
     isolation: Mutex<Isolation>,
@@ -85,7 +83,6 @@ impl Surroundings {
         Surroundings {
             log,
             times,
-            ports: Arc::default(),
             debugging: Debugging::Off,
             stopping: AtomicBool::new(false),
             isolation: Mutex::new(Isolation::Untried(isolate)),
@@ -120,13 +117,22 @@ impl Surroundings {
         if let Some(missing) = isolation::missing() {
             return Err(missing);
         }
-        let refused = |error: io::Error| NotIsolated::Refused(error.to_string());
+        let refused = |error: io::Error| NotIsolated::NoSpace(error.to_string());
         let home = Arc::new(Home::of(function, true).map_err(refused)?);
         let mut idle = Idle::start(home.within()).map_err(refused)?;
         idle.wait().map_err(refused)?;
         self.homes.lock().push((Directories::of(function), Arc::clone(&home)));
         self.next.lock().push((home, idle));
         Ok(())
+    }
+
+    /// Why no instance gets a network of its own, unless something that is seen when it is tried speaks against it.
+    pub fn without_networks(&self) -> Option<NotIsolated> {
+        match &*self.isolation.lock() {
+            Isolation::Untried(Isolate::Off) => Some(NotIsolated::Off),
+            Isolation::None(reason) => Some(reason.clone()),
+            _ => network::missing(),
+        }
     }
 
     /// The home of a function, which is made when it is first asked for.
@@ -203,13 +209,6 @@ impl Surroundings {
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
-}
-
-/// Runs what `order` says below a supervisor of its own. No error but the order's has a number of the system's: that
-/// would be taken for the command's.
-pub fn run_anew(within: Within<'_>, order: &Order) -> io::Result<Started> {
-    let no_supervisor = |error: io::Error| io::Error::other(format!("fc-local cannot start it: {error}"));
-    Idle::start(within).and_then(|idle| idle.run(order)).map_err(no_supervisor)?
 }
 
 /// A process that is counted.

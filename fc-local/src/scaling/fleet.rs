@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
 use super::attempt::{Attempt, Outcome};
+use super::queue::Queue;
 use super::slot::{Slot, SlotEvent, SlotId};
 use super::slots::{CHANGED, Left, Slots};
 use super::upkeep::{LOOK_EVERY, Upkeep};
 use crate::function::Function;
-use crate::instance::{ClaimedPort, Debugging, Instance, Surroundings, describe_exit};
+use crate::instance::port::Lease;
+use crate::instance::{Debugging, Instance, Surroundings, describe_exit};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What a stop may take beside its hook and SIGTERM's grace: the kill itself, whose own bound is half of it.
@@ -37,6 +39,8 @@ pub struct Fleet {
 pub struct State {
     pub function: Arc<Function>,
     pub slots: Slots<Occupant>,
+    /// The calls that wait for the only instance.
+    pub waiting: Queue,
 }
 
 /// What is in a slot.
@@ -46,8 +50,8 @@ pub struct Occupant {
     pub instance: Option<Arc<Instance>>,
     /// Set for as long as the slot is busy.
     pub attempt: Option<Arc<Attempt>>,
-    /// Held for as long as the slot is there; none when no port was free.
-    pub _port: Option<Arc<ClaimedPort>>,
+    /// The port is this instance's until the slot is gone.
+    pub _lease: Option<Arc<Lease>>,
 }
 
 impl State {
@@ -95,7 +99,7 @@ impl Fleet {
             surroundings,
             upkeep,
             alarm: Alarm::default(),
-            state: Mutex::new(State { function: Arc::new(function), slots }),
+            state: Mutex::new(State { function: Arc::new(function), slots, waiting: Queue::default() }),
             moved: Condvar::default(),
             room: Condvar::default(),
         }
@@ -128,8 +132,13 @@ impl Fleet {
             Left::Idle => self.alarm.ring_by(self.upkeep.first_due(now)),
             Left::Condemned(reason) => self.retire(&mut state, id, reason),
         }
+        let is_queued = !state.waiting.is_empty();
         drop(state);
-        self.room.notify_one();
+        if is_queued {
+            self.room.notify_all(); // one of them is next
+        } else {
+            self.room.notify_one();
+        }
     }
 
     /// Puts the instance into a slot whose process has opened its port.

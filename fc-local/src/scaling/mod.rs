@@ -22,6 +22,8 @@ mod upkeep;
 mod slot;
 mod unavailable;
 
+mod queue;
+
 pub use platform::{Opened, Platform};
 pub use scaler::{Scaler, WhenFull};
 pub use ticket::Ticket;

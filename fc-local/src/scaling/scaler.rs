@@ -13,7 +13,10 @@ use super::ticket::{Claim, Ticket};
 use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
-use crate::instance::{self, ClaimedPort, Debugging, NotInitialized, NotStarted, Ports, StartError, port};
+use crate::instance::port::Lease;
+use crate::instance::{
+    self, Debugging, IgnoresPort, NotInitialized, NotIsolated, NotStarted, StartError, Where,
+};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -49,14 +52,24 @@ impl Scaler {
         self.fleet.function()
     }
 
-    /// A place at an instance: an existing one, or a new one that this call starts.
-    pub fn acquire(&self, when_full: WhenFull<'_>) -> Result<Ticket, Unavailable> {
+    /// A place at an instance: an existing one, or a new one that this call starts. Where there can be one instance
+    /// only, a call waits for its turn, unless its caller has gone.
+    pub fn acquire(
+        &self,
+        when_full: WhenFull<'_>,
+        caller_gone: &dyn Fn() -> bool,
+    ) -> Result<Ticket, Unavailable> {
+        let mut turn = Turn { fleet: &self.fleet, number: None };
         loop {
+            if turn.number.is_some() && when_full.refuses() && caller_gone() {
+                return Err(Unavailable::CallerGone);
+            }
             let mut state = self.fleet.lock();
             self.fleet.forget_exited(&mut state);
-            let result = match state.slots.choose() {
+            let result = match turn.choose(&state) {
                 // The wait begins under the lock of the choice: nothing that makes room happens in between.
-                Choice::Refuse(_) if !when_full.refuses() => {
+                Choice::Refuse(no_room) => {
+                    turn.wait(&mut state, no_room, when_full)?;
                     self.fleet.wait_for_room(state);
                     continue;
                 }
@@ -140,63 +153,57 @@ impl Scaler {
 
     fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
-        let (port, claim) = self.port(&state, function.port);
+        let is_beside = state.slots.holder_of(function.port).is_some();
+        let (place, lease) = self.place(&state, function.port, is_beside);
         let attempt = Arc::new(Attempt::default());
-        let occupant =
-            Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _port: claim.map(Arc::new) };
-        let slot = state.slots.add(port, Instant::now(), occupant);
+        let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _lease: lease };
+        let slot = state.slots.add(place.outer(), Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
         let underway = Underway::new(&self.fleet, slot, attempt);
-        ticket(claim, self.create(underway, slot, &function, port))
+        ticket(claim, self.create(underway, slot, &function, place, is_beside))
     }
 
-    /// The port of a new instance: the configured one, unless it is another instance's or another program's.
-    fn port(&self, state: &State, configured: u16) -> (u16, Option<ClaimedPort>) {
+    /// Where a new instance listens: at the configured port, unless it is another instance's or another program's; then
+    /// at one that it is told, or in a network of its own.
+    fn place(&self, state: &State, configured: u16, is_ours: bool) -> (Where, Option<Arc<Lease>>) {
         if self.fleet.surroundings.debugging == Debugging::Attached {
-            return (configured, None); // somebody listens there already, as was asked for
+            return (Where::Told(configured), None); // somebody listens there already, as was asked for
         }
-        let ports = &self.fleet.surroundings.ports;
-        let is_ours = state.slots.holder_of(configured).is_some();
-        if !is_ours
-            && let Some(claim) = Ports::claim(ports, configured)
-            && port::is_free(configured)
-        {
-            return (configured, Some(claim));
+        let lease = if is_ours { None } else { Lease::of(configured) };
+        if let Some(lease) = lease {
+            return (Where::Told(configured), Some(Arc::new(lease)));
         }
-        if !is_ours {
-            let log = &self.fleet.surroundings.log;
-            if ports.is_claimed(configured) {
-                log.event(
-                    None,
-                    &format!("port {configured} is another function's here; this one is told another"),
-                );
-            } else {
-                log.warn(None, &format!(
-                    "port {configured} is taken, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
-                ));
-            }
+        let has_network = state.slots.has_networks();
+        if !is_ours && !has_network {
+            let text = format!(
+                "port {configured} is taken, by another function here, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
+            );
+            self.fleet.surroundings.log.warn(None, &text);
         }
-        let mut taken: Vec<u16> = state.slots.iter().map(|slot| slot.port()).collect();
-        while let Some(port) = port::free_port(&taken) {
-            if let Some(claim) = Ports::claim(ports, port) {
-                return (port, Some(claim));
-            }
-            taken.push(port);
-        }
-        (configured, None)
+        let lease = Lease::any().map(Arc::new);
+        let port = lease.as_ref().map_or(configured, |lease| lease.port());
+        (if has_network { Where::OwnNetwork(port) } else { Where::Told(port) }, lease)
     }
 
-    /// Create: start process, port check, Initializer, first health check.
-    fn create(&self, underway: Underway, slot: SlotId, function: &Arc<Function>, port: u16) -> Outcome {
+    /// Create: start process, port check, Initializer, first health check. Whether another instance of ours had the
+    /// configured port as it began says what it means if the process insists on that one.
+    fn create(
+        &self,
+        underway: Underway,
+        slot: SlotId,
+        function: &Arc<Function>,
+        place: Where,
+        is_beside: bool,
+    ) -> Outcome {
         let surroundings = &self.fleet.surroundings;
-        let instance = match instance::start(surroundings, function, port) {
+        let instance = match instance::start(surroundings, function, place) {
             Ok(instance) => Arc::new(instance),
             Err(error) => {
-                let outcome = underway.conclude(|_, state| {
-                    let unavailable = not_started(state, slot, error);
+                let outcome = underway.conclude(|fleet, state| {
+                    let outcome = not_started(fleet, state, error, is_beside);
                     state.slots.remove(slot);
-                    Outcome::Failed(unavailable)
+                    outcome
                 });
                 if let Outcome::Failed(unavailable) = &outcome {
                     surroundings.log.warn(None, &unavailable.in_the_log().to_string());
@@ -219,6 +226,59 @@ impl Scaler {
             health::watch(&self.fleet, slot, &instance);
         }
         outcome
+    }
+}
+
+/// A call's turn at the only instance, from its first wait on. Dropped, which needs the fleet's lock, the next one has
+/// it.
+struct Turn<'a> {
+    fleet: &'a Fleet,
+    number: Option<u64>,
+}
+
+impl Turn<'_> {
+    /// The rule's choice, or to wait for those who came before.
+    fn choose(&self, state: &State) -> Choice {
+        match (state.slots.choose(), state.slots.one_port()) {
+            (refused @ Choice::Refuse(_), _) => refused,
+            (_, Some(ignores)) if !state.waiting.is_turn(self.number) => {
+                Choice::Refuse(NoRoom::OneInstance(ignores.clone()))
+            }
+            (choice, _) => choice,
+        }
+    }
+
+    /// Whether a call that finds no room waits for some; an error when it does not.
+    fn wait(
+        &mut self,
+        state: &mut State,
+        no_room: NoRoom,
+        when_full: WhenFull<'_>,
+    ) -> Result<(), Unavailable> {
+        let is_one = matches!(no_room, NoRoom::OneInstance(_));
+        match when_full {
+            WhenFull::Refuse if is_one => {}
+            WhenFull::WaitUnless(is_over) if !is_over() => {}
+            _ => return Err(no_room.into()),
+        }
+        if is_one && self.number.is_none() {
+            self.number = state.waiting.join();
+        }
+        match no_room {
+            NoRoom::OneInstance(ignores) if self.number.is_none() && when_full.refuses() => {
+                Err(NoRoom::Crowded(ignores).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.fleet.lock().waiting.leave(number);
+            self.fleet.tell_all();
+        }
     }
 }
 
@@ -248,21 +308,44 @@ fn settle(underway: Underway, slot: SlotId, result: Result<(), NotInitialized>) 
     })
 }
 
-/// Why a start failed, and what follows for further ones.
-fn not_started(state: &mut State, slot: SlotId, error: StartError) -> Unavailable {
-    let ignores = match error {
-        StartError::NotStarted(not_started) => return Unavailable::NotStarted(not_started),
-        StartError::Stopping => return NoRoom::Stopping.into(),
-        StartError::IgnoresPort(ignores) => ignores,
-    };
+/// What a start that failed means for those who wait for it, and for further ones. What is learned is said once.
+fn not_started(fleet: &Fleet, state: &mut State, error: StartError, is_beside: bool) -> Outcome {
     let port = state.function.port;
-    if state.slots.is_any_up() {
-        state.slots.allow_one(ignores.clone());
-        NoRoom::OneInstance(ignores).into()
-    } else if state.slots.iter().any(|other| other.id() != slot && other.port() == port) {
-        NoRoom::PortHeld { port, ignores }.into()
-    } else {
-        Unavailable::NotStarted(NotStarted::PortTaken { port, ignores })
+    let surroundings = &fleet.surroundings;
+    match error {
+        StartError::NotStarted(not_started) => Outcome::Failed(Unavailable::NotStarted(not_started)),
+        StartError::Stopping => Outcome::Failed(NoRoom::Stopping.into()),
+        StartError::PortLost => Outcome::Again,
+        StartError::NoNetwork(error) => {
+            only_one(fleet, state, IgnoresPort::NeedsNetwork, &NotIsolated::NoNetwork(error.to_string()));
+            Outcome::Again
+        }
+        StartError::IgnoresPort(ignores) => {
+            match surroundings.without_networks() {
+                None => {
+                    if state.slots.use_networks() {
+                        let text = format!("{ignores}: further instances get networks of their own (pasta)");
+                        surroundings.log.warn(None, &text);
+                    }
+                }
+                Some(reason) if is_beside => only_one(fleet, state, ignores, &reason),
+                Some(_) => {
+                    return Outcome::Failed(Unavailable::NotStarted(NotStarted::PortTaken { port, ignores }));
+                }
+            }
+            Outcome::Again
+        }
+    }
+}
+
+/// There is one instance at the most from now on.
+fn only_one(fleet: &Fleet, state: &mut State, ignores: IgnoresPort, reason: &NotIsolated) {
+    let one = NoRoom::OneInstance(ignores.clone());
+    if state.slots.allow_one(ignores) {
+        let text = format!(
+            "{one}: a call that finds it in use waits for it. Networks of their own would allow more, and there are none: {reason}"
+        );
+        fleet.surroundings.log.warn(None, &text);
     }
 }
 

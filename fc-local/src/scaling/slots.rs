@@ -19,6 +19,8 @@ pub struct Slots<T> {
     next_id: u64,
     /// Set when the function opens one port only: there can be only one instance.
     one_port: Option<IgnoresPort>,
+    /// Set when such a function's instances get networks of their own instead.
+    has_networks: bool,
     may_start: bool,
     is_closing: bool,
 }
@@ -46,7 +48,7 @@ pub enum Choice {
     /// Waits until the only one, which is starting, has opened its port: a function that ignores what it is
     /// told would open the same one twice.
     AwaitFirst(SlotId),
-    /// Waits until one that is being stopped no longer holds the port of the first one.
+    /// Waits until one that is being stopped, or has to be, no longer holds the port of the first one.
     AwaitPort,
     /// Makes room first: this one is unhealthy and idle.
     Replace(SlotId),
@@ -72,6 +74,7 @@ impl<T> Slots<T> {
             generation: 0,
             next_id: 0,
             one_port: None,
+            has_networks: false,
             may_start: true,
             is_closing: false,
         }
@@ -96,20 +99,18 @@ impl<T> Slots<T> {
             return Choice::Join(slot.id());
         }
         let instances = self.current().count();
-        match &self.one_port {
-            Some(ignores) if instances >= 1 => {
-                return Choice::Refuse(NoRoom::OneInstance(ignores.clone()));
-            }
-            _ if instances < self.limits.max_instances => return self.start_or_wait(),
-            _ => {}
+        let max_instances = if self.one_port.is_some() { 1 } else { self.limits.max_instances };
+        if instances < max_instances {
+            return self.start_or_wait();
         }
-        match self.current().find(|slot| !slot.is_healthy() && slot.calls() == 0) {
-            Some(slot) => Choice::Replace(slot.id()),
-            None => {
-                let max_instances = self.limits.max_instances;
-                Choice::Refuse(NoRoom::Saturated { instances, concurrency, max_instances })
-            }
+        if let Some(slot) = self.current().find(|slot| !slot.is_healthy() && slot.calls() == 0) {
+            return Choice::Replace(slot.id());
         }
+        Choice::Refuse(match &self.one_port {
+            Some(_) if !self.may_start => NoRoom::Stopping,
+            Some(ignores) => NoRoom::OneInstance(ignores.clone()),
+            None => NoRoom::Saturated { instances, concurrency, max_instances },
+        })
     }
 
     /// A new instance, unless its port could only be decided later.
@@ -124,7 +125,9 @@ impl<T> Slots<T> {
             return Choice::AwaitFirst(first.id());
         }
         match self.holder_of(self.limits.port) {
-            Some(holder) if holder.state() == SlotState::Stopping => Choice::AwaitPort,
+            Some(holder) if holder.state() == SlotState::Stopping || self.one_port.is_some() => {
+                Choice::AwaitPort
+            }
             _ => Choice::Start,
         }
     }
@@ -195,6 +198,7 @@ impl<T> Slots<T> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;
         self.one_port = None;
+        self.has_networks = false;
         self.outdated()
     }
 
@@ -207,9 +211,23 @@ impl<T> Slots<T> {
         idle.map(Slot::id).collect()
     }
 
-    /// Takes note that the function opens one port only.
-    pub fn allow_one(&mut self, ignores: IgnoresPort) {
-        self.one_port = Some(ignores);
+    /// Takes note that the function opens one port only; whether that is news.
+    pub fn allow_one(&mut self, ignores: IgnoresPort) -> bool {
+        self.one_port.replace(ignores).is_none()
+    }
+
+    /// Lets instances have networks of their own from now on; whether that is news.
+    pub fn use_networks(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_networks, true)
+    }
+
+    pub fn has_networks(&self) -> bool {
+        self.has_networks && self.one_port.is_none()
+    }
+
+    /// Why there can be only one instance, of whichever configuration.
+    pub fn one_port(&self) -> Option<&IgnoresPort> {
+        self.one_port.as_ref()
     }
 
     /// Whether there may be more than one instance at once.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::queue::MAX_WAITING;
 use crate::instance::{IgnoresPort, NotStarted};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +11,8 @@ pub enum Unavailable {
     /// The Initializer failed or timed out, as the message says.
     NotInitialized(String),
     NoRoom(NoRoom),
+    /// Nobody waits for the instance any longer.
+    CallerGone,
 }
 
 /// Why there is no place for a call now, and may be one later.
@@ -21,8 +24,8 @@ pub enum NoRoom {
     Saturated { instances: usize, concurrency: usize, max_instances: usize },
     /// A function that opens one port only, and that one is taken by its first instance.
     OneInstance(IgnoresPort),
-    /// The same, and the port is taken by an instance of the configuration before this one.
-    PortHeld { port: u16, ignores: IgnoresPort },
+    /// The same, and as many wait for that one as may.
+    Crowded(IgnoresPort),
 }
 
 impl From<NoRoom> for Unavailable {
@@ -47,6 +50,7 @@ impl fmt::Display for Unavailable {
             Unavailable::NotStarted(not_started) => not_started.fmt(f),
             Unavailable::NotInitialized(message) => f.write_str(message),
             Unavailable::NoRoom(no_room) => no_room.fmt(f),
+            Unavailable::CallerGone => f.write_str("its caller went away"),
         }
     }
 }
@@ -62,9 +66,10 @@ impl fmt::Display for NoRoom {
             NoRoom::OneInstance(ignores) => {
                 write!(f, "{ignores}, so one instance is all it can have here")
             }
-            NoRoom::PortHeld { port, ignores } => {
-                write!(f, "{ignores}, and an instance that is just being replaced still holds port {port}")
-            }
+            NoRoom::Crowded(_) => write!(
+                f,
+                "one instance is all that the function can have here, and {MAX_WAITING} calls wait for it already"
+            ),
         }
     }
 }
@@ -85,8 +90,9 @@ mod tests {
             ),
             (NoRoom::OneInstance(ignores()), format!("{ignoring}, so one instance is all it can have here")),
             (
-                NoRoom::PortHeld { port: 9000, ignores: ignores() },
-                format!("{ignoring}, and an instance that is just being replaced still holds port 9000"),
+                NoRoom::Crowded(ignores()),
+                "one instance is all that the function can have here, and 100 calls wait for it already"
+                    .to_owned(),
             ),
         ] {
             assert_eq!(Unavailable::from(no_room).to_string(), wanted);

@@ -57,9 +57,15 @@ pub fn start(arguments: &[&str]) -> Fc {
 /// Starts `command`, with `{port}` in the arguments replaced by the first instance's port. The Python function
 /// says in the trace what it is asked.
 pub fn start_with(scratch: Scratch, arguments: &[&str], command: &[String]) -> Fc {
+    start_in(&[], scratch, arguments, command)
+}
+
+/// The same with variables of fc-local's own.
+pub fn start_in(variables: &[(&str, &str)], scratch: Scratch, arguments: &[&str], command: &[String]) -> Fc {
     let trace = scratch.lines("trace");
     let port = reserved_port().to_string();
     let mut fc = fc_local();
+    fc.envs(variables.iter().copied());
     fc.args(["start", "--listen", "127.0.0.1:0", "--env", &format!("TRACE={}", scratch.path("trace"))]);
     // The hosts that literal requests of the tests name.
     fc.args(["test", "h", "x", "a", "b", "other"].map(|host| format!("--allow-host={host}")));

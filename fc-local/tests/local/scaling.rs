@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::{Said as _, start};
+use crate::harness::{Fc, Said as _, start};
 
 #[test]
 fn three_calls_at_once_take_three_instances_and_a_fourth_is_refused() {
@@ -58,37 +58,104 @@ fn each_instance_has_a_port_of_its_own_and_the_first_the_configured_one() {
     });
 }
 
+/// Starts a function whose own port is the configured one only for the first instance, where there is no network for
+/// another.
+fn start_one_port(arguments: &[&str]) -> Fc {
+    start(&[&["--isolate", "off", "--env", "FIXED_PORT={port}", "--timeout", "60s"], arguments].concat())
+}
+
+const ONE_INSTANCE: &str = "one instance is all it can have here: a call that finds it in use waits for it";
+
 #[test]
-fn a_function_that_ignores_its_port_has_one_instance_and_the_refusal_says_why() {
-    // Its own port is the configured one only for the first instance.
-    let fc = start(&["--env", "FIXED_PORT={port}", "--timeout", "60s"]);
+fn a_call_waits_for_the_only_instance_of_a_function_that_ignores_its_port() {
+    let fc = start_one_port(&[]);
     let gate = fc.scratch.gate("gate");
     std::thread::scope(|scope| {
         let first = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
         fc.wait_for_trace("waiting", 1);
-        for _ in 0..2 {
-            let (status, code, message) = fc.get("/").system_error();
-            assert_eq!((status, code.as_str()), (429, "ResourceExhausted"));
-            assert!(message.contains("ignores FC_CUSTOM_LISTEN_PORT"), "{message}");
+        let learns = scope.spawn(|| fc.get("/").status);
+        fc.wait_for_log(ONE_INSTANCE);
+        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| fc.get("/").status)).collect();
+        let event = scope.spawn(|| fc.invoke("{}").status);
+        let large = scope.spawn(|| fc.request("POST", "/", "", &vec![b'x'; 1 << 20]).status);
+        gate.let_pass(1);
+        assert_eq!(first.join().expect("answered").status, 200);
+        for call in waiting.into_iter().chain([learns, event, large]) {
+            assert_eq!(call.join().expect("answered"), 200);
         }
+    });
+    assert_eq!(fc.log().matches(ONE_INSTANCE).count(), 1, "it is said once");
+    assert_eq!(fc.log().matches(" started on port ").count(), 2, "and tried once");
+}
+
+#[test]
+fn whoever_goes_while_it_waits_for_the_only_instance_is_not_served() {
+    let fc = start_one_port(&[]);
+    let gate = fc.scratch.gate("gate");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
+        fc.wait_for_trace("waiting", 1);
+        let (mut goes, mut goes_too) = (fc.client(), fc.client());
+        goes.send(support::get("/goes"));
+        goes_too.send(format!("POST /goes HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", 1 << 20));
+        fc.wait_for_log(ONE_INSTANCE);
+        drop((goes, goes_too));
         gate.let_pass(1);
         assert_eq!(first.join().expect("answered").status, 200);
     });
     assert_eq!(fc.get("/").status, 200);
+    assert!(!fc.trace().iter().any(|line| line.contains("/goes")), "{:?}", fc.trace());
 }
 
 #[test]
-fn a_function_that_ignores_its_port_has_one_instance_also_when_its_first_calls_come_at_once() {
-    let fc = start(&["--env", "FIXED_PORT={port}"]);
+fn those_who_wait_are_served_by_the_next_instance_when_the_only_one_dies() {
+    let fc = start_one_port(&[]);
+    let gate = fc.scratch.gate("gate");
+    let pid = fc.get("/").pid();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| fc.get(&format!("/wait?fifo={}", gate.path)));
+        fc.wait_for_trace("waiting", 1);
+        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| fc.get("/"))).collect();
+        fc.wait_for_log(ONE_INSTANCE);
+        support::kill(pid);
+        assert_eq!(first.join().expect("answered").status, 502);
+        for call in waiting {
+            let reply = call.join().expect("answered");
+            assert!(reply.status == 200 && reply.pid() != pid, "{reply:?}");
+        }
+    });
+}
+
+#[test]
+fn a_stop_does_not_wait_for_those_who_wait_for_the_only_instance() {
+    let mut fc = start_one_port(&[]);
+    let gate = fc.scratch.gate("gate");
+    std::thread::scope(|scope| {
+        let first = scope.spawn({
+            let mut client = fc.client();
+            client.send(support::get(&format!("/wait?fifo={}", gate.path)));
+            move || client.reply().status
+        });
+        fc.wait_for_trace("waiting", 1);
+        let mut waits = fc.client();
+        waits.send(support::get("/"));
+        fc.wait_for_log(ONE_INSTANCE);
+        fc.signal(support::Signal::INT);
+        assert_eq!(waits.reply().status, 429);
+        gate.let_pass(1);
+        assert_eq!(first.join().expect("answered"), 200);
+    });
+    assert!(fc.wait().success());
+}
+
+#[test]
+fn first_calls_that_come_at_once_are_all_served_by_a_function_that_ignores_its_port() {
+    let fc = start_one_port(&[]);
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| fc.get("/").status)).collect();
         calls.into_iter().map(|call| call.join().expect("answered")).collect()
     });
-    assert!(
-        statuses.contains(&200) && statuses.iter().all(|status| [200, 429].contains(status)),
-        "{statuses:?}"
-    );
-    assert_eq!(fc.get("/").status, 200, "it goes on working");
+    assert_eq!(statuses, [200; 4]);
 }
 
 #[test]
@@ -122,7 +189,7 @@ fn a_port_taken_by_another_program_is_replaced_or_named() {
     let port = taken.local_addr().expect("bound").port().to_string();
     let fc = start(&["--port", &port]);
     assert_eq!(fc.get("/").status, 200, "the function is told another one");
-    let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}")]);
+    let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}"), "--isolate", "off"]);
     let (status, _, message) = fc.get("/").system_error();
     assert_eq!(status, 412);
     assert!(message.starts_with(&format!("port {port} is taken by another program")), "{message}");

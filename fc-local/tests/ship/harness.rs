@@ -1,12 +1,13 @@
 //! Runs the commands of an author.
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use support::{empty_directory, run_to_end};
+
+pub use support::skip;
 
 /// The repository: the directory of the library, with the Makefile.
 pub const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -20,15 +21,6 @@ const BUILD_WATCHDOG: Duration = Duration::from_secs(600);
 /// An empty directory for one test; it stays for whoever wants to look.
 pub fn scratch(name: &str) -> PathBuf {
     empty_directory(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("ship").join(name))
-}
-
-/// Says on the terminal that something was not tested; a failure when FC_REQUIRE, a list with commas, names
-/// it.
-pub fn skip(what: &str, reason: &str) {
-    let required = std::env::var("FC_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|word| word == what), "{what} is required, but {reason}");
-    // Past the harness, which shows what a test prints only when it fails.
-    let _ = writeln!(io::stderr(), "skipped: {what}: {reason}");
 }
 
 /// What `make package` of this repository makes, once for all tests: `target/fc`, with `function` and

@@ -169,10 +169,23 @@ fn what_the_platform_could_not_start_is_refused() {
         command
     };
     assert!(fail(&mut package()).contains("nothing to package"));
-    fs::write(code.join("bootstrap"), "").expect("a file");
-    fs::set_permissions(code.join("bootstrap"), Permissions::from_mode(0o644)).expect("a mode");
-    assert!(fail(&mut package()).contains("'bootstrap' is not executable"));
-    fs::set_permissions(code.join("bootstrap"), Permissions::from_mode(0o755)).expect("a mode");
+    let bootstrap = code.join("bootstrap");
+    fs::write(&bootstrap, "#!/bin/sh\n").expect("a file");
+    fs::set_permissions(&bootstrap, Permissions::from_mode(0o644)).expect("a mode");
+    assert!(
+        fail(&mut package()).contains("'bootstrap' cannot be started: it is not executable; chmod +x it")
+    );
+    fs::set_permissions(&bootstrap, Permissions::from_mode(0o755)).expect("a mode");
+    for (text, wanted) in [
+        (b"#!/bin/sh\r\n".as_slice(), "Windows line ends (CRLF)"),
+        (b"", "it is empty"),
+        (b"exec ./x\n", "neither a program nor a script"),
+        (b"\xcf\xfa\xed\xfe", "a program for macOS"),
+    ] {
+        fs::write(&bootstrap, text).expect("a file");
+        assert!(fail(&mut package()).contains(wanted), "{wanted}");
+    }
+    fs::write(&bootstrap, "#!/opt/not/here/python3\n").expect("a file");
     fs::write(code.join("code.zip"), "").expect("a file");
     let inside = code.join("code.zip");
     assert!(fail(package().arg("--output").arg(inside)).contains("would contain itself"));

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use crate::function::Function;
 use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody, RequestHead};
-use crate::instance::{self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, headers, port};
+use crate::instance::port::Lease;
+use crate::instance::{
+    self, IgnoresPort, Instance, NotStarted, StartError, Surroundings, Where, headers, port,
+};
 
 /// One request id for all probes, so that replies that repeat it can be compared.
 pub const REQUEST_ID: &str = "1-00000000-00000000-000000000000";
@@ -35,6 +38,8 @@ pub enum NotServing {
     PortTaken(u16, IgnoresPort),
     NotStarted(NotStarted),
     IgnoresPort(IgnoresPort),
+    /// Somebody else was faster to open it.
+    PortLost,
     Stopping,
 }
 
@@ -43,6 +48,7 @@ impl From<StartError> for NotServing {
         match error {
             StartError::NotStarted(not_started) => NotServing::NotStarted(not_started),
             StartError::IgnoresPort(ignores) => NotServing::IgnoresPort(ignores),
+            StartError::PortLost | StartError::NoNetwork(_) => NotServing::PortLost,
             StartError::Stopping => NotServing::Stopping,
         }
     }
@@ -56,6 +62,9 @@ impl fmt::Display for NotServing {
             }
             NotServing::NotStarted(not_started) => not_started.fmt(f),
             NotServing::IgnoresPort(ignores) => ignores.fmt(f),
+            NotServing::PortLost => {
+                f.write_str("another program opened its port meanwhile; choose another one with --port")
+            }
             NotServing::Stopping => f.write_str("the platform is stopping"),
         }
     }
@@ -90,8 +99,10 @@ impl Subject {
         self.stop();
         let configured = self.function.port;
         let is_free = port::is_free(configured);
-        let port = if is_free { configured } else { port::free_port(&[configured]).unwrap_or(configured) };
-        let started = instance::start(&self.surroundings, &self.function, port);
+        // Held until it is open.
+        let lease = if is_free { None } else { Lease::any() };
+        let port = lease.as_ref().map_or(configured, Lease::port);
+        let started = instance::start(&self.surroundings, &self.function, Where::Told(port));
         let instance = match started.map_err(NotServing::from) {
             Ok(instance) => Arc::new(instance),
             Err(NotServing::IgnoresPort(ignores)) if !is_free => {

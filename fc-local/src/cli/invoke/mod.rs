@@ -106,12 +106,14 @@ impl Call<'_> {
             body: RequestBody::Bytes(&request.body),
             caller_gone: &|| false,
             timeout_status: self.args.platform.http_timeout_status,
-            when_full: WhenFull::Refuse,
         };
-        let mut reply = match invocation::invoke(&self.platform.scaler, invocation) {
-            Ok(reply) => reply,
-            Err(not_answered) => return self.refused(&not_answered, CallKind::Http),
-        };
+        let ticket = self.platform.scaler.acquire(WhenFull::Refuse, &|| false);
+        let mut reply =
+            match ticket.map_err(NotAnswered::from).and_then(|ticket| invocation::invoke(ticket, invocation))
+            {
+                Ok(reply) => reply,
+                Err(not_answered) => return self.refused(&not_answered, CallKind::Http),
+            };
         let shown = headers::passed_on(&reply.headers)
             .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
         print_head(reply.status, shown, self.args.platform.json);

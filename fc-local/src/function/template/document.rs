@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 
 use super::dotenv::Dotenv;
-use super::interpolate::{Scope, Seen};
+use super::interpolate::Scope;
 use super::yaml::{self, Line, Node, Value};
 
 /// Where variables stand.
@@ -74,9 +74,8 @@ impl Document {
         if let Value::Map(entries) = &mut root.value {
             let found = resources.iter().map(|resource| (resource.name.clone(), resource.node.clone()));
             let found = Value::Map(found.collect());
-            for (_, node) in entries.iter_mut().filter(|(key, _)| key == "resources") {
+            if let Some((_, node)) = entries.iter_mut().find(|(key, _)| key == "resources") {
                 node.value = found;
-                break;
             }
         }
         Ok(Document { root, dotenv, directory: directory.to_owned(), files, resources })
@@ -106,11 +105,6 @@ impl Document {
     /// What references in `resource` see.
     pub fn scope<'a>(&'a self, resource: &'a Resource) -> Scope<'a> {
         Scope::new(&self.root, Some((&resource.name, &resource.node)), &self.dotenv, &self.directory)
-    }
-
-    /// Takes note of the files that references have read.
-    pub fn add_files(&mut self, seen: &Seen) {
-        self.files.extend(seen.files.iter().cloned());
     }
 }
 

@@ -26,9 +26,12 @@ pub enum Kind {
     Remark(String),
 }
 
+/// A place, the fields that are read there, and those that are not with the reason.
+type Place = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
 /// Fields that are read, and fields that are known and not used with the reason. At each place: its path, `*` for a list's
 /// items.
-const FIELDS: [(&str, &[&str], &[(&str, &str)]); 15] = [
+const FIELDS: [Place; 15] = [
     (
         "",
         &[

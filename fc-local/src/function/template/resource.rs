@@ -58,6 +58,7 @@ pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
 }
 
 /// The same of a text whose paths begin at `directory`.
+#[cfg(any(test, fuzzing, feature = "internals"))]
 pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Template> {
     of(&Document::of(text, directory)?, resource)
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::instance::IgnoresPort;
 use crate::scaling::fleet::tests::{calls, enter, fleet, ready, starting, state_of};
 use crate::scaling::slot::SlotState;
+use crate::scaling::ticket::Claim;
 
 fn unhealthy() -> Unavailable {
     Unavailable::NotStarted(NotStarted::Unhealthy("test".to_owned()))
@@ -26,7 +27,7 @@ fn a_call_without_room_is_refused_at_once() {
     let claims = [ready(&fleet), ready(&fleet)].map(|slot| enter(&fleet, slot));
     let scaler = Scaler::new(Arc::clone(&fleet));
     let saturated = NoRoom::Saturated { instances: 2, concurrency: 1, max_instances: 2 };
-    assert_eq!(scaler.acquire(WhenFull::Refuse).err(), Some(saturated.into()));
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(saturated.into()));
     drop(claims);
 }
 
@@ -37,8 +38,9 @@ fn a_call_that_waits_for_room_gives_up_when_it_is_told_to() {
     let scaler = Scaler::new(Arc::clone(&fleet));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let waiting =
-            scope.spawn(|| scaler.acquire(WhenFull::WaitUnless(&|| is_over.load(Ordering::SeqCst))).err());
+        let waiting = scope.spawn(|| {
+            scaler.acquire(WhenFull::WaitUnless(&|| is_over.load(Ordering::SeqCst)), &|| false).err()
+        });
         is_over.store(true, Ordering::SeqCst);
         fleet.wake_all();
         let refused = waiting.join().expect("an end");
@@ -106,62 +108,105 @@ fn an_initialization_that_a_stop_has_overtaken_serves_nobody() {
     assert_eq!(state_of(&fleet, slot), Some(SlotState::Stopping));
 }
 
+fn ignores() -> IgnoresPort {
+    IgnoresPort::ExitedInUse { told: 9001 }
+}
+
 #[test]
 fn a_function_that_ignores_its_port_is_judged_by_who_holds_it() {
-    let ignores = || IgnoresPort::ExitedInUse { told: 9001 };
-    let fail = |fleet: &Fleet, slot| {
+    let fail = |fleet: &Fleet, is_beside| {
         let mut state = fleet.lock();
-        not_started(&mut state, slot, StartError::IgnoresPort(ignores()))
+        not_started(fleet, &mut state, StartError::IgnoresPort(ignores()), is_beside)
     };
-    let add = |fleet: &Fleet| fleet.lock().slots.add(9001, Instant::now(), Occupant::default());
-
     let alone = fleet();
-    let slot = add(&alone);
     let taken = NotStarted::PortTaken { port: 9000, ignores: ignores() };
-    assert_eq!(fail(&alone, slot), Unavailable::NotStarted(taken), "another program");
+    assert_eq!(fail(&alone, false), Outcome::Failed(Unavailable::NotStarted(taken)), "another program");
 
     let beside_one = fleet();
-    ready(&beside_one);
-    let slot = add(&beside_one);
-    assert_eq!(fail(&beside_one, slot), NoRoom::OneInstance(ignores()).into());
-    beside_one.lock().slots.remove(slot);
-    let _claim = enter(&beside_one, SlotId(0));
+    let one = ready(&beside_one);
+    assert_eq!(fail(&beside_one, true), Outcome::Again);
+    let _claim = enter(&beside_one, one);
     let choice = beside_one.lock().slots.choose();
     assert_eq!(choice, Choice::Refuse(NoRoom::OneInstance(ignores())), "and further ones are not tried");
+
+    let has_died = fleet();
+    assert_eq!(fail(&has_died, true), Outcome::Again);
+    assert_eq!(has_died.lock().slots.choose(), Choice::Start);
 
     let replaced = fleet();
     let old = ready(&replaced);
     let _claim = enter(&replaced, old);
     replaced.reload(Function::example());
-    let slot = add(&replaced);
-    assert_eq!(fail(&replaced, slot), NoRoom::PortHeld { port: 9000, ignores: ignores() }.into());
+    assert_eq!(fail(&replaced, true), Outcome::Again);
+    assert_eq!(replaced.lock().slots.choose(), Choice::AwaitPort, "the older one's call may finish");
+}
+
+/// A fleet whose only instance is in use.
+fn one_in_use() -> (Arc<Fleet>, Claim) {
+    let fleet = fleet();
+    let slot = ready(&fleet);
+    fleet.lock().slots.allow_one(ignores());
+    let claim = enter(&fleet, slot);
+    (fleet, claim)
+}
+
+#[test]
+fn a_call_waits_for_the_only_instance_until_its_caller_has_gone() {
+    let (fleet, _claim) = one_in_use();
+    let scaler = Scaler::new(Arc::clone(&fleet));
+    let is_gone = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let waiting =
+            scope.spawn(|| scaler.acquire(WhenFull::Refuse, &|| is_gone.load(Ordering::SeqCst)).err());
+        while fleet.lock().waiting.is_empty() {
+            thread::yield_now();
+        }
+        is_gone.store(true, Ordering::SeqCst);
+        fleet.wake_all();
+        assert_eq!(waiting.join().expect("an end"), Some(Unavailable::CallerGone));
+    });
+    assert!(fleet.lock().waiting.is_empty(), "its turn is the next one's");
+}
+
+#[test]
+fn a_call_that_comes_later_does_not_overtake_one_that_waits() {
+    let (fleet, claim) = one_in_use();
+    let turn = fleet.lock().waiting.join();
+    drop(claim);
+    let newcomer = Turn { fleet: &fleet, number: None };
+    let first = Turn { fleet: &fleet, number: turn };
+    assert_eq!(newcomer.choose(&fleet.lock()), Choice::Refuse(NoRoom::OneInstance(ignores())));
+    assert_eq!(first.choose(&fleet.lock()), Choice::Use(SlotId(0)));
+    drop(first);
+    assert_eq!(newcomer.choose(&fleet.lock()), Choice::Use(SlotId(0)));
+}
+
+#[test]
+fn no_more_calls_wait_than_may_and_a_stop_refuses_those_that_do() {
+    let (fleet, _claim) = one_in_use();
+    let scaler = Scaler::new(Arc::clone(&fleet));
+    while fleet.lock().waiting.join().is_some() {}
+    let crowded = NoRoom::Crowded(ignores());
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(crowded.into()));
+    fleet.stop_starting();
+    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(NoRoom::Stopping.into()));
 }
 
 #[test]
 fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
-    let fleet = fleet();
-    let scaler = Scaler::new(Arc::clone(&fleet));
-    let free = port::free_port(&[]).expect("a free port");
-    assert_eq!(scaler.port(&fleet.lock(), free).0, free);
+    let scaler = Scaler::new(fleet());
+    let place = |configured, is_ours| scaler.place(&scaler.fleet.lock(), configured, is_ours).0;
+    // Nobody else is given this one.
+    let free = support::reserved_port();
+    assert_eq!(place(free, false), Where::Told(free));
+    assert_ne!(place(free, true), Where::Told(free));
+    let another_functions = Lease::of(free).expect("a free port");
+    assert_ne!(place(free, false), Where::Told(free));
+    scaler.fleet.lock().slots.use_networks();
+    assert!(matches!(place(free, false), Where::OwnNetwork(port) if port != free));
+    drop(another_functions);
+    assert_eq!(place(free, false), Where::Told(free), "a network only where it is needed");
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let taken_port = taken.local_addr().expect("bound").port();
-    assert_ne!(scaler.port(&fleet.lock(), taken_port).0, taken_port);
-    ready(&fleet);
-    assert_ne!(scaler.port(&fleet.lock(), 9000).0, 9000);
-}
-
-#[test]
-fn functions_that_start_at_once_are_told_different_ports() {
-    let (one, other) = (fleet(), fleet());
-    let ports = Arc::clone(&one.surroundings.ports);
-    let scaler = Scaler::new(Arc::clone(&one));
-    let free = port::free_port(&[]).expect("a free port");
-    // Another function's instance is about to open it.
-    let claim = Ports::claim(&ports, free).expect("nobody's");
-    let (told, _held) = scaler.port(&one.lock(), free);
-    assert_ne!(told, free);
-    assert_ne!(scaler.port(&one.lock(), free).0, told, "which is another instance's by now");
-    assert_eq!(Scaler::new(other).port(&fleet().lock(), free).0, free, "another run knows nothing of it");
-    drop(claim);
-    assert_eq!(scaler.port(&one.lock(), free).0, free);
+    assert!(matches!(place(taken_port, false), Where::OwnNetwork(_)));
 }

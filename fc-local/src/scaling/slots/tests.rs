@@ -156,10 +156,27 @@ fn a_function_that_ignores_its_port_has_one_instance() {
     let ignores = IgnoresPort::ListensAt { opened: 9000, told: 9001 };
     slots.allow_one(ignores.clone());
     assert_eq!(slots.choose(), Choice::Start);
-    ready(&mut slots, 1, Instant::now());
-    assert_eq!(slots.choose(), Choice::Refuse(NoRoom::OneInstance(ignores)));
+    let only = ready(&mut slots, 1, Instant::now());
+    assert_eq!(slots.choose(), Choice::Refuse(NoRoom::OneInstance(ignores.clone())));
     slots.renew(1, 9000);
     assert_eq!(slots.choose(), Choice::Start, "another configuration may know its port");
+    slots.allow_one(ignores);
+    assert_eq!(slots.choose(), Choice::AwaitPort, "the older instance has it");
+    slots.remove(only);
+    assert_eq!(slots.choose(), Choice::Start);
+    ready(&mut slots, 1, Instant::now());
+    slots.stop_starting();
+    assert_eq!(slots.choose(), Choice::Refuse(NoRoom::Stopping), "nobody waits for it during a stop");
+}
+
+#[test]
+fn the_only_instance_is_replaced_when_it_is_unhealthy() {
+    let mut slots = slots(10, 1);
+    slots.allow_one(IgnoresPort::ListensAt { opened: 9000, told: 9001 });
+    let only = ready(&mut slots, 0, Instant::now());
+    assert_eq!(slots.choose(), Choice::Use(only));
+    slots.get_mut(only).expect("it is there").set_healthy(false);
+    assert_eq!(slots.choose(), Choice::Replace(only));
 }
 
 #[test]

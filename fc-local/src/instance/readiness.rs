@@ -1,0 +1,198 @@
+//! When is an instance's port open? Ready is a TCP connect that succeeds, on an address that the platform can
+//! reach. What follows when it is not is decided in `start.rs`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+use super::client::Deadline;
+use super::failure::Listens;
+use super::port::connects;
+use super::process::Process;
+use super::procfs;
+use super::surroundings::Surroundings;
+
+/// How long a server may take between its bind of loopback and that of all interfaces.
+const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
+
+/// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
+const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
+
+/// The pause between two connects: a fast start is met within 100 µs, and a slow one does not cost a core.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The bound of one connect on this machine: only a server whose queue is full keeps one waiting.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Why the port is of no use.
+pub enum NotReady {
+    Exited(ExitStatus),
+    /// Not open in time, or where the platform cannot reach it.
+    Closed(Listens),
+    /// The configured port is open instead: the process does not know of the one it was told.
+    OpenedConfigured,
+    /// fc-local itself is stopping.
+    Stopping,
+}
+
+/// Where a process is to listen.
+#[derive(Clone, Copy)]
+pub struct Expected {
+    pub port: u16,
+    /// What a process opens that does not know of `port`.
+    pub configured: u16,
+    /// Whether its network is its own, where nobody can connect before it listens.
+    pub has_network: bool,
+}
+
+impl Expected {
+    fn network(self, process: &Process) -> Option<Pid> {
+        self.has_network.then(|| process.supervisor())
+    }
+}
+
+/// Waits until `process` listens where it is expected to; the address to connect to.
+pub fn wait(
+    process: &Process,
+    expected: Expected,
+    deadline: &Deadline,
+    surroundings: &Surroundings,
+) -> Result<IpAddr, NotReady> {
+    let Expected { port, configured, .. } = expected;
+    let network = expected.network(process);
+    let start = Instant::now();
+    let mut next_look = LOOK_FOR_PORTS;
+    loop {
+        let left = deadline.left().unwrap_or(Duration::ZERO);
+        let reached = match network {
+            None => reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)),
+            Some(pid) => reach_within(port, pid),
+        };
+        match reached {
+            Reach::Nowhere => {}
+            Reach::Everywhere(host) => return Ok(host),
+            Reach::Loopback(host) => {
+                thread::sleep(LOOPBACK_GRACE);
+                return match loopback_only(port, network) {
+                    None => Ok(host),
+                    Some(address) => Err(NotReady::Closed(Listens::OnlyOn(address))),
+                };
+            }
+        }
+        if let Some(status) = process.exited() {
+            return Err(NotReady::Exited(status));
+        }
+        if surroundings.is_stopping() {
+            return Err(NotReady::Stopping);
+        }
+        let elapsed = start.elapsed();
+        if port != configured && elapsed > next_look {
+            next_look += LOOK_FOR_PORTS;
+            let open = open_ports(process, network);
+            if open.contains(&configured) && !open.contains(&port) {
+                return Err(NotReady::OpenedConfigured);
+            }
+        }
+        if left.is_zero() {
+            return Err(timed_out(process, expected));
+        }
+        thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+    }
+}
+
+fn timed_out(process: &Process, expected: Expected) -> NotReady {
+    let Expected { port, configured, .. } = expected;
+    let network = expected.network(process);
+    // Open, and not on the address that stands for the platform's side here.
+    if let Some(address) = procfs::listeners(port, network).first() {
+        return NotReady::Closed(Listens::OnlyOn(*address));
+    }
+    let open = open_ports(process, network);
+    if port != configured && open.contains(&configured) {
+        NotReady::OpenedConfigured
+    } else if open.is_empty() {
+        NotReady::Closed(Listens::Nowhere)
+    } else {
+        NotReady::Closed(Listens::AtOtherPorts(open))
+    }
+}
+
+fn open_ports(process: &Process, network: Option<Pid>) -> Vec<u16> {
+    procfs::ports_of(&process.members(), network)
+}
+
+/// Whether and where a connect succeeds.
+enum Reach {
+    Nowhere,
+    /// On an address that nobody binds by name, so on all of them.
+    Everywhere(IpAddr),
+    /// On a loopback address, which says nothing of the others.
+    Loopback(IpAddr),
+}
+
+/// An address of this machine, as all of 127.0.0.0/8 are, that nobody binds by name: who answers here listens
+/// on all interfaces.
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 83, 157, 211));
+
+/// Three connects instead of a look into /proc/net/tcp, which takes the kernel milliseconds.
+fn reach(port: u16, timeout: Duration) -> Reach {
+    if connects(ANY, port, timeout) {
+        return Reach::Everywhere(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    match loopback.into_iter().find(|host| connects(*host, port, timeout)) {
+        None => Reach::Nowhere,
+        // It may have been bound between the two.
+        Some(host) if connects(ANY, port, timeout) => Reach::Everywhere(host),
+        Some(host) => Reach::Loopback(host),
+    }
+}
+
+/// The same in the network that the process `pid` is in, as its table says: who connects from here is answered by
+/// whatever stands between.
+fn reach_within(port: u16, pid: Pid) -> Reach {
+    let addresses = procfs::listeners(port, Some(pid));
+    let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    match addresses.as_slice() {
+        [] => Reach::Nowhere,
+        all if all.iter().all(IpAddr::is_loopback) => Reach::Loopback(host),
+        _ => Reach::Everywhere(host),
+    }
+}
+
+/// The loopback address that `port` is bound to, when it is bound to no other.
+fn loopback_only(port: u16, network: Option<Pid>) -> Option<IpAddr> {
+    let addresses = procfs::listeners(port, network);
+    addresses.iter().all(IpAddr::is_loopback).then_some(addresses.first().copied()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn listener(host: &str) -> (TcpListener, u16) {
+        let listener = TcpListener::bind((host, 0)).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        (listener, port)
+    }
+
+    #[test]
+    fn a_listener_on_all_interfaces_is_reached_everywhere() {
+        let (_listener, port) = listener("0.0.0.0");
+        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Everywhere(_)));
+        assert_eq!(loopback_only(port, None), None);
+    }
+
+    #[test]
+    fn a_listener_on_loopback_says_nothing_of_other_interfaces() {
+        let (_listener, port) = listener("127.0.0.1");
+        assert!(matches!(reach(port, CONNECT_TIMEOUT), Reach::Loopback(_)));
+        assert_eq!(loopback_only(port, None), Some(Ipv4Addr::LOCALHOST.into()));
+    }
+}
