@@ -60,6 +60,10 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         announce::faults(&log, &functions);
     }
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
+    // A debugger waits at its port for somebody who looks before the first call.
+    if args.warm || matches!(debugging, Debugging::Below(_)) {
+        serving::warm(&platforms);
+    }
     let result = doors.join();
     drop(watching);
     gateway.close(drain);
