@@ -21,4 +21,7 @@ mod id;
 mod log;
 mod sync;
 
+#[cfg(test)]
+mod tests;
+
 pub use cli::run;

@@ -115,7 +115,7 @@ fn inside(parent: &Path, target: &str) -> Option<PathBuf> {
 mod tests {
     use std::io::Write as _;
 
-    use support::Scratch;
+    use crate::tests::Scratch;
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 

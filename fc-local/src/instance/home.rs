@@ -90,7 +90,7 @@ impl Lazy {
 mod tests {
     use std::fs;
 
-    use support::Scratch;
+    use crate::tests::Scratch;
 
     use super::*;
 

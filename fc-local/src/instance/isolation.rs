@@ -168,7 +168,7 @@ impl fmt::Display for NotIsolated {
 
 #[cfg(test)]
 mod tests {
-    use support::{Scratch, skip};
+    use crate::tests::{Scratch, skip};
 
     use super::*;
 

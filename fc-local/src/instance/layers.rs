@@ -49,7 +49,7 @@ fn make_room(target: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use support::Scratch;
+    use crate::tests::Scratch;
 
     use super::*;
 

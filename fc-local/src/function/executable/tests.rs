@@ -1,7 +1,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::symlink;
 
-use support::Scratch;
+use crate::tests::Scratch;
 
 use super::*;
 

@@ -197,7 +197,7 @@ fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
     let scaler = Scaler::new(fleet());
     let place = |configured, is_ours| scaler.place(&scaler.fleet.lock(), configured, is_ours).0;
     // Nobody else is given this one.
-    let free = support::reserved_port();
+    let free = crate::tests::reserved_port();
     assert_eq!(place(free, false), Where::Told(free));
     assert_ne!(place(free, true), Where::Told(free));
     let another_functions = Lease::of(free).expect("a free port");
