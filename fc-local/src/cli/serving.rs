@@ -51,14 +51,15 @@ impl Platforms {
     }
 }
 
-/// Starts an instance of each function, with its Initializer, in the background. That one fails is in the log.
+/// Starts an instance of each function, with its Initializer. That one fails is in the log.
 pub fn warm(platforms: &Platforms) {
-    for platform in platforms.all() {
-        let platform = Arc::clone(platform);
-        let start = move || drop(platform.scaler.acquire(WhenFull::Refuse, &|| false));
-        // Without a thread it is the first call that starts it.
-        let _ = thread::Builder::new().name("warm".to_owned()).spawn(start);
-    }
+    thread::scope(|scope| {
+        for platform in platforms.all() {
+            let start = || drop(platform.scaler.acquire(WhenFull::Refuse, &|| false));
+            // Without a thread it is the first call that starts it.
+            let _ = thread::Builder::new().name("warm".to_owned()).spawn_scoped(scope, start);
+        }
+    });
 }
 
 impl Drop for Platforms {

@@ -48,6 +48,9 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let timeout_status = args.platform.http_timeout_status;
     let gateway =
         Arc::new(Gateway::new(served, domains.clone(), guard(args), timeout_status, Arc::clone(&log)));
+    if args.warm {
+        serving::warm(&platforms); // before a call comes, which would find it in use
+    }
     doors.open(Arc::clone(&gateway));
     let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
     let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
@@ -60,10 +63,6 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         announce::faults(&log, &functions);
     }
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
-    // A debugger waits at its port for somebody who looks before the first call.
-    if args.warm || matches!(debugging, Debugging::Below(_)) {
-        serving::warm(&platforms);
-    }
     let result = doors.join();
     drop(watching);
     gateway.close(drain);
