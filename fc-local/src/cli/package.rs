@@ -113,10 +113,8 @@ fn warn_of_secrets(entries: &[Entry]) {
 /// Says which links lead to something that is in the directory here and not in the package.
 fn warn_of_links(entries: &[Entry], directory: &Path) {
     let is_packed = |path: &Path| {
-        path == directory
-            || entries
-                .iter()
-                .any(|entry| entry.path == path || (!entry.is_link() && entry.path.starts_with(path)))
+        let has = |entry: &Entry| entry.path == path || (!entry.is_link() && entry.path.starts_with(path));
+        path == directory || (path.starts_with(directory) && entries.iter().any(has))
     };
     let is_astray = |entry: &&Entry| entry.is_link() && entry.leads_astray(directory, is_packed);
     let astray: Vec<&str> = entries.iter().filter(is_astray).map(|entry| entry.name.as_str()).collect();
@@ -299,7 +297,7 @@ fn check(entries: &[Entry], directory: &Path, output: &Path) -> Result<()> {
         Some(Entry { kind: EntryKind::File { .. }, .. }) => {
             let fault = executable::fault_on_platform(directory, START_FILE);
             match fault.map(|fault| (format!("{fault}; {}", fault.remedy()), fault)) {
-                Some((text, fault)) if fault.may_be_a_shells() => {
+                Some((text, fault)) if fault.is_placeholder() => {
                     console::note(format_args!("fc-local: {text}"))
                 }
                 Some((text, _)) => bail!(text),

@@ -103,9 +103,9 @@ impl Fault {
         )
     }
 
-    /// Whether a shell runs it all the same, and who starts programs as shells do (execvp(3)).
-    pub fn may_be_a_shells(&self) -> bool {
-        matches!(self.kind, FaultKind::Empty | FaultKind::NoFormat)
+    /// Whether it is only the place of a program, which may come yet.
+    pub fn is_placeholder(&self) -> bool {
+        self.kind == FaultKind::Empty
     }
 
     /// What to do about it.
