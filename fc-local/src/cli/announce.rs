@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::function::executable;
 use crate::function::{CustomDomain, Function, Route};
+use crate::function::{InitializerKind, executable};
 use crate::log::Log;
 
 /// What a segment of a path has as it is (RFC 3986 section 2.3).
@@ -57,9 +57,15 @@ pub fn network(log: &Log, main: SocketAddr, ports: &[u16]) {
 /// Says what keeps a function from being started, as far as that can be seen. It may be built yet.
 pub fn faults(log: &Log, functions: &[Function]) {
     for function in functions {
-        if let Some((file, fault)) = executable::fault_of(function) {
-            let (name, file) = (&function.name, file.display());
-            log.warn(None, &format!("{name} cannot start as it is: {file}: {fault}"));
+        let name = &function.name;
+        if let Some(fault) = executable::fault(function, &function.command) {
+            log.warn(None, &format!("{name} cannot start as it is: {fault}; {}", fault.remedy()));
+        }
+        let initializer = function.initializer.as_ref().map(|initializer| &initializer.kind);
+        if let Some(InitializerKind::Command(words)) = initializer
+            && let Some(fault) = executable::fault(function, words)
+        {
+            log.warn(None, &format!("the Initializer of {name} cannot run: {fault}; {}", fault.remedy()));
         }
     }
 }

@@ -18,7 +18,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use super::args::PackageArgs;
 use super::console;
 use super::sbom;
-use crate::function::executable::{self, Machine};
+use crate::function::executable;
 use crate::log::terminal;
 
 /// What the platform starts when the function names no command.
@@ -63,9 +63,11 @@ struct Files {
 pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     let directory = fs::canonicalize(&args.directory)
         .with_context(|| format!("cannot read the directory {}", args.directory.display()))?;
-    let output = args.output.clone().unwrap_or_else(|| beside(&directory));
+    // By the name that it was given, unless that is `.` or the like.
+    let named = if args.directory.file_name().is_some() { &args.directory } else { &directory };
+    let output = args.output.clone().unwrap_or_else(|| beside(named));
     let Files { entries, ignored } = entries(&directory)?;
-    check(&entries, &output).with_context(|| args.directory.display().to_string())?;
+    check(&entries, &directory, &output).with_context(|| args.directory.display().to_string())?;
     let package = pack(&entries)?;
     // The old package stays whole until the new one is.
     let unfinished = with_suffix(&output, ".part");
@@ -75,12 +77,8 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     if let Some(manifest) = &args.sbom {
         write_sbom(manifest, &args.cargo, &entries, &output, &package)?;
     }
-    let path = match &args.output {
-        None if args.directory.file_name().is_some() => beside(&args.directory),
-        _ => output,
-    };
     let files = counted(entries.iter().filter(|entry| !entry.is_directory()).count(), "file");
-    console::print(format_args!("{}: {} bytes, {files}", path.display(), package.len()))?;
+    console::print(format_args!("{}: {} bytes, {files}", output.display(), package.len()))?;
     tell_what_is_ignored(&ignored)?;
     warn_of_secrets(&entries);
     Ok(ExitCode::SUCCESS)
@@ -102,12 +100,28 @@ fn left_out(names: &[String], more: &str) -> Result<()> {
 }
 
 fn warn_of_secrets(entries: &[Entry]) {
-    let secret: Vec<&str> =
-        entries.iter().filter(|entry| entry.looks_secret()).map(|entry| entry.name.as_str()).collect();
+    let mut secret: Vec<&str> = entries.iter().filter_map(Entry::secret).collect();
+    secret.dedup();
     if !secret.is_empty() {
         console::note(format_args!(
             "fc-local: the package has what looks like a secret: {}; name it in {IGNORE_FILE} to leave it out",
             secret.join(", ")
+        ));
+    }
+}
+
+/// Says which links lead to something that is in the directory here and not in the package.
+fn warn_of_links(entries: &[Entry], directory: &Path) {
+    let is_packed = |path: &Path| {
+        let has = |entry: &Entry| entry.path == path || (!entry.is_link() && entry.path.starts_with(path));
+        path == directory || (path.starts_with(directory) && entries.iter().any(has))
+    };
+    let is_astray = |entry: &&Entry| entry.is_link() && entry.leads_astray(directory, is_packed);
+    let astray: Vec<&str> = entries.iter().filter(is_astray).map(|entry| entry.name.as_str()).collect();
+    if !astray.is_empty() {
+        console::note(format_args!(
+            "fc-local: links that lead nowhere in the package: {}",
+            astray.join(", ")
         ));
     }
 }
@@ -217,14 +231,48 @@ impl Entry {
         self.kind == EntryKind::Directory
     }
 
-    /// By its name alone, as those who look for such things in public packages do.
+    /// What of it looks like a secret: the file, or the history of all files.
+    fn secret(&self) -> Option<&str> {
+        match self.name.find(".git/") {
+            Some(at) if at == 0 || self.name.get(..at).is_some_and(|before| before.ends_with('/')) => {
+                self.name.get(..at + ".git/".len())
+            }
+            _ => self.looks_secret().then_some(self.name.as_str()),
+        }
+    }
+
+    fn is_link(&self) -> bool {
+        self.kind == EntryKind::Link
+    }
+
+    /// Whether the link leads to nothing on the platform; what that has outside of the code is not known.
+    fn leads_astray(&self, directory: &Path, is_packed: impl Fn(&Path) -> bool) -> bool {
+        let target = fs::read_link(&self.path).unwrap_or_default();
+        match target.strip_prefix("/code") {
+            Ok(below) => !is_packed(&directory.join(below)),
+            Err(_) if target.is_absolute() => target.starts_with(directory),
+            Err(_) => fs::canonicalize(&self.path).map_or(true, |target| !is_packed(&target)),
+        }
+    }
+
+    /// By its name, as those who look for such things in public packages do; of certificates, which many packages of
+    /// Python's and Node's have, by what they begin with.
     fn looks_secret(&self) -> bool {
         let name = self.name.rsplit('/').next().unwrap_or_default();
-        name == ".env"
-            || name.starts_with(".env.")
-            || name.starts_with("id_rsa")
-            || name.starts_with("id_ed25519")
-            || [".pem", ".key", ".p12", ".pfx", ".jks"].iter().any(|suffix| name.ends_with(suffix))
+        let is_template = [".example", ".sample", ".template", ".dist"].iter().any(|end| name.ends_with(end));
+        let is_certificate = || {
+            let text = fs::read(&self.path).unwrap_or_default();
+            let has = |wanted: &[u8]| text.windows(wanted.len()).any(|window| window == wanted);
+            has(b"-----BEGIN CERTIFICATE") && !has(b"PRIVATE KEY-----")
+        };
+        let is_key = || [".key", ".p12", ".pfx", ".jks"].iter().any(|suffix| name.ends_with(suffix));
+        !self.is_directory()
+            && (name == ".env"
+                || (name.starts_with(".env.") && !is_template)
+                || [".npmrc", ".pypirc", ".netrc"].contains(&name)
+                || ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"].contains(&name)
+                || is_key()
+                || (name.ends_with(".pem") && !is_certificate()))
     }
 }
 
@@ -243,12 +291,17 @@ impl EntryKind {
 }
 
 /// Refuses what the platform would refuse only when the function starts.
-fn check(entries: &[Entry], output: &Path) -> Result<()> {
+fn check(entries: &[Entry], directory: &Path, output: &Path) -> Result<()> {
     match entries.iter().find(|entry| entry.name == START_FILE) {
         // What a link leads to may be there, and not here.
-        Some(Entry { kind: EntryKind::File { .. }, path, .. }) => {
-            if let Some(fault) = executable::fault(path, Machine::Platform) {
-                bail!("'{START_FILE}' cannot be started: {fault}");
+        Some(Entry { kind: EntryKind::File { .. }, .. }) => {
+            let fault = executable::fault_on_platform(directory, START_FILE);
+            match fault.map(|fault| (format!("{fault}; {}", fault.remedy()), fault)) {
+                Some((text, fault)) if fault.is_placeholder() => {
+                    console::note(format_args!("fc-local: {text}"))
+                }
+                Some((text, _)) => bail!(text),
+                None => {}
             }
         }
         Some(_) => {}
@@ -259,8 +312,12 @@ fn check(entries: &[Entry], output: &Path) -> Result<()> {
     }
     let written = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
     if entries.iter().any(|entry| entry.path == written) {
-        bail!("the package {} would contain itself; write it elsewhere with --output", output.display());
+        bail!(
+            "the package {} would contain itself; write it elsewhere with --output, or name it in {IGNORE_FILE}",
+            output.display()
+        );
     }
+    warn_of_links(entries, directory);
     Ok(())
 }
 

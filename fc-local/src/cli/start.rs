@@ -56,12 +56,12 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
     let watching = if args.watch { Some(watch::watch(&args.function, sources, reload)?) } else { None };
     stop_at_ctrl_c(platforms.all(), &doors, &log)?;
-    let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
-    announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
-    debug::announce(args, &debugging, &functions, &log)?;
     if debugging != Debugging::Attached {
         announce::faults(&log, &functions);
     }
+    let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
+    announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
+    debug::announce(args, &debugging, &functions, &log)?;
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
     let result = doors.join();
     drop(watching);

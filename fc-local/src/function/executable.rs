@@ -1,219 +1,268 @@
-//! Why can a file not be run? The system has one number for several faults; each has a remedy of its own. Nothing is run
-//! here, and whether the platform would start a function is not known here.
+//! What keeps a system from running a command? Found by looking at the file, before it is run or after that has failed.
+//! What it is said to be is in `fault.rs`; who says it is not known here.
 
-use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-
-use super::configuration::Function;
-use super::environment;
-use super::places::Places;
-use object::elf;
-use object::read::elf::{ElfFile32, ElfFile64, FileHeader, ProgramHeader as _};
-use object::read::{Architecture, Object as _, ReadCache};
-
-/// How much of a file is looked at for its first line: Linux reads 256 bytes of it (execve(2)).
-const FIRST_LINE: u64 = 256;
-
-/// Where a file is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Machine {
-    /// On this one, with what is installed here.
-    Own,
-    /// On the platform: x86-64, and what is installed there is not known.
-    Platform,
-}
-
-/// What is wrong with a file that is to be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Missing,
-    DanglingLink {
-        target: PathBuf,
-    },
-    Directory,
-    /// Without a right to execute it.
-    NotExecutable,
-    Empty,
-    /// Neither a program nor a script.
-    NoFormat,
-    /// A program of another system, which is named.
-    OtherSystem(&'static str),
-    /// A program of another processor.
-    OtherMachine {
-        is_for: &'static str,
-        runs: &'static str,
-    },
-    /// The program that loads its libraries.
-    MissingLoader {
-        loader: String,
-    },
-    /// The program that its first line names.
-    MissingInterpreter {
-        interpreter: String,
-    },
-    /// Its first line ends as on Windows, which is a part of the interpreter's name to Linux.
-    WindowsLineEnds {
-        interpreter: String,
-    },
-}
-
-/// The file that `program` is, for a process that starts in `directory` and finds programs in `path`.
-pub fn find(program: &str, directory: &Path, path: &str) -> PathBuf {
-    if program.contains('/') {
-        return directory.join(program);
-    }
-    let mut candidates = std::env::split_paths(path).map(|place| directory.join(place).join(program));
-    candidates.find(|candidate| candidate.exists()).unwrap_or_else(|| directory.join(program))
-}
-
-/// What is wrong with the program that `function` starts with, as it is found here; `None` also for what a layer may have.
-pub fn fault_of(function: &Function) -> Option<(PathBuf, Fault)> {
-    let program = function.command.first()?;
-    if program.starts_with("/opt/") && !function.layers.is_empty() {
-        return None;
-    }
-    let code = function.code.display().to_string();
-    let places = match function.maps_code {
-        true => Places::substituted(&function.code, code, None),
-        false => Places::unmapped(&function.code),
-    };
-    let environment = environment::of(function, &places, "", function.port);
-    let path = environment.get("PATH").map_or("", String::as_str);
-    let file = find(&places.seen(program), &function.code, path);
-    let fault = fault(&file, Machine::Own)?;
-    Some((file, fault))
-}
-
-/// What is wrong with the file at `path`; `None` also for what cannot be looked at.
-pub fn fault(path: &Path, machine: Machine) -> Option<Fault> {
-    let about = match fs::metadata(path) {
-        Ok(about) => about,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Some(match fs::read_link(path) {
-                Ok(target) => Fault::DanglingLink { target },
-                Err(_) => Fault::Missing,
-            });
-        }
-        Err(_) => return None,
-    };
-    if about.is_dir() {
-        return Some(Fault::Directory);
-    }
-    if about.permissions().mode() & 0o111 == 0 {
-        return Some(Fault::NotExecutable);
-    }
-    let file = File::open(path).ok()?;
-    let mut begin = Vec::new();
-    (&file).take(FIRST_LINE).read_to_end(&mut begin).ok()?;
-    match begin.as_slice() {
-        [] => Some(Fault::Empty),
-        [b'#', b'!', rest @ ..] => of_script(rest, machine),
-        [0x7f, b'E', b'L', b'F', ..] => of_program(file, machine),
-        [b'M', b'Z', ..] => Some(Fault::OtherSystem("Windows")),
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => {
-            Some(Fault::OtherSystem("macOS"))
-        }
-        _ => Some(Fault::NoFormat),
-    }
-}
-
-/// Of a script whose first line goes on with `rest`.
-fn of_script(rest: &[u8], machine: Machine) -> Option<Fault> {
-    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let interpreter = line.trim_matches([' ', '\t']).split([' ', '\t']).next().unwrap_or_default();
-    // With arguments behind it the interpreter gets the stray character instead, and says so itself.
-    if let Some(interpreter) = interpreter.strip_suffix('\r') {
-        return Some(Fault::WindowsLineEnds { interpreter: interpreter.to_owned() });
-    }
-    if line.ends_with('\r') && interpreter.ends_with("/env") {
-        return Some(Fault::WindowsLineEnds { interpreter: line.trim().to_owned() });
-    }
-    let is_missing = machine == Machine::Own && !Path::new(interpreter).exists();
-    is_missing.then(|| Fault::MissingInterpreter { interpreter: interpreter.to_owned() })
-}
-
-fn of_program(file: File, machine: Machine) -> Option<Fault> {
-    let data = ReadCache::new(file);
-    if let Ok(program) = ElfFile64::<object::Endianness, _>::parse(&data) {
-        let loader = loader(program.elf_header(), &data);
-        return of_elf(program.architecture(), loader, machine);
-    }
-    let program = ElfFile32::<object::Endianness, _>::parse(&data).ok()?;
-    let loader = loader(program.elf_header(), &data);
-    of_elf(program.architecture(), loader, machine)
-}
-
-/// The program that loads the libraries of a dynamic one.
-fn loader<H, R>(header: &H, data: &ReadCache<R>) -> Option<String>
-where
-    H: FileHeader<Endian = object::Endianness>,
-    R: object::read::ReadCacheOps,
-{
-    let endian = header.endian().ok()?;
-    let headers = header.program_headers(endian, data).ok()?;
-    let found = headers.iter().find(|header| header.p_type(endian) == elf::PT_INTERP)?;
-    let name = found.interpreter(endian, data).ok()??;
-    Some(String::from_utf8_lossy(name).into_owned())
-}
-
-fn of_elf(built_for: Architecture, loader: Option<String>, machine: Machine) -> Option<Fault> {
-    let runs = match machine {
-        Machine::Own => std::env::consts::ARCH,
-        Machine::Platform => "x86_64",
-    };
-    let is_for = match built_for {
-        Architecture::X86_64 => "x86_64",
-        Architecture::Aarch64 => "aarch64",
-        Architecture::I386 => "x86",
-        Architecture::Arm => "arm",
-        Architecture::Riscv64 => "riscv64",
-        _ => "another processor",
-    };
-    if is_for != runs && !(is_for == "x86" && runs == "x86_64") {
-        return Some(Fault::OtherMachine { is_for, runs });
-    }
-    let missing = loader.filter(|loader| machine == Machine::Own && !Path::new(loader).exists());
-    missing.map(|loader| Fault::MissingLoader { loader })
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Missing => f.write_str("there is no such file; build it, or check the name"),
-            Fault::DanglingLink { target } => {
-                write!(f, "it is a link to {}, where nothing is", target.display())
-            }
-            Fault::Directory => f.write_str("it is a directory; name the program in it"),
-            Fault::NotExecutable => f.write_str("it is not executable; chmod +x it"),
-            Fault::Empty => f.write_str("it is empty"),
-            Fault::NoFormat => f.write_str(
-                "it is neither a program nor a script: a script begins with a line such as #!/bin/sh",
-            ),
-            Fault::OtherSystem(system) => {
-                write!(f, "it is a program for {system}; build it for Linux")
-            }
-            Fault::OtherMachine { is_for, runs } => {
-                write!(f, "it is built for {is_for}, and runs on {runs}; build it for that")
-            }
-            Fault::MissingLoader { loader } => write!(
-                f,
-                "it needs the loader {loader}, which is not here; link it statically, or against the C library of the system that it runs on"
-            ),
-            Fault::MissingInterpreter { interpreter } => {
-                write!(f, "its first line asks for {interpreter:?}, which is not here")
-            }
-            Fault::WindowsLineEnds { interpreter } => write!(
-                f,
-                "its first line asks for {:?}: it has Windows line ends (CRLF); dos2unix it, and have git leave it alone (eol=lf)",
-                format!("{interpreter}\r")
-            ),
-        }
-    }
-}
+mod elf;
+mod fault;
 
 #[cfg(test)]
 mod tests;
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::io::Errno;
+
+use super::configuration::Function;
+use super::places::{CODE, OPT};
+pub use fault::{Fault, FaultKind};
+
+/// How much of a file's beginning Linux looks at (`BINPRM_BUF_SIZE`): a longer first line is cut there.
+const BEGINNING: usize = 256;
+
+/// How often an interpreter may be a script itself before Linux gives up.
+const MAX_INTERPRETERS: usize = 5;
+
+/// Where programs are looked for when nothing says so (execvp(3)).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// Where the platform's own images have the loader of programs that are linked dynamically.
+const PLATFORM_LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+/// What keeps this machine from running `words` as `function` would.
+pub fn fault(function: &Function, words: &[String]) -> Option<Fault> {
+    System::here(function).fault(words)
+}
+
+/// The same after the system has refused them with `errno`.
+pub fn fault_after_refusal(function: &Function, words: &[String], errno: i32) -> Option<Fault> {
+    if Errno::from_raw_os_error(errno) == Errno::TXTBSY {
+        return Some(Fault::new(words.first()?, FaultKind::Busy));
+    }
+    let has_failed = Errno::from_raw_os_error(errno) == Errno::NOENT;
+    System { has_failed, ..System::here(function) }.fault(words)
+}
+
+/// Why they ended by themselves before they served, as far as the file or what was printed tells.
+pub fn fault_after_exit(function: &Function, words: &[String], logs: &str) -> Option<Fault> {
+    let of_file = System::here(function).fault(words).filter(|fault| fault.errno().is_none());
+    of_file.or_else(|| Some(Fault::new(words.first()?, fault::of_loader(logs)?)))
+}
+
+/// What would keep the platform from running the file `name` of the code in `directory`. Of what is not in the code only
+/// the loader is known.
+pub fn fault_on_platform(directory: &Path, name: &str) -> Option<Fault> {
+    let system = System {
+        directory,
+        layers: &[],
+        maps_code: true,
+        path: None,
+        architecture: "x86_64",
+        has_failed: false,
+    };
+    let fault = system.of_file(&directory.join(name), 0)?;
+    Some(Fault::new(name, fault))
+}
+
+/// Where a command is to be run.
+struct System<'a> {
+    /// The working directory, which is also `/code`.
+    directory: &'a Path,
+    layers: &'a [PathBuf],
+    maps_code: bool,
+    /// Where programs are looked for; `None` on a system that is not this one.
+    path: Option<String>,
+    architecture: &'static str,
+    /// The system has found something missing.
+    has_failed: bool,
+}
+
+impl<'a> System<'a> {
+    fn here(function: &'a Function) -> System<'a> {
+        let own = function.variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
+        System {
+            directory: &function.code,
+            layers: &function.layers,
+            maps_code: function.maps_code,
+            path: Some(own.or_else(|| std::env::var("PATH").ok()).unwrap_or_else(|| DEFAULT_PATH.to_owned())),
+            architecture: std::env::consts::ARCH,
+            has_failed: false,
+        }
+    }
+
+    fn fault(&self, words: &[String]) -> Option<Fault> {
+        let program = words.first()?;
+        let path = match self.program(program) {
+            Ok(path) => path?,
+            Err(kind) => return Some(Fault::new(program, kind)),
+        };
+        self.of_file(&path, 0).map(|kind| Fault::new(program, kind))
+    }
+
+    /// The file that `name` leads to; `None` when that is another system's.
+    fn program(&self, name: &str) -> Result<Option<PathBuf>, FaultKind> {
+        if name.contains('/') {
+            return Ok(self.located(name));
+        }
+        let Some(path) = &self.path else { return Ok(None) };
+        let directories = path.split(':').filter_map(|directory| self.located(directory));
+        let candidates = directories.map(|directory| directory.join(name));
+        let found = candidates
+            .filter(|file| file.is_file())
+            .min_by_key(|file| access(file, Access::EXEC_OK).is_err());
+        let is_here = self.directory.join(name).exists();
+        found.map(Some).ok_or(FaultKind::NotInPath { is_here })
+    }
+
+    /// Where the file of a path is found.
+    fn located(&self, path: &str) -> Option<PathBuf> {
+        let below = |root: &str| path.strip_prefix(root).filter(|rest| rest.starts_with('/'));
+        let inner = |rest: &str| rest.trim_start_matches('/').to_owned();
+        if let Some(rest) = below(CODE).filter(|_| self.maps_code) {
+            return Some(self.directory.join(inner(rest)));
+        }
+        if let Some(rest) = below(OPT) {
+            let layered =
+                self.layers.iter().rev().map(|layer| layer.join(inner(rest))).find(|file| file.exists());
+            if layered.is_some() {
+                return layered;
+            }
+        }
+        let is_known = self.path.is_some() || !path.starts_with('/');
+        is_known.then(|| self.directory.join(path))
+    }
+
+    /// What keeps the system from running the file, which `depth` interpreters ask for.
+    fn of_file(&self, path: &Path, depth: usize) -> Option<FaultKind> {
+        let about = match fs::metadata(path) {
+            Ok(about) => about,
+            Err(error) => return Some(unreachable(path, error.kind())),
+        };
+        if about.is_dir() {
+            return Some(FaultKind::Directory);
+        }
+        if !about.is_file() {
+            return Some(FaultKind::NoFile);
+        }
+        if about.permissions().mode() & 0o111 == 0 {
+            return Some(FaultKind::NotExecutable);
+        }
+        if self.path.is_some() && access(path, Access::EXEC_OK).is_err() {
+            let is_noexec = statvfs(path).is_ok_and(|about| about.f_flag.contains(StatVfsMountFlags::NOEXEC));
+            return Some(if is_noexec { FaultKind::NoExecMount } else { FaultKind::NotPermitted });
+        }
+        // One that may be run and not read is not looked into.
+        let file = File::open(path).ok()?;
+        let mut beginning = [0; BEGINNING];
+        let length = read_up_to(&file, &mut beginning);
+        self.of_content(file, beginning.get(..length)?, depth)
+    }
+
+    fn of_content(&self, file: File, beginning: &[u8], depth: usize) -> Option<FaultKind> {
+        if let Some(line) = beginning.strip_prefix(b"#!") {
+            return self.of_first_line(line.split(|byte| *byte == b'\n').next()?, depth);
+        }
+        match beginning {
+            [] => Some(FaultKind::Empty),
+            [0xef, 0xbb, 0xbf, b'#', b'!', ..] => Some(FaultKind::ByteOrderMark),
+            [0x7f, b'E', b'L', b'F', ..] => self.of_program(elf::read(file)?),
+            _ if self.runs_other_formats() => None,
+            [b'M', b'Z', ..] => Some(FaultKind::OtherSystem("Windows")),
+            [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] => Some(FaultKind::OtherSystem("macOS")),
+            _ => Some(FaultKind::NoFormat),
+        }
+    }
+
+    /// Of a script, from what follows its `#!`.
+    fn of_first_line(&self, line: &[u8], depth: usize) -> Option<FaultKind> {
+        let line = String::from_utf8_lossy(line).into_owned();
+        if line.ends_with('\r') {
+            return Some(FaultKind::WindowsLineEnds { first_line: line });
+        }
+        let line = line.trim_matches([' ', '\t']);
+        let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let of = |kind| FaultKind::Interpreter { interpreter: interpreter.to_owned(), kind: Box::new(kind) };
+        if interpreter.is_empty() {
+            return Some(FaultKind::NoFormat);
+        }
+        let path = self.located(interpreter)?;
+        if self.has_failed
+            && interpreter.starts_with('/')
+            && path.exists()
+            && !Path::new(interpreter).exists()
+        {
+            return Some(of(FaultKind::NotMapped));
+        }
+        if depth < MAX_INTERPRETERS
+            && let Some(kind) = self.of_file(&path, depth + 1)
+        {
+            return Some(of(kind));
+        }
+        let is_env = Path::new(interpreter).file_name().is_some_and(|name| name == "env");
+        if is_env { self.of_env(argument.trim()) } else { None }
+    }
+
+    /// Of what `env` is to find, which Linux hands on as one argument.
+    fn of_env(&self, argument: &str) -> Option<FaultKind> {
+        let (splits, words) = match argument.strip_prefix("-S").or(argument.strip_prefix("--split-string=")) {
+            Some(words) => (true, words.trim()),
+            None => (false, argument),
+        };
+        if !splits && argument.contains([' ', '\t']) {
+            return Some(FaultKind::EnvArguments { line: argument.to_owned() });
+        }
+        let program = words.split_whitespace().find(|word| !word.starts_with('-') && !word.contains('='))?;
+        let missing = || FaultKind::EnvProgram { program: program.to_owned() };
+        match self.program(program) {
+            Ok(Some(path)) => fs::metadata(path).is_err().then(missing),
+            Ok(None) => None,
+            Err(_) => Some(missing()),
+        }
+    }
+
+    fn of_program(&self, program: elf::Program) -> Option<FaultKind> {
+        let elf::Program { architecture, loader } = program;
+        let is_ours =
+            architecture == self.architecture || (architecture, self.architecture) == ("x86", "x86_64");
+        if !is_ours {
+            let (of, wanted) = (architecture, self.architecture);
+            return (!self.runs_other_formats()).then_some(FaultKind::Architecture { of, wanted });
+        }
+        let loader = loader?;
+        let is_there = match &self.path {
+            Some(_) => self.located(&loader).is_some_and(|path| path.exists()),
+            None => loader == PLATFORM_LOADER,
+        };
+        (!is_there).then_some(FaultKind::MissingLoader { loader })
+    }
+
+    /// Whether this machine hands on what it cannot run itself (binfmt_misc), to an emulator for instance.
+    fn runs_other_formats(&self) -> bool {
+        let entries = fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();
+        self.path.is_some()
+            && entries.map(|entry| entry.file_name()).any(|name| name != "register" && name != "status")
+    }
+}
+
+/// Why the file of a path cannot be looked at.
+fn unreachable(path: &Path, error: ErrorKind) -> FaultKind {
+    match (error, fs::read_link(path)) {
+        (ErrorKind::PermissionDenied, _) => FaultKind::NotPermitted,
+        (_, Ok(target)) => FaultKind::DanglingLink { target: target.display().to_string() },
+        (_, Err(_)) => FaultKind::NotFound { path: path.display().to_string() },
+    }
+}
+
+/// How much of the file's beginning there is.
+fn read_up_to(file: &File, buffer: &mut [u8]) -> usize {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, length as u64) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => length += count,
+        }
+    }
+    length
+}

@@ -18,7 +18,7 @@ pub enum NotStarted {
     /// The system refused to run the command.
     NotSpawned { command: String, errno: i32, fault: Option<Fault> },
     /// The process exited before its port was open.
-    Exited { status: ExitStatus, command: String, logs: String },
+    Exited { status: ExitStatus, command: String, logs: String, fault: Option<Fault> },
     /// The port was not open in time, or where the platform cannot reach it.
     PortClosed { port: u16, timeout: Duration, listens: Listens, logs: String },
     /// The port it insists on is another program's.
@@ -67,6 +67,28 @@ pub struct UnexpectedExit {
 }
 
 impl NotStarted {
+    /// What is wrong with the command.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            NotStarted::CommandNotFound { fault, .. }
+            | NotStarted::NotSpawned { fault, .. }
+            | NotStarted::Exited { fault, .. } => fault.as_ref(),
+            NotStarted::PortClosed { .. } | NotStarted::PortTaken { .. } | NotStarted::Unhealthy(_) => None,
+        }
+    }
+
+    /// In the platform's words alone.
+    pub fn unexplained(&self) -> NotStarted {
+        let mut plain = self.clone();
+        if let NotStarted::CommandNotFound { fault, .. }
+        | NotStarted::NotSpawned { fault, .. }
+        | NotStarted::Exited { fault, .. } = &mut plain
+        {
+            *fault = None;
+        }
+        plain
+    }
+
     /// For the log, where it takes a line: of `Logs:`, whose lines are there already, the last one.
     pub fn in_the_log(&self) -> NotStarted {
         let mut shown = self.clone();
@@ -88,15 +110,16 @@ impl fmt::Display for NotStarted {
         match self {
             NotStarted::CommandNotFound { command, errno, fault } => {
                 write!(f, "The start command '{command}' was not found: {}", exit::strerror(*errno))?;
-                explain(f, command, fault.as_ref())
+                explain(f, fault.as_ref())
             }
             NotStarted::NotSpawned { command, errno, fault } => {
                 let reason = format!("code {errno}, message:{}", exit::strerror(*errno));
                 exited_unexpectedly(f, &reason, command, "")?;
-                explain(f, command, fault.as_ref())
+                explain(f, fault.as_ref())
             }
-            NotStarted::Exited { status, command, logs } => {
-                exited_unexpectedly(f, &exit::describe(*status), command, logs)
+            NotStarted::Exited { status, command, logs, fault } => {
+                exited_unexpectedly(f, &exit::describe(*status), command, logs)?;
+                explain(f, fault.as_ref())
             }
             NotStarted::PortClosed { port, timeout, listens, logs } => write!(
                 f,
@@ -115,10 +138,9 @@ impl fmt::Display for NotStarted {
 }
 
 /// A line of our own behind the platform's.
-fn explain(f: &mut fmt::Formatter<'_>, command: &str, fault: Option<&Fault>) -> fmt::Result {
-    let program = command.split(' ').next().unwrap_or_default();
+fn explain(f: &mut fmt::Formatter<'_>, fault: Option<&Fault>) -> fmt::Result {
     match fault {
-        Some(fault) => write!(f, "\n{program}: {fault}"),
+        Some(fault) => write!(f, "\nfc-local: {fault}; {}", fault.remedy()),
         None => Ok(()),
     }
 }
@@ -186,6 +208,7 @@ mod tests {
             status: ExitStatus::from_raw(2 << 8),
             command: command(),
             logs: "bye".to_owned(),
+            fault: None,
         };
         for (failure, wanted) in [
             (
@@ -231,6 +254,7 @@ mod tests {
             status: ExitStatus::from_raw(1 << 8),
             command: "./x".to_owned(),
             logs: "Traceback\n  in line 1\nKeyError: 'a'".to_owned(),
+            fault: None,
         };
         assert!(failure.in_the_log().to_string().ends_with(" Logs:22 bytes and …KeyError: 'a'"));
         assert!(

@@ -1,6 +1,7 @@
 //! What does the platform ask of an instance by itself? The Initializer's two types, health checks, and
 //! PreStop with the stop that follows it. When each is due is not known here.
 
+use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::process::Process;
 use super::running::Instance;
 use super::supervisor::{Within, run_anew};
 use super::{command, headers};
-use crate::function::{HealthCheck, InitializerKind};
+use crate::function::{Function, HealthCheck, InitializerKind, executable};
 use crate::id;
 use crate::log::{excerpt, milliseconds};
 
@@ -90,7 +91,7 @@ impl Instance {
             Some(_) => run_anew(Within::Beside(self.process.supervisor()), &order),
         };
         let running = Process::spawn(run, &self.id, role, &self.surroundings)
-            .map_err(|error| failed(format!("the command '{}': {error}", words.join(" "))))?;
+            .map_err(|error| failed(not_spawned(function, words, &error)))?;
         self.watch(&running);
         match wait(&running, &self.deadline(timeout)) {
             Some(status) if status.success() => {
@@ -170,6 +171,16 @@ fn wait(process: &Process, deadline: &Deadline) -> Option<ExitStatus> {
             (None, Ok(left)) => drop(process.wait(left.min(LOOK_EVERY))),
             (None, Err(_)) => return None,
         }
+    }
+}
+
+/// Of an Initializer's command that the system refused: its script is no part of the message.
+fn not_spawned(function: &Function, words: &[String], error: &io::Error) -> String {
+    let fault =
+        error.raw_os_error().and_then(|errno| executable::fault_after_refusal(function, words, errno));
+    match fault {
+        Some(fault) => format!("{fault}; {}", fault.remedy()),
+        None => format!("the command '{}': {error}", words.first().map_or("", String::as_str)),
     }
 }
 

@@ -33,6 +33,7 @@ pub mod temporary;
 mod isolation;
 pub mod port;
 pub mod procfs;
+mod spawn;
 
 pub use exit::describe as describe_exit;
 #[cfg(test)]

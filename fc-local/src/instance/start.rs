@@ -60,10 +60,13 @@ pub fn start(
         Where::OwnNetwork(_) => (function.port, true),
     };
     let ordered = |words: &[String]| command::of(function, &home.places, words, &id, port, Role::Function);
+    let words = match &surroundings.debugging {
+        Debugging::Below(prefix) => below(prefix, &function.command),
+        Debugging::Off | Debugging::Attached => function.command.clone(),
+    };
     let order = match &surroundings.debugging {
-        Debugging::Off => ordered(&function.command),
-        Debugging::Below(prefix) => ordered(&below(prefix, &function.command)),
         Debugging::Attached => attached::order(port),
+        Debugging::Off | Debugging::Below(_) => ordered(&words),
     };
     let (idle, network) = match place {
         Where::Told(_) => (None, None),
@@ -77,7 +80,7 @@ pub fn start(
         Some(idle) => idle.run(&order).map_err(|error| io::Error::other(error.to_string()))?,
     };
     let process = Process::spawn(run, &id, Role::Function, surroundings)
-        .map_err(|error| StartError::NotStarted(not_spawned(function, &error)))?;
+        .map_err(|error| StartError::NotStarted(not_spawned(function, &words, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
     let own = if has_network { " of its own network" } else { "" };
@@ -134,14 +137,16 @@ fn enter_network(home: &Home, outer: u16, inner: u16) -> io::Result<(Idle, Netwo
     Ok((idle, network))
 }
 
-fn not_spawned(function: &Function, error: &io::Error) -> NotStarted {
+/// Of a command that the system refused.
+fn not_spawned(function: &Function, words: &[String], error: &io::Error) -> NotStarted {
     let command = function.command_line();
     let errno = error.raw_os_error().unwrap_or(0);
-    let fault = executable::fault_of(function).map(|(_, fault)| fault);
+    let fault = executable::fault_after_refusal(function, words, errno);
     // The system says the same of a file that is not there and of one whose interpreter is not.
-    let is_there = !matches!(fault, None | Some(Fault::Missing | Fault::DanglingLink { .. }));
     match error.kind() {
-        ErrorKind::NotFound if !is_there => NotStarted::CommandNotFound { command, errno, fault },
+        ErrorKind::NotFound if fault.as_ref().is_none_or(Fault::is_absence) => {
+            NotStarted::CommandNotFound { command, errno, fault }
+        }
         _ => NotStarted::NotSpawned { command, errno, fault },
     }
 }
@@ -162,7 +167,8 @@ fn not_ready(
         NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost,
         NotReady::Exited(status) => {
             let command = function.command_line();
-            StartError::NotStarted(NotStarted::Exited { status, command, logs })
+            let fault = executable::fault_after_exit(function, &function.command, &logs);
+            StartError::NotStarted(NotStarted::Exited { status, command, logs, fault })
         }
         NotReady::OpenedConfigured => ignores(IgnoresPort::ListensAt { opened: function.port, told }),
         NotReady::Closed(listens) => {
@@ -246,7 +252,9 @@ mod tests {
 
     #[test]
     fn a_command_that_is_not_there_is_told_from_one_that_may_not_run() {
-        let not_spawned = |errno| not_spawned(&Function::example(), &io::Error::from_raw_os_error(errno));
+        let words = ["/no/such/file".to_owned()];
+        let not_spawned =
+            |errno| not_spawned(&Function::example(), &words, &io::Error::from_raw_os_error(errno));
         assert!(matches!(not_spawned(2), NotStarted::CommandNotFound { errno: 2, .. }));
         assert!(matches!(not_spawned(13), NotStarted::NotSpawned { errno: 13, .. }));
     }

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::isolation::{self, Space};
 use super::procfs;
+use super::spawn;
 
 /// What the supervisor's first argument is instead of a program's name, in whichever directory: a name of its own for
 /// whoever kills by name.
@@ -289,14 +290,10 @@ fn supervise(control: &UnixStream) -> io::Result<()> {
         signal_hook::low_level::pipe::register(signal, end.try_clone()?)?;
     }
     let (program, arguments) = order.words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let child = Command::new(program)
-        .args(arguments)
-        .current_dir(OsStr::from_bytes(&order.directory))
-        .env_clear()
-        .envs(order.environment)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn()?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(OsStr::from_bytes(&order.directory));
+    command.env_clear().envs(order.environment).stdin(Stdio::null()).process_group(0);
+    let child = spawn::when_written(&mut command)?;
     let family = Family { leader: Pid::from_child(&child), exits };
     tell(control, &Report::Runs { pid: family.leader.as_raw_nonzero().get(), finds_all });
     if let Some(status) = family.live(control, &ends, order.takes_all_along) {

@@ -151,6 +151,103 @@ fn a_start_file_without_permission_is_ca_exited() {
     assert!(message.contains("(code 13, message:permission denied)"), "{message}");
 }
 
+/// The code and the message of a first call to `command`, and the log.
+fn refused(scratch: Scratch, command: &str) -> (String, String, String) {
+    let fc = start_with(scratch, &[], &[command.to_owned()]);
+    let (status, code, message) = fc.get("/").system_error();
+    assert_eq!(status, 412, "{message}");
+    (code, message, fc.log())
+}
+
+/// A file of these bytes that may be run.
+fn executable(scratch: &Scratch, text: impl AsRef<[u8]>) -> String {
+    let file = scratch.path("bootstrap");
+    fs::write(&file, text).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    file
+}
+
+#[test]
+fn a_start_that_fails_says_what_is_wrong_and_what_to_do_in_a_line_of_its_own() {
+    let noent = "(code 2, message:no such file or directory)";
+    let noexec = "(code 8, message:exec format error)";
+    let access = "(code 13, message:permission denied)";
+    for (text, reason, wrong, remedy) in [
+        (
+            "#!/bin/sh\r\nexec ./x\r\n",
+            noent,
+            "has Windows line ends: its first line asks for '/bin/sh\\r'",
+            "sed -i",
+        ),
+        ("#!/usr/bin/nobash\n", noent, "asks for '/usr/bin/nobash': there is no file", "install it"),
+        ("#!/usr/bin\n", access, "asks for '/usr/bin': '/usr/bin' is a directory", "name the program"),
+        (
+            "#!/usr/bin/env no-such-program\n",
+            "(code 127, ",
+            "asks for 'no-such-program', which no directory of PATH has",
+            "install it",
+        ),
+        ("", noexec, "is empty", "its build has failed"),
+        ("exec ./x\n", noexec, "is neither a program for Linux nor a script", "#!/bin/sh"),
+        ("\u{feff}#!/bin/sh\n", noexec, "has a byte order mark", "save it without one"),
+    ] {
+        let scratch = Scratch::new();
+        let file = executable(&scratch, text);
+        let (code, message, log) = refused(scratch, &file);
+        assert_eq!(code, "CAExited", "{message}");
+        let (platforms, own) = message.rsplit_once("\nfc-local: ").unwrap_or_else(|| panic!("{message}"));
+        assert!(
+            platforms.starts_with(&format!("Function instance exited unexpectedly{reason}")),
+            "{platforms}"
+        );
+        assert!(own.contains(wrong) && own.contains(remedy), "{own}");
+        // Said before anything is served, and not only to the first caller.
+        let said = log.find("cannot start as it is: ").unwrap_or_else(|| panic!("{log}"));
+        assert!(
+            said < log.find("is served on").expect("an address") && log[said..].contains(remedy),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_start_file_that_is_not_there_is_told_from_one_that_is_no_file() {
+    for (command, code, wrong) in [
+        ("./no-such-file", "CAFileNotFound", "there is no file './no-such-file'"),
+        ("no-such-program", "CAFileNotFound", "'no-such-program' is not installed here"),
+        ("/usr/bin", "CAExited", "'/usr/bin' is a directory"),
+    ] {
+        let (found, message, _) = refused(Scratch::new(), command);
+        assert_eq!(found, code, "{message}");
+        assert!(message.contains(&format!("\nfc-local: {wrong}")), "{message}");
+    }
+    let scratch = Scratch::new();
+    let link = scratch.path("link");
+    std::os::unix::fs::symlink("nowhere", &link).expect("a link");
+    let (code, message, _) = refused(scratch, &link);
+    assert_eq!(code, "CAFileNotFound");
+    assert!(message.contains("is a link to 'nowhere', which leads nowhere"), "{message}");
+}
+
+#[test]
+fn a_missing_shared_library_is_named_with_a_remedy() {
+    let printed = "echo './x: error while loading shared libraries: libfoo.so.1: cannot open shared object file' >&2; exit 127";
+    let fc = run(&[], &shell(printed));
+    let (_, code, message) = fc.get("/").system_error();
+    assert_eq!(code, "CAExited");
+    assert!(
+        message.contains("needs the shared library 'libfoo.so.1'; put the library into the code"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_can_start_is_not_warned_of() {
+    let fc = start(&[]);
+    assert_eq!(fc.get("/").status, 200);
+    assert!(!fc.log().contains("cannot start"), "{}", fc.log());
+}
+
 #[test]
 fn beyond_the_quota_calls_are_429() {
     let mut fc = start(&["--max-instances", "1"]);

@@ -174,3 +174,19 @@ fn the_examples_initializer_runs_under_fc_local() {
     assert_eq!(fc.get("/").status, 200);
     fc.wait_for_log("cold start");
 }
+
+#[test]
+fn a_shell_that_is_not_installed_is_named_without_its_script() {
+    let scratch = Scratch::new();
+    let script = scratch.write("init", "echo first line\necho second line\n");
+    let arguments = ["--initializer-script", &script, "--shell", "/no/such/zsh"];
+    let fc = start_with(scratch, &arguments, &python());
+    assert!(
+        fc.log().contains("the Initializer of local cannot run: there is no file '/no/such/zsh'"),
+        "{}",
+        fc.log()
+    );
+    let message = fc.get("/").error_message();
+    let wanted = "Function initialization failed: there is no file '/no/such/zsh'; ";
+    assert!(message.starts_with(wanted) && !message.contains("first line"), "{message}");
+}

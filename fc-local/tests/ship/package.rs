@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use zip::{CompressionMethod, DateTime, ZipArchive};
 
-use crate::harness::{CHECKOUT, FUNCTION, fail, fc_local, finish, make, packaged, scratch, succeed};
+use crate::harness::{CHECKOUT, FUNCTION, both, fail, fc_local, finish, make, packaged, scratch, succeed};
 use support::reserved_port;
 
 /// Name, mode and content of every entry, in the package's order.
@@ -159,6 +159,82 @@ fn what_fcignore_names_is_left_out_and_told_and_empty_directories_stay() {
     assert_eq!((packed[1].1, packed[3].1), (0o40755, 0o120777));
 }
 
+/// A program for x86-64 whose loader is musl's, headers alone.
+fn for_musl() -> Vec<u8> {
+    let loader = b"/lib/ld-musl-x86_64.so.1\0";
+    let mut program = vec![0; 64 + 56];
+    program[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    for (at, value) in [(16, 2), (18, 62), (20, 1), (32, 64), (52, 64), (54, 56), (56, 1), (58, 64)] {
+        program[at] = value;
+    }
+    for (at, value) in [(64, 3), (64 + 8, 64 + 56), (64 + 32, loader.len()), (64 + 40, loader.len())] {
+        program[at] = u8::try_from(value).expect("small");
+    }
+    program.extend(loader);
+    program
+}
+
+/// Directory, package and what is said of it are named as they were asked for; links that the platform cannot follow
+/// and what looks like a secret are told, and certificates are none.
+#[test]
+fn a_package_is_where_it_is_said_to_be_and_what_will_be_missed_is_told() {
+    let directory = scratch("named");
+    let code = directory.join("real");
+    fs::create_dir_all(code.join(".git")).expect("a directory");
+    for (name, text) in [
+        (".fcignore", "left.txt\n"),
+        ("bootstrap", "#!/bin/sh\n"),
+        ("left.txt", ""),
+        (".git/HEAD", ""),
+        (".git/config", ""),
+        (".env.example", ""),
+        (".env.local", ""),
+        ("cacert.pem", "-----BEGIN CERTIFICATE-----\n"),
+        ("server.pem", "-----BEGIN PRIVATE KEY-----\n"),
+        ("id_rsa.pub", ""),
+        ("id_rsa", ""),
+    ] {
+        fs::write(code.join(name), text).expect("a file");
+    }
+    fs::set_permissions(code.join("bootstrap"), Permissions::from_mode(0o755)).expect("a mode");
+    let inside = code.join("bootstrap").display().to_string();
+    for (name, target) in [
+        ("good", "bootstrap"),
+        ("of-the-platform", "/usr/bin/python3.11"),
+        ("in-code", "/code/bootstrap"),
+        ("nowhere", "none"),
+        ("ignored", "left.txt"),
+        ("outside", ".."),
+        ("not-in-code", "/code/left.txt"),
+        ("of-this-machine", &inside),
+    ] {
+        symlink(target, code.join(name)).expect("a link");
+    }
+    symlink("real", directory.join("alias")).expect("a link");
+
+    let output = finish(fc_local().current_dir(&directory).args(["package", "alias/"]));
+    let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.starts_with("alias.zip: "), "{out}{error}");
+    assert!(directory.join("alias.zip").exists() && !directory.join("real.zip").exists());
+    let astray =
+        "links that lead nowhere in the package: ignored, not-in-code, nowhere, of-this-machine, outside\n";
+    assert!(error.contains(astray), "{error}");
+    assert!(
+        error.contains("looks like a secret: .env.local, .git/, id_rsa, server.pem; name it in .fcignore"),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_file_is_no_files() {
+    let code = scratch("one").join("code");
+    fs::create_dir(&code).expect("a directory");
+    fs::write(code.join("bootstrap"), "#!/bin/sh\n").expect("a file");
+    fs::set_permissions(code.join("bootstrap"), Permissions::from_mode(0o755)).expect("a mode");
+    let said = succeed(fc_local().arg("package").arg(&code));
+    assert!(said.ends_with(" bytes, 1 file\n"), "{said}");
+}
+
 #[test]
 fn what_the_platform_could_not_start_is_refused() {
     let code = scratch("refused").join("code");
@@ -172,19 +248,25 @@ fn what_the_platform_could_not_start_is_refused() {
     let bootstrap = code.join("bootstrap");
     fs::write(&bootstrap, "#!/bin/sh\n").expect("a file");
     fs::set_permissions(&bootstrap, Permissions::from_mode(0o644)).expect("a mode");
-    assert!(
-        fail(&mut package()).contains("'bootstrap' cannot be started: it is not executable; chmod +x it")
-    );
+    assert!(fail(&mut package()).contains("'bootstrap' is not executable; chmod +x bootstrap"));
     fs::set_permissions(&bootstrap, Permissions::from_mode(0o755)).expect("a mode");
     for (text, wanted) in [
-        (b"#!/bin/sh\r\n".as_slice(), "Windows line ends (CRLF)"),
-        (b"", "it is empty"),
-        (b"exec ./x\n", "neither a program nor a script"),
+        (b"#!/bin/sh\r\n".as_slice(), "has Windows line ends"),
+        (b"exec ./x\n", "neither a program for Linux nor a script"),
         (b"\xcf\xfa\xed\xfe", "a program for macOS"),
+        (&for_musl(), "its loader '/lib/ld-musl-x86_64.so.1' is not there; link it statically"),
+        (b"#!/code/python\n", "there is no file '/code/python'"),
     ] {
         fs::write(&bootstrap, text).expect("a file");
         assert!(fail(&mut package()).contains(wanted), "{wanted}");
     }
+    fs::write(&bootstrap, "").expect("a file");
+    let empty = finish(&mut package());
+    assert!(
+        empty.status.success() && both(&empty).contains("'bootstrap' is empty; see whether"),
+        "{empty:?}"
+    );
+    fs::remove_file(code.with_extension("zip")).expect("a package");
     fs::write(&bootstrap, "#!/opt/not/here/python3\n").expect("a file");
     fs::write(code.join("code.zip"), "").expect("a file");
     let inside = code.join("code.zip");

@@ -1,5 +1,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use crate::tests::Scratch;
 
@@ -18,9 +19,9 @@ fn program(machine: u16) -> Vec<u8> {
     header
 }
 
-/// A program that asks for the loader `loader`.
-fn dynamic(loader: &str) -> Vec<u8> {
-    let mut program = program(own());
+/// A program for `machine` that asks for the loader `loader`.
+fn dynamic(machine: u16, loader: &str) -> Vec<u8> {
+    let mut program = program(machine);
     program[32] = 64; // the program headers begin behind the header
     program[56] = 1;
     let mut segment = vec![0; 56];
@@ -32,78 +33,257 @@ fn dynamic(loader: &str) -> Vec<u8> {
     [program, segment, loader.as_bytes().to_vec(), vec![0]].concat()
 }
 
+const X86_64: u16 = 62;
+const AARCH64: u16 = 183;
+const RISCV: u16 = 243;
+
 fn own() -> u16 {
-    if std::env::consts::ARCH == "aarch64" { 183 } else { 62 }
+    if std::env::consts::ARCH == "aarch64" { AARCH64 } else { X86_64 }
 }
 
-fn found(text: &[u8], mode: u32, machine: Machine) -> Option<Fault> {
-    let scratch = Scratch::new();
-    let path = scratch.path("file");
-    fs::write(&path, text).expect("a file");
-    fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
-    fault(Path::new(&path), machine)
+/// A function whose code is in a directory of its own.
+struct Code {
+    scratch: Scratch,
+    function: Function,
 }
 
-#[test]
-fn each_fault_has_its_own_name() {
-    let interpreter = |name: &str| Fault::MissingInterpreter { interpreter: name.to_owned() };
-    let windows = |name: &str| Fault::WindowsLineEnds { interpreter: name.to_owned() };
-    let loader = |name: &str| Fault::MissingLoader { loader: name.to_owned() };
-    for (text, wanted) in [
-        (b"#!/bin/sh\nexec ./x\n".to_vec(), None),
-        (b"#! /bin/sh -e\n".to_vec(), None),
-        (b"#!/bin/sh".to_vec(), None),
-        (b"#!/bin/sh\r\nexec ./x\r\n".to_vec(), Some(windows("/bin/sh"))),
-        (b"#!/usr/bin/env python3\r\n".to_vec(), Some(windows("/usr/bin/env python3"))),
-        (b"#!/usr/bin/nobash\n".to_vec(), Some(interpreter("/usr/bin/nobash"))),
-        (b"#!/opt/no/python -u\n".to_vec(), Some(interpreter("/opt/no/python"))),
-        (b"".to_vec(), Some(Fault::Empty)),
-        (b"exec ./x\n".to_vec(), Some(Fault::NoFormat)),
-        (b"\xef\xbb\xbf#!/bin/sh\n".to_vec(), Some(Fault::NoFormat)),
-        (b"MZ\x90\0".to_vec(), Some(Fault::OtherSystem("Windows"))),
-        (b"\xcf\xfa\xed\xfe\x07".to_vec(), Some(Fault::OtherSystem("macOS"))),
-        (program(own()), None),
-        (program(243), Some(Fault::OtherMachine { is_for: "riscv64", runs: std::env::consts::ARCH })),
-        (dynamic("/lib/ld-nowhere.so.1"), Some(loader("/lib/ld-nowhere.so.1"))),
-        (dynamic("/bin/sh"), None),
-        (b"\x7fELF".to_vec(), None),
-        (b"\x7fELF\x02\x01\x01".to_vec(), None),
-    ] {
-        let shown = String::from_utf8_lossy(&text).into_owned();
-        assert_eq!(found(&text, 0o755, Machine::Own), wanted, "{shown:?}");
+impl Code {
+    fn new() -> Code {
+        let scratch = Scratch::new();
+        let code = PathBuf::from(scratch.path("code"));
+        fs::create_dir(&code).expect("a directory");
+        let variables = vec![("PATH".to_owned(), "/code/bin:/usr/bin:/bin".to_owned())];
+        Code { scratch, function: Function { code, variables, ..Function::example() } }
     }
-    assert_eq!(found(b"#!/bin/sh\n", 0o644, Machine::Own), Some(Fault::NotExecutable));
+
+    fn write(&self, name: &str, text: &[u8], mode: u32) -> PathBuf {
+        let path = self.function.code.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+        path
+    }
+
+    fn kind(&self, program: &str) -> Option<FaultKind> {
+        fault(&self.function, &[program.to_owned()]).map(|fault| fault.kind)
+    }
+
+    fn kind_of(&self, text: &[u8]) -> Option<FaultKind> {
+        self.write("x", text, 0o755);
+        self.kind("./x")
+    }
 }
 
-#[test]
-fn what_is_installed_on_the_platform_is_not_known_and_its_processor_is() {
-    for text in [b"#!/usr/bin/nobash\n".to_vec(), program(62)] {
-        assert_eq!(found(&text, 0o755, Machine::Platform), None);
-    }
-    let arm = Fault::OtherMachine { is_for: "aarch64", runs: "x86_64" };
-    assert_eq!(found(&program(183), 0o755, Machine::Platform), Some(arm));
-    let windows = found(b"#!/bin/sh\r\n", 0o755, Machine::Platform);
-    assert!(matches!(windows, Some(Fault::WindowsLineEnds { .. })), "{windows:?}");
+fn interpreter(interpreter: &str, kind: FaultKind) -> FaultKind {
+    FaultKind::Interpreter { interpreter: interpreter.to_owned(), kind: Box::new(kind) }
+}
+
+fn not_found(path: &str) -> FaultKind {
+    FaultKind::NotFound { path: path.to_owned() }
 }
 
 #[test]
 fn what_is_no_file_is_told_apart() {
-    let scratch = Scratch::new();
-    let nothing = scratch.path("nothing");
-    assert_eq!(fault(Path::new(&nothing), Machine::Own), Some(Fault::Missing));
-    let link = scratch.path("link");
-    symlink("nowhere", &link).expect("a link");
-    assert_eq!(fault(Path::new(&link), Machine::Own), Some(Fault::DanglingLink { target: "nowhere".into() }));
-    assert_eq!(fault(Path::new("/"), Machine::Own), Some(Fault::Directory));
-    let itself = std::env::current_exe().expect("this test");
-    assert_eq!(fault(&itself, Machine::Own), None);
+    let code = Code::new();
+    let at = |name: &str| code.function.code.join(name).display().to_string();
+    assert_eq!(code.kind("./x"), Some(not_found(&at("./x"))));
+    assert_eq!(code.kind("/code/x"), Some(not_found(&at("x"))));
+    code.write("x", b"#!/bin/sh\n", 0o755);
+    assert_eq!((code.kind("./x"), code.kind("/code/x"), code.kind("sh")), (None, None, None));
+    assert_eq!(code.kind("x"), Some(FaultKind::NotInPath { is_here: true }));
+    assert_eq!(code.kind("no-such-program"), Some(FaultKind::NotInPath { is_here: false }));
+    assert_eq!(code.kind("./x/y"), Some(not_found(&at("./x/y"))));
+    symlink("nowhere", code.function.code.join("link")).expect("a link");
+    assert_eq!(code.kind("./link"), Some(FaultKind::DanglingLink { target: "nowhere".to_owned() }));
+    assert_eq!(code.kind("."), Some(FaultKind::NotInPath { is_here: true }));
+    assert_eq!(code.kind("./"), Some(FaultKind::Directory));
+    assert_eq!(code.kind("/dev/null"), Some(FaultKind::NoFile));
+    let pipe = code.scratch.gate("code/pipe");
+    assert_eq!(code.kind("./pipe"), Some(FaultKind::NoFile), "{} is not waited for", pipe.path);
+    code.write("x", b"#!/bin/sh\n", 0o644);
+    assert_eq!(code.kind("./x"), Some(FaultKind::NotExecutable));
 }
 
 #[test]
-fn a_program_is_looked_for_as_the_system_does() {
-    let found = |program, path| find(program, Path::new("/code"), path);
-    assert_eq!(found("./x", "/bin"), Path::new("/code/./x"));
-    assert_eq!(found("/bin/sh", ""), Path::new("/bin/sh"));
-    assert_eq!(found("sh", "/nowhere:/bin"), Path::new("/bin/sh"));
-    assert_eq!(found("no-such", "/nowhere:/bin"), Path::new("/code/no-such"));
+fn a_program_is_looked_for_where_the_functions_own_path_says() {
+    let mut code = Code::new();
+    code.write("bin/tool", b"#!/bin/sh\n", 0o755);
+    assert_eq!(code.kind("tool"), None);
+    code.function.variables.clear();
+    assert_eq!(code.kind("tool"), Some(FaultKind::NotInPath { is_here: false }));
+}
+
+#[test]
+fn what_a_layer_has_is_found_there() {
+    let mut code = Code::new();
+    let layer = PathBuf::from(code.scratch.path("layer"));
+    fs::create_dir_all(layer.join("bin")).expect("a directory");
+    fs::copy("/bin/sh", layer.join("bin/shell")).expect("a copy");
+    assert!(code.kind("/opt/bin/shell").is_some());
+    code.function.layers.push(layer);
+    assert_eq!(code.kind("/opt/bin/shell"), None);
+    assert_eq!(code.kind_of(b"#!/opt/bin/shell\n"), None);
+}
+
+#[test]
+fn each_fault_of_a_content_has_its_own_name() {
+    let code = Code::new();
+    let windows = |line: &str| FaultKind::WindowsLineEnds { first_line: line.to_owned() };
+    let loader = |name: &str| FaultKind::MissingLoader { loader: name.to_owned() };
+    let env = |name: &str| FaultKind::EnvProgram { program: name.to_owned() };
+    let at = |name: &str| code.function.code.join(name).display().to_string();
+    code.write("plain", b"#!/bin/sh\n", 0o644);
+    code.write("script", b"#!/bin/sh\n", 0o755);
+    for (text, wanted) in [
+        (&b"#!/bin/sh\nexec ./x\r\n"[..], None),
+        (b"#! /bin/sh -e\n", None),
+        (b"#!/bin/sh", None),
+        (b"#!./script\n", None),
+        (b"#!script\n", None),
+        (b"#!/code/script\n", None),
+        (b"#!/bin/sh\r\nexec ./x\r\n", Some(windows("/bin/sh\r"))),
+        (b"#!/bin/sh -e\r\n", Some(windows("/bin/sh -e\r"))),
+        (b"#!/usr/bin/env python3\r\n", Some(windows("/usr/bin/env python3\r"))),
+        (b"#!/usr/bin/nobash\n", Some(interpreter("/usr/bin/nobash", not_found("/usr/bin/nobash")))),
+        (b"#!./none -u\n", Some(interpreter("./none", not_found(&at("./none"))))),
+        (b"#!./plain\n", Some(interpreter("./plain", FaultKind::NotExecutable))),
+        (b"#!/usr/bin\n", Some(interpreter("/usr/bin", FaultKind::Directory))),
+        (b"#!/usr/bin/env no-such-program\n", Some(env("no-such-program"))),
+        (b"#!/usr/bin/env -S A=1 no-such-program -u\n", Some(env("no-such-program"))),
+        (b"#!/usr/bin/env -S sh -e\n", None),
+        (b"#!/usr/bin/env sh\n", None),
+        (b"#!/usr/bin/env sh -e\n", Some(FaultKind::EnvArguments { line: "sh -e".to_owned() })),
+        (b"#!\n", Some(FaultKind::NoFormat)),
+        (b"", Some(FaultKind::Empty)),
+        (b"exec ./x\n", Some(FaultKind::NoFormat)),
+        (b"\xef\xbb\xbf#!/bin/sh\n", Some(FaultKind::ByteOrderMark)),
+        (b"MZ\x90\0", Some(FaultKind::OtherSystem("Windows"))),
+        (b"\xcf\xfa\xed\xfe\x07", Some(FaultKind::OtherSystem("macOS"))),
+        (&program(own()), None),
+        (&program(RISCV), Some(FaultKind::Architecture { of: "riscv64", wanted: std::env::consts::ARCH })),
+        (&dynamic(own(), "/lib/ld-nowhere.so.1"), Some(loader("/lib/ld-nowhere.so.1"))),
+        (&dynamic(own(), "/bin/sh"), None),
+        (b"\x7fELF", None),
+        (b"\x7fELF\x02\x01\x01", None),
+    ] {
+        assert_eq!(code.kind_of(text), wanted, "{:?}", String::from_utf8_lossy(text));
+    }
+    let itself = std::env::current_exe().expect("this test").display().to_string();
+    assert_eq!(code.kind(&itself), None);
+}
+
+#[test]
+fn interpreters_that_ask_for_each_other_end() {
+    let code = Code::new();
+    assert_eq!(code.kind_of(b"#!./x\n"), None);
+}
+
+/// What is said to be refused is refused with that very number, and the rest is run.
+#[test]
+fn the_number_is_the_systems_own() {
+    let code = Code::new();
+    code.write("plain", b"", 0o644);
+    for text in [
+        &b"#!/bin/sh\r\n"[..],
+        b"#!/usr/bin/nobash\n",
+        b"#!./plain\n",
+        b"#!/usr/bin\n",
+        b"",
+        b"exec ./x\n",
+        b"\xef\xbb\xbf#!/bin/sh\n",
+        b"MZ\x90\0",
+        b"#!/usr/bin/env no-such-program\n",
+        b"#!/usr/bin/env sh -e\n",
+        b"#!/bin/sh -e\r\n",
+        b"#!/bin/sh\n",
+        &dynamic(own(), "/lib/ld-nowhere.so.1"),
+        &program(RISCV),
+    ] {
+        code.write("x", text, 0o755);
+        let system = System::here(&code.function);
+        if system.runs_other_formats() && !text.starts_with(b"#!") {
+            continue;
+        }
+        let errno = system.fault(&["./x".to_owned()]).and_then(|fault| fault.errno());
+        let run = Command::new("./x").current_dir(&code.function.code).output();
+        let wanted = run.err().and_then(|error| error.raw_os_error());
+        assert_eq!(errno, wanted, "{:?}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn of_the_platform_the_processor_and_the_loader_are_known() {
+    let code = Code::new();
+    let kind = |text: &[u8]| {
+        code.write("bootstrap", text, 0o755);
+        fault_on_platform(&code.function.code, "bootstrap").map(|fault| fault.kind)
+    };
+    let musl = "/lib/ld-musl-x86_64.so.1";
+    for (text, wanted) in [
+        (&b"#!/usr/bin/nobash\n"[..], None),
+        (b"#!/usr/bin/env no-such-program\n", None),
+        (
+            b"#!/code/none\n",
+            Some(interpreter(
+                "/code/none",
+                not_found(&code.function.code.join("none").display().to_string()),
+            )),
+        ),
+        (&program(X86_64), None),
+        (&dynamic(X86_64, PLATFORM_LOADER), None),
+        (&dynamic(X86_64, musl), Some(FaultKind::MissingLoader { loader: musl.to_owned() })),
+        (&program(AARCH64), Some(FaultKind::Architecture { of: "aarch64", wanted: "x86_64" })),
+        (b"#!/bin/sh\r\n", Some(FaultKind::WindowsLineEnds { first_line: "/bin/sh\r".to_owned() })),
+    ] {
+        assert_eq!(kind(text), wanted, "{:?}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn what_the_loader_prints_names_what_it_misses() {
+    let missing = |library: &str| Some(FaultKind::MissingLibrary { library: library.to_owned() });
+    for (logs, wanted) in [
+        (
+            "./x: error while loading shared libraries: libfoo.so.1: cannot open shared object file: No such file or directory",
+            missing("libfoo.so.1"),
+        ),
+        (
+            "Error loading shared library libfoo.so: No such file or directory (needed by ./x)",
+            missing("libfoo.so"),
+        ),
+        (
+            "./x: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.99' not found (required by ./x)",
+            Some(FaultKind::OldLibc { version: "2.99".to_owned() }),
+        ),
+        ("version `GLIBC_2.99' is what I like", None),
+        ("Traceback", None),
+    ] {
+        assert_eq!(fault::of_loader(logs), wanted, "{logs}");
+    }
+}
+
+#[test]
+fn an_interpreter_in_code_that_the_system_does_not_see_there_is_named_after_the_failure_alone() {
+    let code = Code::new();
+    code.write("tool", b"#!/bin/sh\n", 0o755);
+    code.write("x", b"#!/code/tool\n", 0o755);
+    let words = ["./x".to_owned()];
+    assert_eq!(fault(&code.function, &words), None);
+    let after = fault_after_refusal(&code.function, &words, 2).map(|fault| fault.kind);
+    assert_eq!(after, Some(interpreter("/code/tool", FaultKind::NotMapped)));
+    assert_eq!(
+        fault_after_refusal(&code.function, &words, 26).map(|fault| fault.kind),
+        Some(FaultKind::Busy)
+    );
+}
+
+#[test]
+fn every_fault_says_what_is_wrong_and_what_to_do() {
+    let fault = Fault::new("./g3", FaultKind::WindowsLineEnds { first_line: "/bin/sh\r".to_owned() });
+    assert_eq!(fault.to_string(), "'./g3' has Windows line ends: its first line asks for '/bin/sh\\r'");
+    assert!(fault.remedy().starts_with("convert it: sed -i 's/\\r$//' ./g3"), "{}", fault.remedy());
+    let fault = Fault::new("./g3", interpreter("/usr/bin/nobash", not_found("/usr/bin/nobash")));
+    let wanted = "the first line of './g3' asks for '/usr/bin/nobash': there is no file '/usr/bin/nobash'";
+    assert_eq!(fault.to_string(), wanted);
+    assert_eq!(fault.remedy(), "install it, or correct the first line");
 }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::cli::check::report::Finding;
 use crate::cli::check::subject::{NotServing, Subject};
+use crate::function::executable::Fault;
 use crate::instance::NotStarted;
 use crate::instance::client::RequestBody;
 use crate::log::milliseconds;
@@ -37,17 +38,30 @@ pub fn start(subject: &mut Subject) -> Finding {
                 subject.obstacle = Some(reason.to_string());
             }
             let remedy = remedy_of(&reason, subject.function.port);
-            Finding::fail(reason.to_string(), remedy)
+            Finding::fail(without_remedy(&reason), remedy)
         }
     }
 }
 
-fn remedy_of(reason: &NotServing, port: u16) -> String {
+fn without_remedy(reason: &NotServing) -> String {
+    match fault_of(reason) {
+        Some((not_started, fault)) => format!("{}\n{fault}", not_started.unexplained()),
+        None => reason.to_string(),
+    }
+}
+
+fn fault_of(reason: &NotServing) -> Option<(&NotStarted, &Fault)> {
     match reason {
-        NotServing::NotStarted(
-            NotStarted::CommandNotFound { fault: Some(fault), .. }
-            | NotStarted::NotSpawned { fault: Some(fault), .. },
-        ) => fault.to_string(),
+        NotServing::NotStarted(not_started) => Some((not_started, not_started.fault()?)),
+        _ => None,
+    }
+}
+
+fn remedy_of(reason: &NotServing, port: u16) -> String {
+    if let Some((_, fault)) = fault_of(reason) {
+        return fault.remedy();
+    }
+    match reason {
         NotServing::NotStarted(NotStarted::CommandNotFound { .. }) => {
             "check the command after --, or the template's".to_owned()
         }
