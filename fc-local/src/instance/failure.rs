@@ -14,11 +14,11 @@ use crate::log::excerpt;
 #[derive(Clone, Debug, PartialEq)]
 pub enum NotStarted {
     /// The command's file does not exist.
-    CommandNotFound { command: String, errno: i32, fault: Option<Fault> },
+    CommandNotFound { command: String, errno: i32, fault: Option<Box<Fault>> },
     /// The system refused to run the command.
-    NotSpawned { command: String, errno: i32, fault: Option<Fault> },
+    NotSpawned { command: String, errno: i32, fault: Option<Box<Fault>> },
     /// The process exited before its port was open.
-    Exited { status: ExitStatus, command: String, logs: String, fault: Option<Fault> },
+    Exited { status: ExitStatus, command: String, logs: String, fault: Option<Box<Fault>> },
     /// The port was not open in time, or where the platform cannot reach it.
     PortClosed { port: u16, timeout: Duration, listens: Listens, logs: String },
     /// The port it insists on is another program's.
@@ -72,7 +72,7 @@ impl NotStarted {
         match self {
             NotStarted::CommandNotFound { fault, .. }
             | NotStarted::NotSpawned { fault, .. }
-            | NotStarted::Exited { fault, .. } => fault.as_ref(),
+            | NotStarted::Exited { fault, .. } => fault.as_deref(),
             NotStarted::PortClosed { .. } | NotStarted::PortTaken { .. } | NotStarted::Unhealthy(_) => None,
         }
     }
@@ -110,16 +110,16 @@ impl fmt::Display for NotStarted {
         match self {
             NotStarted::CommandNotFound { command, errno, fault } => {
                 write!(f, "The start command '{command}' was not found: {}", exit::strerror(*errno))?;
-                explain(f, fault.as_ref())
+                explain(f, fault.as_deref())
             }
             NotStarted::NotSpawned { command, errno, fault } => {
                 let reason = format!("code {errno}, message:{}", exit::strerror(*errno));
                 exited_unexpectedly(f, &reason, command, "")?;
-                explain(f, fault.as_ref())
+                explain(f, fault.as_deref())
             }
             NotStarted::Exited { status, command, logs, fault } => {
                 exited_unexpectedly(f, &exit::describe(*status), command, logs)?;
-                explain(f, fault.as_ref())
+                explain(f, fault.as_deref())
             }
             NotStarted::PortClosed { port, timeout, listens, logs } => write!(
                 f,

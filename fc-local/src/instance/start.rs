@@ -145,9 +145,9 @@ fn not_spawned(function: &Function, words: &[String], error: &io::Error) -> NotS
     // The system says the same of a file that is not there and of one whose interpreter is not.
     match error.kind() {
         ErrorKind::NotFound if fault.as_ref().is_none_or(Fault::is_absence) => {
-            NotStarted::CommandNotFound { command, errno, fault }
+            NotStarted::CommandNotFound { command, errno, fault: fault.map(Box::new) }
         }
-        _ => NotStarted::NotSpawned { command, errno, fault },
+        _ => NotStarted::NotSpawned { command, errno, fault: fault.map(Box::new) },
     }
 }
 
@@ -168,7 +168,7 @@ fn not_ready(
         NotReady::Exited(status) => {
             let command = function.command_line();
             let fault = executable::fault_after_exit(function, &function.command, &logs);
-            StartError::NotStarted(NotStarted::Exited { status, command, logs, fault })
+            StartError::NotStarted(NotStarted::Exited { status, command, logs, fault: fault.map(Box::new) })
         }
         NotReady::OpenedConfigured => ignores(IgnoresPort::ListensAt { opened: function.port, told }),
         NotReady::Closed(listens) => {
