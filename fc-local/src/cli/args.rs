@@ -56,6 +56,9 @@ pub struct StartArgs {
     /// Also take calls to this host name [localhost, the template's domains]
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub allow_host: Vec<String>,
+    /// Start an instance of each function at once, not with its first call
+    #[arg(long)]
+    pub warm: bool,
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,

@@ -1,268 +1,306 @@
-//! `fc-local config`: what was read of a template, where each value comes from, and what of it means nothing here. How a
-//! template is read is not known here.
+//! `fc-local config`: what was read of a template, from which line, and what was made of it. What it means for a run is
+//! not known here.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
-use serde_json::{Value as Json, json};
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
 
-use super::args::{ConfigArgs, FunctionArgs};
+use super::args::ConfigArgs;
 use super::{console, load};
-use crate::function::template::notes::{Kind, Note};
-use crate::function::template::yaml::{Line, Node, Value};
-use crate::function::template::{self, Template};
-use crate::log::terminal::{self, shown};
+use crate::function::template::{Node, Note, NoteKind, Template, TemplateFunction, Value};
 
-/// In a variable's name they say that its value is nobody's business.
-const SECRET: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "APIKEY", "KEY"];
+/// What stands for a value that nobody should see.
+const HIDDEN: &str = "(hidden: --show-secrets)";
+
+/// Parts of the names of variables whose values are secrets.
+const SECRET: [&str; 11] = [
+    "secret",
+    "passw",
+    "pwd",
+    "token",
+    "accesskey",
+    "access_key",
+    "apikey",
+    "api_key",
+    "private",
+    "credential",
+    "auth",
+];
+
+#[derive(Serialize)]
+struct Report {
+    template: String,
+    sources: Vec<String>,
+    functions: Vec<FunctionReport>,
+    notes: Vec<NoteReport>,
+}
+
+#[derive(Serialize)]
+struct FunctionReport {
+    resource: String,
+    name: Option<String>,
+    /// Why it cannot run.
+    error: Option<String>,
+    fields: Vec<FieldReport>,
+    notes: Vec<NoteReport>,
+}
+
+#[derive(Serialize)]
+struct FieldReport {
+    field: String,
+    value: serde_json::Value,
+    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inherited_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
+}
+
+#[derive(Serialize)]
+struct NoteReport {
+    kind: &'static str,
+    field: String,
+    line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<String>,
+}
 
 pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
-    let found = FunctionArgs { template: args.template.clone(), ..FunctionArgs::default() };
-    let Some(path) = load::template_path(&found) else {
-        bail!("there is no s.yaml here; name a template with -t");
+    let Some(path) = args.template.clone().or_else(load::default_template) else {
+        bail!("there is no s.yaml here; name the template with -t");
     };
-    let resources = match &args.resource {
-        Some(resource) => vec![resource.clone()],
-        None => template::project(&path)?.0,
-    };
-    if resources.is_empty() {
-        template::read(&path, None)?; // which says why
-    }
-    let templates: Vec<(String, Result<Template>)> = resources
-        .into_iter()
-        .map(|resource| {
-            let template = template::read(&path, Some(&resource));
-            (resource, template)
-        })
-        .collect();
-    let is_read = templates.iter().all(|(_, template)| template.is_ok());
-    let show = Show { path: &path, secrets: args.show_secrets };
-    if args.json {
-        let functions: Vec<Json> =
-            templates.iter().map(|(name, template)| show.json(name, template)).collect();
-        console::print(terminal::json(&json!({ "functions": functions }), true))?;
-    } else {
-        let text: Vec<String> = templates.iter().map(|(name, template)| show.text(name, template)).collect();
-        console::print(text.join("\n").trim_end())?;
-    }
-    Ok(if is_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// A value as it is written, and where.
-struct Leaf<'t> {
-    field: String,
-    line: &'t Line,
-    value: String,
-    /// Where a value comes from that does not stand there itself.
-    whence: String,
-}
-
-struct Show<'a> {
-    path: &'a Path,
-    secrets: bool,
-}
-
-impl Show<'_> {
-    fn text(&self, resource: &str, template: &Result<Template>) -> String {
-        let template = match template {
-            Ok(template) => template,
-            Err(error) => return format!("resource {resource}: {}\n", shown(&format!("{error:#}"))),
-        };
-        let name = template.name.as_deref().unwrap_or(resource);
-        let mut out = format!("{name} (resource {resource} of {})\n", self.path.display());
-        for leaf in self.leaves(template) {
-            let whence = if leaf.whence.is_empty() { String::new() } else { format!("   # {}", leaf.whence) };
-            let (line, field, value) = (leaf.line.to_string(), leaf.field, shown(&leaf.value));
-            let _ = writeln!(out, "  {line:>4}  {field:<40} {value}{whence}"); // a String takes it
-        }
-        for (title, wanted) in [
-            ("not used here", (|kind| matches!(kind, Kind::Ignored(_))) as fn(&Kind) -> bool),
-            ("unknown", |kind| matches!(kind, Kind::Unknown { .. })),
-            ("refers to nothing", |kind| matches!(kind, Kind::Unresolved(_))),
-            ("see also", |kind| matches!(kind, Kind::Remark(_))),
-        ] {
-            let notes: Vec<&Note> = template.notes.iter().filter(|note| wanted(&note.kind)).collect();
-            if !notes.is_empty() {
-                let _ = writeln!(out, "  {title}:");
+    let mut template = Template::read(&path)?;
+    let sources = template.sources.iter().filter(|path| path.exists()).map(|path| path.display().to_string());
+    let (sources, notes) = (sources.collect(), template.notes.iter().map(NoteReport::of).collect());
+    if args.resource.is_some() {
+        let resource = args.resource.as_deref();
+        template.functions = vec![
+            Template {
+                functions: template.functions,
+                domains: Vec::new(),
+                sources: Vec::new(),
+                notes: Vec::new(),
             }
-            for note in notes {
-                let (line, reason) = (note.line.to_string(), reason(note));
-                let _ = writeln!(out, "  {line:>4}  {:<40} {}", note.field, shown(&reason));
+            .choose(resource)
+            .with_context(|| path.display().to_string())?,
+        ];
+    }
+    let functions = template.functions.iter().map(|function| FunctionReport::of(function, args.show_secrets));
+    let report =
+        Report { template: path.display().to_string(), sources, functions: functions.collect(), notes };
+    console::print(if args.json { serde_json::to_string_pretty(&report)? } else { report.text(&path) })?;
+    let fails = report.functions.iter().any(|function| function.error.is_some());
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Report {
+    fn text(&self, path: &Path) -> String {
+        let mut lines = vec![format!("{}, read from {}", path.display(), self.sources.join(", "))];
+        lines.extend(self.notes.iter().map(|note| format!("  {}", note.line())));
+        for function in &self.functions {
+            lines.push(String::new());
+            lines.push(match &function.name {
+                Some(name) => format!("function {name} (resource {})", function.resource),
+                None => format!("resource {}", function.resource),
+            });
+            lines.extend(function.error.iter().map(|error| format!("  cannot run: {error}")));
+            let width = function.fields.iter().map(|field| field.start().chars().count()).max();
+            let width = width.unwrap_or_default().min(48);
+            let fields = function.fields.iter().filter(|field| function.reads(&field.field));
+            lines.extend(fields.map(|field| format!("  {:width$}  {}", field.start(), field.origin())));
+            for kind in ["ignored", "unknown", "unresolved", "remark"] {
+                let notes: Vec<_> = function.notes.iter().filter(|note| note.kind == kind).collect();
+                if !notes.is_empty() {
+                    lines.push(format!("  {}", heading(kind)));
+                    lines.extend(notes.iter().map(|note| format!("    {}", note.line())));
+                }
             }
         }
-        out
-    }
-
-    fn json(&self, resource: &str, template: &Result<Template>) -> Json {
-        let template = match template {
-            Ok(template) => template,
-            Err(error) => return json!({ "resource": resource, "error": format!("{error:#}") }),
-        };
-        let at = |line: &Line| line.file.as_deref().unwrap_or(self.path).display().to_string();
-        let field = |leaf: Leaf<'_>| json!({ "field": leaf.field, "value": leaf.value, "file": at(leaf.line), "line": leaf.line.number, "from": leaf.whence });
-        let note = |note: &Note| {
-            let kind = match note.kind {
-                Kind::Ignored(_) => "ignored",
-                Kind::Unknown { .. } => "unknown",
-                Kind::Unresolved(_) => "unresolved",
-                Kind::Remark(_) => "remark",
-            };
-            json!({ "field": note.field, "kind": kind, "reason": reason(note), "file": at(&note.line), "line": note.line.number })
-        };
-        json!({
-            "name": template.name,
-            "resource": resource,
-            "fields": self.leaves(template).into_iter().map(field).collect::<Vec<_>>(),
-            "notes": template.notes.iter().map(note).collect::<Vec<_>>(),
-        })
-    }
-
-    /// The values that are used.
-    fn leaves<'t>(&self, template: &'t Template) -> Vec<Leaf<'t>> {
-        let mut leaves = Vec::new();
-        if let Some(props) = &template.props {
-            collect(props, String::new(), &mut leaves);
-        }
-        let is_unused = |field: &str| {
-            template.notes.iter().any(|note| {
-                let rest = field.strip_prefix(note.field.as_str());
-                !matches!(note.kind, Kind::Unresolved(_) | Kind::Remark(_))
-                    && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-            })
-        };
-        leaves.retain(|leaf| !is_unused(&leaf.field));
-        for leaf in &mut leaves {
-            leaf.whence = whence(leaf, template);
-        }
-        for leaf in leaves.iter_mut().filter(|leaf| !self.secrets && is_secret(&leaf.field)) {
-            "***".clone_into(&mut leaf.value);
-        }
-        leaves
+        lines.join("\n")
     }
 }
 
-fn collect<'t>(node: &'t Node, field: String, leaves: &mut Vec<Leaf<'t>>) {
+fn heading(kind: &str) -> &'static str {
+    match kind {
+        "ignored" => "ignored here:",
+        "unknown" => "unknown:",
+        "unresolved" => "not made out, and not needed:",
+        _ => "to note:",
+    }
+}
+
+impl FunctionReport {
+    fn of(function: &TemplateFunction, shows_secrets: bool) -> FunctionReport {
+        let mut fields = Vec::new();
+        let is_secret = |path: &str, node: &Node| !shows_secrets && is_secret(path, node);
+        collect(&function.resource.props, "", &is_secret, &mut fields);
+        FunctionReport {
+            resource: function.resource.name.clone(),
+            name: function.fields.as_ref().ok().and_then(|fields| fields.name.clone()),
+            error: function.fields.as_ref().err().map(|error| format!("{error:#}")),
+            fields,
+            notes: function.notes.iter().map(NoteReport::of).collect(),
+        }
+    }
+
+    /// Whether a field does something here.
+    fn reads(&self, field: &str) -> bool {
+        let mut unread = self.notes.iter().filter(|note| ["ignored", "unknown"].contains(&note.kind));
+        !unread.any(|note| {
+            !["layers", "triggers"].contains(&note.field.as_str())
+                && field
+                    .strip_prefix(&note.field)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
+/// The values below `node`, each with the way that leads to it.
+fn collect(node: &Node, path: &str, is_secret: &dyn Fn(&str, &Node) -> bool, fields: &mut Vec<FieldReport>) {
     match &node.value {
-        Value::Null => {}
-        Value::Map(entries) => {
-            for (key, node) in entries {
-                let field = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
-                collect(node, field, leaves);
+        Value::Map(entries) if !entries.is_empty() => {
+            for (key, value) in entries {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(value, &path, is_secret, fields);
             }
         }
-        Value::List(items) if items.iter().all(|item| item.text().is_some()) => {
-            let words: Vec<String> = items.iter().filter_map(Node::text).collect();
-            leaves.push(Leaf {
-                field,
-                line: &node.line,
-                value: format!("[{}]", words.join(", ")),
-                whence: String::new(),
+        Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Map(_))) => {
+            for (place, item) in items.iter().enumerate() {
+                collect(item, &format!("{path}[{place}]"), is_secret, fields);
+            }
+        }
+        _ => {
+            let secret = is_secret(path, node);
+            let written = node.written.as_ref().filter(|_| !secret).map(|text| text.to_string());
+            let items = node.items().iter().filter_map(|item| item.written.as_deref()).collect::<Vec<_>>();
+            let of_items = (!items.is_empty() && !secret).then(|| items.join(", "));
+            fields.push(FieldReport {
+                field: path.to_owned(),
+                value: if secret { HIDDEN.into() } else { json(node) },
+                line: node.line.number,
+                file: node.line.file.as_ref().map(|file| file.display().to_string()),
+                inherited_from: node.inherited.as_ref().map(|from| from.to_string()),
+                written: written.or(of_items),
             });
         }
-        Value::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect(item, format!("{field}[{index}]"), leaves);
-            }
+    }
+}
+
+fn on_one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+/// Whether a value's name, or a password in the address that it is, says that nobody should see it.
+fn is_secret(path: &str, node: &Node) -> bool {
+    let name = path.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let is_variable = path.starts_with("environmentVariables.");
+    let text = node.text().unwrap_or_default();
+    let has_password = text.split_once("://").is_some_and(|(_, rest)| {
+        rest.split('/')
+            .next()
+            .and_then(|host| host.split_once('@'))
+            .is_some_and(|(user, _)| user.contains(':'))
+    });
+    is_variable && (has_password || SECRET.iter().any(|part| name.contains(part)))
+}
+
+fn json(node: &Node) -> serde_json::Value {
+    match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => match i64::try_from(*value) {
+            Ok(value) => value.into(),
+            Err(_) => value.to_string().into(),
+        },
+        Value::Float(value) => match serde_json::Number::from_f64(*value) {
+            Some(number) => number.into(),
+            None => node.text().into(),
+        },
+        Value::Text(text) | Value::Broken { text, .. } => text.as_str().into(),
+        Value::List(items) => items.iter().map(json).collect(),
+        Value::Map(entries) => entries.iter().map(|(key, node)| (key.clone(), json(node))).collect(),
+    }
+}
+
+impl FieldReport {
+    fn start(&self) -> String {
+        let value = match &self.value {
+            serde_json::Value::String(text) => on_one_line(text),
+            value => value.to_string(),
+        };
+        format!("{}: {value}", self.field)
+    }
+
+    fn origin(&self) -> String {
+        let mut origin = match &self.file {
+            Some(file) => format!("{file}:{}", self.line),
+            None => format!("line {}", self.line),
+        };
+        if let Some(from) = &self.inherited_from {
+            origin.push_str(&format!(", inherited from {from}"));
         }
-        _ => leaves.push(Leaf {
-            field,
-            line: &node.line,
-            value: node.text().unwrap_or_default(),
-            whence: String::new(),
-        }),
+        if let Some(written) = &self.written {
+            origin.push_str(&format!(", {}", on_one_line(written)));
+        }
+        origin
     }
 }
 
-fn whence(leaf: &Leaf<'_>, template: &Template) -> String {
-    let inherited = leaf.line.origin.as_ref().map(|origin| format!("inherited from {origin}"));
-    let references = template
-        .substituted
-        .iter()
-        .filter(|(line, _, value)| line == leaf.line && leaf.value.contains(value));
-    let references: Vec<&str> = references.map(|(_, reference, _)| reference.as_str()).collect();
-    let references = (!references.is_empty()).then(|| references.join(", "));
-    inherited.into_iter().chain(references).collect::<Vec<_>>().join("; ")
-}
-
-fn reason(note: &Note) -> String {
-    match &note.kind {
-        Kind::Ignored(why) => (*why).to_owned(),
-        Kind::Unknown { nearest: Some(nearest) } => format!("{nearest}?"),
-        Kind::Unknown { nearest: None } => "no field of the component fc3".to_owned(),
-        Kind::Unresolved(why) | Kind::Remark(why) => why.clone(),
+impl NoteReport {
+    fn of(note: &Note) -> NoteReport {
+        NoteReport {
+            kind: match note.kind {
+                NoteKind::Ignored => "ignored",
+                NoteKind::Unknown => "unknown",
+                NoteKind::Unresolved => "unresolved",
+                NoteKind::Remark => "remark",
+            },
+            field: note.field.clone(),
+            line: note.line.number,
+            file: note.line.file.as_ref().map(|file| file.display().to_string()),
+            text: note.text.clone(),
+            nearest: note.nearest.clone(),
+        }
     }
-}
 
-fn is_secret(field: &str) -> bool {
-    let Some(name) = field.strip_prefix("environmentVariables.") else { return false };
-    let name = name.to_ascii_uppercase();
-    SECRET.iter().any(|word| name.contains(word))
+    fn line(&self) -> String {
+        let place = match &self.file {
+            Some(file) => format!("{file}:{}", self.line),
+            None => format!("line {}", self.line),
+        };
+        match self.field.as_str() {
+            "" => format!("{place}: {}", self.text),
+            field => format!("{place}: {field}: {}", self.text),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TEXT: &str = "\
-template:
-  base: {timeout: 25, role: r}
-vars: {level: debug}
-resources:
-  f:
-    component: fc3
-    extend: {name: base}
-    props:
-      functionName: shop
-      timeOut: 10
-      code: .
-      environmentVariables: {LEVEL: '${vars.level}', DB_PASSWORD: hidden, A: '${self.x}'}
-      customRuntimeConfig: {command: [a, 'b c']}
-";
-
-    fn read() -> Result<Template> {
-        let scratch = support::Scratch::new();
-        let path = scratch.path("s.yaml");
-        std::fs::write(&path, TEXT).expect("a file");
-        template::read(Path::new(&path), None)
-    }
+    use crate::function::template::Line;
 
     #[test]
-    fn each_value_has_its_line_and_its_origin_and_what_is_not_used_its_reason() {
-        let show = Show { path: Path::new("s.yaml"), secrets: false };
-        let text = show.text("f", &read());
-        for line in [
-            "shop (resource f of s.yaml)",
-            "     2  timeout                                  25   # inherited from template base",
-            "    12  environmentVariables.LEVEL               debug   # ${vars.level}",
-            "    12  environmentVariables.DB_PASSWORD         ***",
-            "    13  customRuntimeConfig.command              [a, b c]",
-            "  not used here:",
-            "     2  role                                     the credentials are made up here",
-            "  unknown:",
-            "    10  timeOut                                  timeout?",
-            "  refers to nothing:",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line:?} in\n{text}");
+    fn values_that_are_secrets_are_known_by_name_or_by_their_form() {
+        let node = |text: &str| Node::new(Line::default(), Value::Text(text.to_owned()));
+        let secret = |name: &str, text: &str| is_secret(&format!("environmentVariables.{name}"), &node(text));
+        for (name, value) in
+            [("DB_PASSWORD", "x"), ("ApiKey", "x"), ("GITHUB_TOKEN", "x"), ("URL", "mysql://u:p@host/db")]
+        {
+            assert!(secret(name, value), "{name}");
         }
-        let open = Show { secrets: true, ..show }.text("f", &read());
-        assert!(open.contains("DB_PASSWORD         hidden"), "{open}");
-    }
-
-    #[test]
-    fn programs_read_the_same() {
-        let json = Show { path: Path::new("s.yaml"), secrets: false }.json("f", &read());
-        let field = |name: &str| {
-            let fields = json["fields"].as_array().expect("fields");
-            fields.iter().find(|field| field["field"] == name).expect(name).clone()
-        };
-        assert_eq!((&field("timeout")["value"], &field("timeout")["line"]), (&json!("25"), &json!(2)));
-        assert_eq!(field("environmentVariables.LEVEL")["from"], "${vars.level}");
-        let notes = json["notes"].as_array().expect("notes");
-        assert!(
-            notes.iter().any(|note| note["field"] == "timeOut" && note["reason"] == "timeout?"),
-            "{json}"
-        );
+        for (name, value) in [("REGION", "x"), ("URL", "https://host:80/a@b"), ("URL", "https://u@host/")] {
+            assert!(!secret(name, value), "{name} {value}");
+        }
+        assert!(!is_secret("triggers[0].triggerConfig.authType", &node("anonymous")));
     }
 }

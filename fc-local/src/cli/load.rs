@@ -2,19 +2,19 @@
 //! under both become one complete configuration; the platform's flags become what its parts ask for. No
 //! instance is started here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::args::{FunctionArgs, PlatformArgs};
-use super::{isolation, unpack};
-use crate::function::template::{self, Code, Template, notes};
+use super::unpacked::{self, Unpacked};
+use super::{console, isolation};
+use crate::function::template::{self, Code, Fields, Note, NoteKind, Template, TemplateFunction};
 use crate::function::variables;
-use crate::function::{
-    Function, HOOK_TIMEOUT, HealthCheck, Held, Initializer, InitializerKind, PreStop, Project,
-};
+use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
 use crate::instance::{StartAndStop, Surroundings};
 use crate::log::Log;
 use crate::scaling::{Freeze, Upkeep};
@@ -24,101 +24,120 @@ const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// All that is to run: every function of the template, or the one that the command line names.
 pub fn project(args: &FunctionArgs) -> Result<Project> {
-    let (resources, domains) = match template_path(args) {
-        Some(path) => template::project(&path)?,
-        None => Default::default(),
+    let Some(path) = template_path(args) else {
+        let function = configured(args, Fields::default(), None, &mut Vec::new())?;
+        return Ok(Project {
+            functions: vec![function],
+            domains: Vec::new(),
+            sources: Vec::new(),
+            notes: Vec::new(),
+        });
     };
-    if args.resource.is_some() || resources.len() < 2 {
-        let (function, template) = loaded(args)?;
-        let remarks = remarks(args, [&template]);
-        return Ok(Project { functions: vec![function], domains, remarks, sources: template.files });
-    }
-    if !args.command.is_empty() {
-        bail!("a command is one function's: choose one of {} with --resource", resources.join(", "));
-    }
-    let named =
-        |resource: &String| loaded(&FunctionArgs { resource: Some(resource.clone()), ..args.clone() });
-    let (mut functions, mut templates, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for resource in &resources {
-        match named(resource) {
-            Ok((function, template)) => {
-                functions.push(function);
-                templates.push(template);
-            }
-            // The others are served all the same.
-            Err(error) => failed.push(format!("{resource} is not served: {error:#}")),
+    let mut template = Template::read(&path)?;
+    let (domains, mut sources) =
+        (std::mem::take(&mut template.domains), std::mem::take(&mut template.sources));
+    let mut found = std::mem::take(&mut template.notes);
+    let chosen = if args.resource.is_some() || template.functions.len() < 2 {
+        vec![template.choose(args.resource.as_deref()).with_context(|| path.display().to_string())?]
+    } else {
+        check_options(args, &template.functions)?;
+        template.functions
+    };
+    let (mut functions, mut failures, mut said) = (Vec::new(), Vec::new(), Vec::new());
+    for function in chosen {
+        found.extend(function.notes);
+        let fields = function.fields.with_context(|| path.display().to_string());
+        sources.extend(fields.iter().filter_map(|fields| fields.code.watched().cloned()));
+        match fields.and_then(|fields| configured(args, fields, Some(&path), &mut said)) {
+            Ok(function) => functions.push(function),
+            Err(error) => failures.push((function.resource.name, error)),
         }
     }
-    if functions.is_empty() {
-        bail!("{}", failed.join("\n"));
+    if functions.is_empty() && !failures.is_empty() {
+        return Err(failures.swap_remove(0).1);
     }
     check_names(&functions)?;
-    let remarks = failed.into_iter().chain(remarks(args, &templates)).collect();
-    let sources = templates.into_iter().flat_map(|template| template.files).collect();
-    Ok(Project { functions, domains, remarks, sources })
+    let mut notes = template_notes(&path, &found);
+    notes.extend(said);
+    notes.extend(failures.iter().map(|(name, error)| format!("{name} is not served: {error:#}")));
+    Ok(Project { functions, domains, sources, notes })
 }
 
-/// What of the templates means nothing here.
-fn remarks<'t>(args: &FunctionArgs, templates: impl IntoIterator<Item = &'t Template>) -> Vec<String> {
-    let Some(path) = template_path(args) else { return Vec::new() };
-    templates.into_iter().filter_map(|template| notes::summary(&path, &template.notes)).collect()
-}
-
-/// The API knows functions by their names.
-fn check_names(functions: &[Function]) -> Result<()> {
-    let mut names: Vec<&str> = functions.iter().map(|function| function.name.as_str()).collect();
-    names.sort_unstable();
-    let mut pairs = names.iter().zip(names.iter().skip(1));
-    if let Some((name, _)) = pairs.find(|(one, other)| one == other) {
-        bail!("two functions of the template are called '{name}'; --resource chooses one of them");
-    }
-    Ok(())
-}
-
-/// Reads the template when there is one and lays the flags over it.
+/// The one function that the command line means. Says what there is to say about it.
 pub fn function(args: &FunctionArgs) -> Result<Function> {
-    Ok(loaded(args)?.0)
+    let mut project = project(args)?;
+    if project.functions.len() > 1 {
+        let names = project.functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>();
+        bail!("there are several functions; choose one with --resource: {}", names.join(", "));
+    }
+    project.notes.iter().for_each(console::note);
+    project.functions.pop().context("there is no function")
 }
 
-fn loaded(args: &FunctionArgs) -> Result<(Function, Template)> {
-    let template_path = template_path(args);
-    let mut template = match &template_path {
-        Some(path) => template::read(path, args.resource.as_deref())?,
-        None => Template::default(),
-    };
-    let command = command(args, &template, template_path.is_some())?;
-    let mut held = Held::default();
-    let code = code(args, &template, template_path.as_deref(), &mut held)?;
-    let layers = template.layers.iter().filter_map(|layer| unpacked(layer, &mut held));
-    let layers = layers.collect::<Result<Vec<_>>>()?;
-    if let Code::Package(path) | Code::File(path) = &template.code {
-        template.files.push(path.clone());
+/// Refuses options that are one function's where there are several.
+fn check_options(args: &FunctionArgs, functions: &[TemplateFunction]) -> Result<()> {
+    let options = [("a command", !args.command.is_empty()), ("--code", args.code.is_some())];
+    let names =
+        || functions.iter().map(|function| function.resource.name.as_str()).collect::<Vec<_>>().join(", ");
+    match options.iter().find(|(_, is_set)| *is_set) {
+        Some((option, _)) => bail!("{option} is one function's: choose one of {} with --resource", names()),
+        None => Ok(()),
     }
-    let function = Function {
-        name: template.name.take().unwrap_or_else(|| "local".to_owned()),
-        region: template.region.take().unwrap_or_else(|| "cn-hangzhou".to_owned()),
+}
+
+fn check_names(functions: &[Function]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    match functions.iter().find(|function| !names.insert(function.name.as_str())) {
+        Some(twice) => bail!("two functions have the name '{}': give one another functionName", twice.name),
+        None => Ok(()),
+    }
+}
+
+/// What is said of a template: what nothing here needs, each in a line, and all that changes nothing in one.
+fn template_notes(path: &Path, notes: &[Note]) -> Vec<String> {
+    let worth = notes.iter().filter(|note| matches!(note.kind, NoteKind::Unresolved | NoteKind::Remark));
+    let mut said: Vec<String> = worth.map(|note| format!("{}: {note}", path.display())).collect();
+    said.extend(template::summary(notes).map(|text| format!("{}: {text}", path.display())));
+    said
+}
+
+/// The flags over what the template says, or over nothing.
+fn configured(
+    args: &FunctionArgs,
+    template: Fields,
+    template_path: Option<&Path>,
+    said: &mut Vec<String>,
+) -> Result<Function> {
+    let command = command(args, &template, template_path.is_some())?;
+    let mut unpacked = Vec::new();
+    let code = code(args, &template, template_path, &mut unpacked)?;
+    let layers = template.layers.iter().map(|layer| place(layer, &mut unpacked)).collect::<Result<_>>()?;
+    let left_out = unpacked.iter().flat_map(|unpacked| &unpacked.left_out);
+    said.extend(left_out.map(|link| format!("a link that leads out of its package is left out: {link}")));
+    Ok(Function {
+        name: template.name.unwrap_or_else(|| "local".to_owned()),
+        region: template.region.unwrap_or_else(|| "cn-hangzhou".to_owned()),
         endpoint: None,
-        handler: template.handler.take().unwrap_or_else(|| "index.handler".to_owned()),
-        runtime: template.runtime.take().unwrap_or_else(|| "custom".to_owned()),
+        handler: template.handler.unwrap_or_else(|| "index.handler".to_owned()),
+        runtime: template.runtime.unwrap_or_else(|| "custom".to_owned()),
         command,
         layers,
-        _held: held,
-        http_trigger: template.http_trigger.take(),
+        http_trigger: template.http_trigger,
         maps_code: template_path.is_some() || args.code.is_some(),
         code,
+        unpacked: unpacked.into_iter().map(|unpacked| unpacked.kept).collect(),
         port: args.port.or(template.port).unwrap_or(9000),
         memory_mb: args.memory.or(template.memory_mb).unwrap_or(512),
         timeout: args.timeout.or(template.timeout).unwrap_or(INVOCATION_TIMEOUT),
         concurrency: args.concurrency.or(template.concurrency).unwrap_or(1),
-        variables: merged(std::mem::take(&mut template.variables), &args.env)?,
-        initializer: initializer(args, template.initializer.take())?,
-        pre_stop: pre_stop(args, template.pre_stop.take()),
-        health: args.health_check.clone().map(HealthCheck::new).or(template.health.take()),
+        variables: merged(template.variables, &args.env)?,
+        initializer: initializer(args, template.initializer)?,
+        pre_stop: pre_stop(args, template.pre_stop),
+        health: args.health_check.clone().map(HealthCheck::new).or(template.health),
         async_retries: args.async_retries.or(template.async_retries).unwrap_or(3),
-        log_project: template.log_project.take().unwrap_or_default(),
-        log_store: template.log_store.take().unwrap_or_default(),
-    };
-    Ok((function, template))
+        log_project: template.log_project.unwrap_or_default(),
+        log_store: template.log_store.unwrap_or_default(),
+    })
 }
 
 /// What the instances share. Says how `function` finds its code and its layers, unless it is as usual.
@@ -138,15 +157,19 @@ pub fn upkeep(args: &PlatformArgs, idle_timeout: Duration) -> Upkeep {
 
 /// The template asked for; without one and without a command, the template people have.
 pub fn template_path(args: &FunctionArgs) -> Option<PathBuf> {
-    let here = || PathBuf::from("s.yaml");
     match &args.template {
         Some(path) => Some(path.clone()),
-        None if args.command.is_empty() && here().is_file() => Some(here()),
+        None if args.command.is_empty() => default_template(),
         None => None,
     }
 }
 
-fn command(args: &FunctionArgs, template: &Template, from_template: bool) -> Result<Vec<String>> {
+/// The template in the current directory, by the names that the vendor's tool looks for.
+pub fn default_template() -> Option<PathBuf> {
+    ["s.yaml", "s.YAML", "s.YML", "s.yml"].map(PathBuf::from).into_iter().find(|path| path.is_file())
+}
+
+fn command(args: &FunctionArgs, template: &Fields, from_template: bool) -> Result<Vec<String>> {
     if !args.command.is_empty() {
         return Ok(args.command.clone());
     }
@@ -169,29 +192,32 @@ fn command(args: &FunctionArgs, template: &Template, from_template: bool) -> Res
 /// The directory of the code: the one named, else the template's, else the current one.
 fn code(
     args: &FunctionArgs,
-    template: &Template,
+    template: &Fields,
     template_path: Option<&Path>,
-    held: &mut Held,
+    unpacked: &mut Vec<Unpacked>,
 ) -> Result<PathBuf> {
-    if let Some(directory) = args.code.as_deref() {
+    if let Some(directory) = &args.code {
         return canonical(directory);
     }
-    let Some(path) = template_path else { return Ok(std::env::current_dir()?) };
-    match unpacked(&template.code, held) {
-        Some(directory) => directory.with_context(|| path.display().to_string()),
-        None => canonical(path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))),
+    let beside = |path: &Path| path.parent().filter(|parent| *parent != Path::new("")).map(Path::to_owned);
+    match (&template.code, template_path) {
+        (Code::Directory(path) | Code::Package(path), _) => place(path, unpacked),
+        // A container's code is in its image.
+        (Code::Missing(text), Some(path)) if !template.container => bail!("{}: {text}", path.display()),
+        (_, Some(path)) => canonical(&beside(path).unwrap_or_else(|| PathBuf::from("."))),
+        (_, None) => Ok(std::env::current_dir()?),
     }
 }
 
-/// The directory that `code` is, or is put into; `None` when it is not on this machine.
-fn unpacked(code: &Code, held: &mut Held) -> Option<Result<PathBuf>> {
-    match code {
-        Code::NotWritten | Code::Elsewhere => None,
-        Code::Directory(directory) => Some(Ok(directory.clone())),
-        Code::Package(package) => Some(unpack::package(package, held)),
-        Code::File(path) => Some(unpack::file(path, held)),
-        Code::Missing(reason) => Some(Err(anyhow!("{reason}; --code names another directory"))),
+/// The directory that `path` is, or that is unpacked of it.
+fn place(path: &Path, all: &mut Vec<Unpacked>) -> Result<PathBuf> {
+    if !path.is_file() {
+        return canonical(path);
     }
+    let unpacked = unpacked::unpack(path)?;
+    let directory = canonical(&unpacked.directory);
+    all.push(unpacked);
+    directory
 }
 
 fn canonical(directory: &Path) -> Result<PathBuf> {
@@ -285,12 +311,12 @@ mod tests {
 
     #[test]
     fn a_function_without_a_command_says_what_to_add() {
-        let nothing = command(&args(&[]), &Template::default(), false).expect_err("nothing to run");
+        let nothing = command(&args(&[]), &Fields::default(), false).expect_err("nothing to run");
         assert!(nothing.to_string().contains("add the command after --"), "{nothing}");
-        let container = Template { container: true, ..Template::default() };
+        let container = Fields { container: true, ..Fields::default() };
         let boxed = command(&args(&[]), &container, true).expect_err("an image's command");
         assert!(boxed.to_string().contains("-- COMMAND ARGS…"), "{boxed}");
-        let bare = command(&args(&[]), &Template::default(), true).expect("the platform's default");
+        let bare = command(&args(&[]), &Fields::default(), true).expect("the platform's default");
         assert_eq!(bare, ["/code/bootstrap"]);
     }
 

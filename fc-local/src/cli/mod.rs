@@ -18,11 +18,11 @@ mod sbom;
 mod debug;
 
 mod load;
-mod unpack;
 
 mod isolation;
 mod listen;
 mod signals;
+mod unpacked;
 
 mod args;
 mod console;

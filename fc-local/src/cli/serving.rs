@@ -14,7 +14,7 @@ use crate::front::Gateway;
 use crate::function::{Function, Project};
 use crate::instance::Debugging;
 use crate::log::Log;
-use crate::scaling::Platform;
+use crate::scaling::{Platform, WhenFull};
 
 /// What a call may take beside its own limits: the time to read its response.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -48,6 +48,16 @@ impl Platforms {
 
     pub fn all(&self) -> &[Arc<Platform>] {
         &self.0
+    }
+}
+
+/// Starts an instance of each function, with its Initializer, in the background. That one fails is in the log.
+pub fn warm(platforms: &Platforms) {
+    for platform in platforms.all() {
+        let platform = Arc::clone(platform);
+        let start = move || drop(platform.scaler.acquire(WhenFull::Refuse, &|| false));
+        // Without a thread it is the first call that starts it.
+        let _ = thread::Builder::new().name("warm".to_owned()).spawn(start);
     }
 }
 

@@ -31,7 +31,7 @@ const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let debugging = debug::of(args)?;
-    let Project { functions, domains, remarks, sources } = debug::project(args)?;
+    let Project { functions, domains, sources, notes } = debug::project(args)?;
     let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
     let Bound { server, note } = bind(args, &functions, drain)?;
@@ -41,7 +41,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
     let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
     log::listen_to_library(&log);
-    note.iter().chain(&remarks).for_each(|remark| log.warn(None, remark));
+    note.iter().chain(&notes).for_each(|remark| log.warn(None, remark));
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
     let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
@@ -60,6 +60,10 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
     debug::announce(args, &debugging, &functions, &log)?;
     announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
+    // A debugger waits at its port for somebody who looks before the first call.
+    if args.warm || matches!(debugging, Debugging::Below(_)) {
+        serving::warm(&platforms);
+    }
     let result = doors.join();
     drop(watching);
     gateway.close(drain);

@@ -42,11 +42,13 @@ struct Watched {
 /// Reloads what is served on every change of its code or of `sources`, until the returned watcher is dropped.
 pub fn watch(args: &FunctionArgs, sources: Vec<PathBuf>, reload: Reload) -> Result<RecommendedWatcher> {
     let (sender, changes) = channel();
-    let mut code: Vec<PathBuf> =
-        reload.platforms.iter().map(|platform| platform.function().code.clone()).collect();
+    let functions = reload.platforms.iter().map(|platform| platform.function());
+    // A package's directory changes with the package only.
+    let functions = functions.filter(|function| function.unpacked.is_empty());
+    let mut code: Vec<PathBuf> = functions.map(|function| function.code.clone()).collect();
     code.sort();
     code.dedup();
-    let sources: Vec<PathBuf> = sources.iter().filter_map(|path| std::path::absolute(path).ok()).collect();
+    let sources: Vec<PathBuf> = sources.iter().filter_map(|path| settled(path)).collect();
     let places = places_of(&code, &sources);
     let watched = Watched { code: code.clone(), sources };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -71,6 +73,12 @@ pub fn watch(args: &FunctionArgs, sources: Vec<PathBuf>, reload: Reload) -> Resu
     Ok(watcher)
 }
 
+/// Where a file is or would be, by the name that events have for it.
+fn settled(path: &Path) -> Option<PathBuf> {
+    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    Some(parent.canonicalize().ok()?.join(path.file_name()?))
+}
+
 /// The directories of the sources, since editors replace a file rather than write to it.
 fn places_of(code: &[PathBuf], sources: &[PathBuf]) -> Vec<PathBuf> {
     let is_watched = |path: &Path| code.iter().any(|code| path.starts_with(code));
@@ -89,7 +97,7 @@ fn follow(changes: &Receiver<Change>, args: &FunctionArgs, reload: &Reload) {
         }
         match load::project(args) {
             Ok(project) => {
-                project.remarks.iter().for_each(|remark| reload.log.warn(None, remark));
+                project.notes.iter().for_each(|remark| reload.log.warn(None, remark));
                 reload.reload(project);
                 reload.log.event(None, "the code or the template changed: the next call starts it anew");
             }

@@ -1,12 +1,10 @@
 //! What runs, and within which limits? A function's configuration, complete. Where its parts come from
 //! (template, flags, defaults) is not known here.
 
-use std::any::Any;
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::package::Kept;
 use super::rewrite::Rewrite;
 
 /// All that is to run: every function of a template, or the one of a command line, and the domains that lead to them.
@@ -15,10 +13,10 @@ pub struct Project {
     /// At least one; no two have the same name.
     pub functions: Vec<Function>,
     pub domains: Vec<CustomDomain>,
-    /// What there is to say of it before it is served.
-    pub remarks: Vec<String>,
-    /// The files that say all of this, and those that would.
+    /// The files that say all this, or would if they were there.
     pub sources: Vec<PathBuf>,
+    /// What there is to say about it.
+    pub notes: Vec<String>,
 }
 
 /// A custom domain, which callers name as the host; `*.` stands for any name below.
@@ -69,10 +67,10 @@ pub struct Function {
     pub command: Vec<String>,
     /// The directory that stands for `/code`; also the working directory.
     pub code: PathBuf,
+    /// The packages that code and layers are from, for as long as somebody has them.
+    pub unpacked: Vec<Kept>,
     /// Directories whose content is in `/opt`; of two files of one name the later directory's is there.
     pub layers: Vec<PathBuf>,
-    /// Goes with the last who has this.
-    pub _held: Held,
     /// Without one, as without a template, everything is answered.
     pub http_trigger: Option<HttpTrigger>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
@@ -92,22 +90,6 @@ pub struct Function {
     pub async_retries: u32,
     pub log_project: String,
     pub log_store: String,
-}
-
-/// What was made for a function and goes with it: places of its own for code that came as a package.
-#[derive(Clone, Default)]
-pub struct Held(Vec<Arc<dyn Any + Send + Sync>>);
-
-impl Held {
-    pub fn add(&mut self, thing: impl Any + Send + Sync) {
-        self.0.push(Arc::new(thing));
-    }
-}
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} places", self.0.len())
-    }
 }
 
 /// How long a hook may take unless its configuration says so.
@@ -185,7 +167,7 @@ impl Function {
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
             layers: Vec::new(),
-            _held: Held::default(),
+            unpacked: Vec::new(),
             http_trigger: None,
             maps_code: true,
             port: 9000,

@@ -15,7 +15,8 @@ pub mod header_text;
 
 pub mod account;
 mod configuration;
+pub mod package;
 pub mod rewrite;
 
-pub use configuration::{CustomDomain, Held, HttpTrigger, Project, Route};
+pub use configuration::{CustomDomain, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};

@@ -14,6 +14,7 @@ use super::headers;
 use super::home::Home;
 use super::memory::Memory;
 use super::network::Network;
+use super::port;
 use super::process::Process;
 use super::procfs;
 use super::surroundings::{Debugging, Surroundings};
@@ -22,8 +23,11 @@ use crate::log::Log;
 use crate::sync::Mutex;
 
 /// How long after a reset of its connections an exit is waited for: until then another call would be sent to a process
-/// that is gone. One that only closed its connection costs its caller this time.
-const EXIT_AFTER_RESET: Duration = Duration::from_millis(500);
+/// that is gone.
+const EXIT_AFTER_RESET: Duration = Duration::from_secs(5);
+
+/// How often a process that has reset a connection is asked whether it only did that.
+const ALIVE_EVERY: Duration = Duration::from_millis(20);
 
 /// How often an instance in use is looked at for a debugger.
 const DEBUGGER_EVERY: Duration = Duration::from_millis(20);
@@ -208,7 +212,12 @@ impl Instance {
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
         // The kernel resets connections a moment before the exit can be waited for.
         let after = since.elapsed();
-        self.process.wait(EXIT_AFTER_RESET);
+        while since.elapsed() < after + EXIT_AFTER_RESET && self.process.wait(ALIVE_EVERY).is_none() {
+            let address = self.pool.address();
+            if port::connects(address.ip(), address.port(), ALIVE_EVERY) {
+                break;
+            }
+        }
         UnexpectedExit { after, memory_mb: self.memory.peak_mb() }
     }
 }

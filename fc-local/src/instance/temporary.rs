@@ -26,6 +26,7 @@ const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
 /// The directory. Dropped, it is gone.
+#[derive(Debug)]
 pub struct Temporary {
     path: PathBuf,
     remover: Child,

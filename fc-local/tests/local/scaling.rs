@@ -88,6 +88,14 @@ fn a_call_waits_for_the_only_instance_of_a_function_that_ignores_its_port() {
     assert_eq!(fc.log().matches(" started on port ").count(), 2, "and tried once");
 }
 
+/// Whether a process holds the connection from `port` of this machine.
+fn is_held(port: u16) -> bool {
+    let text = std::fs::read_to_string("/proc/net/tcp").expect("the system's connections");
+    let is_of =
+        |line: &&str| line.split_whitespace().nth(1).is_some_and(|it| it.ends_with(&format!(":{port:04X}")));
+    text.lines().filter(is_of).any(|line| line.split_whitespace().nth(9) != Some("0"))
+}
+
 #[test]
 fn whoever_goes_while_it_waits_for_the_only_instance_is_not_served() {
     let fc = start_one_port(&[]);
@@ -99,7 +107,10 @@ fn whoever_goes_while_it_waits_for_the_only_instance_is_not_served() {
         goes.send(support::get("/goes"));
         goes_too.send(format!("POST /goes HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", 1 << 20));
         fc.wait_for_log(ONE_INSTANCE);
+        let ports = [&goes, &goes_too].map(|client| client.stream.local_addr().expect("bound").port());
         drop((goes, goes_too));
+        // A process that another test is just starting has them until it runs.
+        support::until("nobody holds them", || ports.iter().all(|port| !is_held(*port)));
         gate.let_pass(1);
         assert_eq!(first.join().expect("answered").status, 200);
     });

@@ -1,83 +1,90 @@
-//! Where are a function's code and its layers? What a template's `code` and `layers` mean on this machine. Nothing is
-//! unpacked here.
+//! Where is a function's code? A directory, or a package that is unpacked as the vendor's own local run does it. What is
+//! done with it is not known here.
 
 use std::path::{Path, PathBuf};
 
-use super::notes::{Kind, Note};
-use super::yaml::{Node, Value};
+use super::node::{Node, Value};
 
-/// Where the code is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a template says about a function's code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Code {
+    /// Nothing.
     #[default]
-    NotWritten,
-    /// The vendor has it: a bucket, or an address.
-    Elsewhere,
+    Unsaid,
     Directory(PathBuf),
-    /// A zip by any name, whose content it is.
+    /// A zip file, by whatever name.
     Package(PathBuf),
-    /// One file, which is all of it.
-    File(PathBuf),
-    /// Nothing is there, as the text says.
+    /// It is not here: why, and what to do.
     Missing(String),
 }
 
-/// What stands at `code`, as the vendor's tool takes it: a file by its ending, and for `java -jar` the jar's directory.
-pub fn of(props: &Node, resource: &Node, directory: &Path, command: &[String]) -> Code {
-    let Some(node) = props.get("code") else { return Code::NotWritten };
-    let path = match &node.value {
-        Value::Map(_) => return Code::Elsewhere,
-        _ => directory.join(node.text().unwrap_or_default()),
-    };
-    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-    let Ok(path) = path.canonicalize() else {
-        let advice =
-            built_by(resource).map_or(String::new(), |run| format!("; the template builds it by '{run}'"));
-        return Code::Missing(format!(
-            "line {}: code: there is nothing at {}{advice}",
-            node.line,
-            shown.display()
-        ));
-    };
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    match ending.as_str() {
-        _ if path.is_dir() => Code::Directory(path),
-        "jar" | "war" if command.iter().any(|word| word.split(' ').any(|word| word == "-jar")) => {
-            Code::Directory(path.parent().unwrap_or(directory).to_owned())
+impl Code {
+    /// The file whose change changes the code, beside those in its directory.
+    pub fn watched(&self) -> Option<&PathBuf> {
+        match self {
+            Code::Package(path) => Some(path),
+            _ => None,
         }
-        "zip" | "jar" | "war" => Code::Package(path),
-        _ => Code::File(path),
     }
-}
 
-/// The command by which the resource's actions make its code before it is deployed.
-fn built_by(resource: &Node) -> Option<String> {
-    let actions = resource.get("actions")?.entries().iter().filter(|(name, _)| name.starts_with("pre-"));
-    let steps = actions.filter_map(|(_, node)| match &node.value {
-        Value::List(steps) => Some(steps),
-        _ => None,
-    });
-    steps.flatten().find_map(|step| step.get("run")?.text())
-}
-
-/// The layers that are directories or packages here, in their order. The vendor's own and those of an account are not.
-pub fn layers(props: &Node, directory: &Path, notes: &mut Vec<Note>) -> Vec<Code> {
-    let Some(Node { value: Value::List(layers), .. }) = props.get("layers") else { return Vec::new() };
-    let mut found = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
-        let text = layer.text().unwrap_or_default();
-        match directory.join(&text).canonicalize() {
-            Ok(path) if path.is_dir() => found.push(Code::Directory(path)),
-            Ok(path) if !text.is_empty() => found.push(Code::Package(path)),
-            _ => {
-                let kind = Kind::Ignored(if text.starts_with("acs:") || !text.contains('/') {
-                    "it is the platform's, and not on this machine: /opt has nothing of it"
-                } else {
-                    "there is nothing at this path: /opt has nothing of it"
-                });
-                notes.push(Note { line: layer.line.clone(), field: format!("layers[{index}] {text}"), kind });
+    /// Of the field `code` of `props`; `resource` has the actions that may build it.
+    pub fn of(props: &Node, resource: &Node, document: &Node, directory: &Path, command: &[String]) -> Code {
+        let Some(node) = props.get("code") else { return Code::Unsaid };
+        let missing = |text: String| Code::Missing(format!("line {}: {text}", node.line));
+        let text = match &node.value {
+            Value::Text(text) => text.clone(),
+            Value::Map(_) => match node.get("src").and_then(Node::text) {
+                Some(text) => text,
+                None => {
+                    let name = |key| node.get(key).and_then(Node::text).unwrap_or_default();
+                    let (bucket, object) = (name("ossBucketName"), name("ossObjectName"));
+                    return missing(format!(
+                        "the code is the object '{object}' of the bucket '{bucket}', which is not here; --code DIR says what stands for it"
+                    ));
+                }
+            },
+            Value::Broken { reason, .. } => {
+                return missing(format!("code: {reason}; --code DIR says where it is"));
+            }
+            _ => return missing("code must be a directory or a package".to_owned()),
+        };
+        let path = directory.join(&text);
+        if text.contains('\0') {
+            return missing("code has a NUL, which ends a path".to_owned());
+        }
+        let runs_jar = text.ends_with(".jar") && command.join(" ").contains("java -jar");
+        let found = match path.canonicalize() {
+            Ok(found) => found,
+            Err(error) => {
+                let build = build_of(resource).or_else(|| build_of(document));
+                let build =
+                    build.map(|run| format!("; 'actions: pre-deploy' makes it: {run}")).unwrap_or_default();
+                return missing(format!("code '{}': {error}{build}", path.display()));
+            }
+        };
+        if found.is_dir() {
+            return Code::Directory(found);
+        }
+        if runs_jar && let Some(parent) = found.parent() {
+            return Code::Directory(parent.to_owned());
+        }
+        match [".zip", ".jar", ".war"].iter().any(|end| text.ends_with(end)) {
+            true => Code::Package(found),
+            false => {
+                missing(format!("code '{}' is not a directory, and no .zip, .jar or .war", found.display()))
             }
         }
     }
-    found
+}
+
+/// The command that `actions: pre-deploy` runs.
+fn build_of(node: &Node) -> Option<String> {
+    let actions = node.get("actions")?.get("pre-deploy")?;
+    actions.items().iter().find_map(|action| {
+        let run = action.get("run")?.text()?;
+        Some(match action.get("path").and_then(Node::text) {
+            Some(path) => format!("'{run}' in {path}"),
+            None => format!("'{run}'"),
+        })
+    })
 }

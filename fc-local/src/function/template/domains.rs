@@ -3,33 +3,34 @@
 
 use anyhow::{Context as _, Result, bail};
 
-use super::document::Document;
+use super::document::Resource;
 use super::fields::{string, strings};
-use super::yaml::{Node, Value};
+use super::node::{Node, Value};
+use super::note::{Kind, Note};
 use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
 use crate::function::rewrite::Rewrite;
 
 /// All custom domains of a template. The vendor's `auto` is a domain of its own making: here `NAME.localhost`, which leads
 /// to this machine, by the name of the resource.
-pub fn of(document: &Document) -> Result<Vec<CustomDomain>> {
+pub fn of(resources: &[Resource], notes: &mut Vec<Note>) -> Result<Vec<CustomDomain>> {
     let mut found = Vec::new();
-    for resource in document.all_resources() {
-        let name = &resource.name;
+    for Resource { name, component, props, .. } in resources {
+        let own = match component.as_str() {
+            "fc3-domain" => Some(props),
+            _ => props.get("customDomain"),
+        };
+        let Some(own) = own else { continue };
         // One that cannot be resolved is another run's matter.
-        let resolve = |node| document.scope(resource).resolve(node).ok();
-        let Some(props) = resource.node.get("props") else { continue };
-        match resource.component.as_str() {
-            "fc3-domain" => {
-                let Some(props) = resolve(props) else { continue };
-                found.extend(domain(name, &props, routes(&props)?)?);
-            }
-            "fc3" => {
-                let Some(own) = props.get("customDomain").and_then(resolve) else { continue };
-                let function = props.get("functionName").and_then(resolve).and_then(|node| node.text());
-                let function = function.unwrap_or_else(|| name.clone());
-                found.extend(domain(name, &own, vec![own_route(&own, function)?])?);
-            }
-            _ => {}
+        let needed = ["domainName", "authConfig", "routeConfig", "route"];
+        if let Some((node, reason)) = needed.iter().find_map(|key| own.get(key)?.broken()) {
+            notes.push(Note::new(Kind::Unresolved, &node.line, &format!("{name}: its domain"), reason));
+            continue;
+        }
+        if component == "fc3-domain" {
+            found.extend(domain(name, own, routes(own)?)?);
+        } else {
+            let function = string(props, "functionName").unwrap_or(None).unwrap_or_else(|| name.clone());
+            found.extend(domain(name, own, vec![own_route(own, function)?])?);
         }
     }
     Ok(found)
@@ -107,7 +108,7 @@ pub fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
         if string(trigger, "triggerType")?.as_deref() != Some("http") {
             continue;
         }
-        let nothing = Node { line: trigger.line.clone(), value: Value::Null };
+        let nothing = Node::new(trigger.line.clone(), Value::Null);
         let config = trigger.get("triggerConfig").unwrap_or(&nothing);
         let closed = config.get("disableURLInternet").map(|node| &node.value);
         return Ok(Some(HttpTrigger {
@@ -122,14 +123,17 @@ pub fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::document::Document;
     use super::super::yaml;
     use super::*;
 
     fn domains(resources: &str) -> Result<Vec<CustomDomain>> {
-        {
-            let text = format!("vars: {{zone: shop.example}}\nresources:\n{resources}");
-            of(&Document::of(&text, std::path::Path::new(".")).expect("a template"))
-        }
+        let text = format!("vars: {{zone: shop.example}}\nresources:\n{resources}");
+        let mut document = Document::parse(&text, Path::new("/nonexistent")).expect("a template");
+        let resources = document.resources(&["fc3", "fc3-domain"]).expect("resources");
+        of(&resources, &mut Vec::new())
     }
 
     #[test]
@@ -204,7 +208,8 @@ mod tests {
 
     #[test]
     fn the_http_trigger_is_the_one_among_all() {
-        let read = |text: &str| http_trigger(&yaml::parse(text).expect("YAML")).expect("a trigger or none");
+        let read =
+            |text: &str| http_trigger(&yaml::parse(text, None).expect("YAML")).expect("a trigger or none");
         assert_eq!(read("a: 1"), None);
         assert_eq!(read("triggers: [{triggerType: timer, triggerName: t}]"), None);
         let trigger = read(

@@ -1,123 +1,167 @@
-//! `.env`: variables beside a template or in a function's code, for `${env('NAME')}` alone. They are read as the npm
-//! package dotenv reads them, and `$NAME` in them as dotenv-expand does, which Serverless Devs has. Where such files are
-//! is not known here.
+//! Variables that stand in `.env` files, read as the packages dotenv and dotenv-expand do, which the vendor's tool uses.
+//! An exported variable wins over a file, and an earlier file over a later one. Who asks for them is not known here.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
+use anyhow::{Context as _, Result, bail};
 use regex_lite::Regex;
 
-/// A line, in dotenv's own words: a name, and a value in quotes or up to a comment.
-static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let quoted = r#"'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`"#;
-    let line =
-        format!(r"(?m)^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*(?:{quoted})|[^#\n]+)?\s*(?:#.*)?$");
-    Regex::new(&line).ok()
-});
+/// How large a `.env` may be.
+const MAX_SIZE: u64 = 1024 * 1024;
 
-/// A reference in a value, with a default perhaps.
-static REFERENCE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\\\$|\$\{([A-Za-z_][\w]*)(?::?-([^}]*))?\}|\$([A-Za-z_][\w]*)").ok());
+/// How often the references of one value are replaced: more refer to themselves.
+const ROUNDS: usize = 64;
 
-/// Variables for a template, and where they come from: an exported one wins, and of two files the one that was read first.
-#[derive(Clone, Debug, Default)]
-pub struct Dotenv {
-    variables: HashMap<String, (String, PathBuf)>,
+/// The variables of `.env` files.
+#[derive(Debug, Default)]
+pub struct Variables {
+    files: BTreeMap<String, (String, PathBuf)>,
 }
 
-impl Dotenv {
-    /// Reads the file at `path`, if there is one; whether there is.
-    pub fn read(&mut self, path: &Path) -> bool {
-        let Ok(bytes) = std::fs::read(path) else { return false };
-        for (name, value) in parse(&String::from_utf8_lossy(&bytes)) {
-            let value = self.expanded(&value);
-            self.variables.entry(name).or_insert_with(|| (value, path.to_owned()));
+/// A variable's value and where it is from; `None` is the environment of this process.
+pub struct Found<'a> {
+    pub value: String,
+    pub file: Option<&'a Path>,
+}
+
+impl Variables {
+    pub fn get(&self, name: &str) -> Option<Found<'_>> {
+        if let Some(value) = exported(name) {
+            return Some(Found { value, file: None });
         }
-        true
+        let (value, file) = self.files.get(name)?;
+        Some(Found { value: value.clone(), file: Some(file) })
     }
 
-    /// The value of a variable that is not empty, and the file that it is from.
-    pub fn get(&self, name: &str) -> Option<(String, Option<&Path>)> {
-        if let Some(value) = std::env::var(name).ok().filter(|value| !value.is_empty()) {
-            return Some((value, None));
+    /// Adds the variables of a file; whether there is one.
+    pub fn add(&mut self, path: &Path) -> Result<bool> {
+        let Ok(metadata) = path.metadata() else { return Ok(false) };
+        if !metadata.is_file() {
+            return Ok(false);
         }
-        let (value, path) = self.variables.get(name).filter(|(value, _)| !value.is_empty())?;
-        Some((value.clone(), Some(path)))
-    }
-
-    fn expanded(&self, value: &str) -> String {
-        let replace = |found: &regex_lite::Captures<'_>| {
-            let name = found.get(1).or(found.get(3));
-            match name.map(|name| name.as_str()) {
-                None => "$".to_owned(),
-                Some(name) => match self.get(name) {
-                    Some((value, _)) => value,
-                    None => found.get(2).map_or("", |default| default.as_str()).to_owned(),
-                },
+        if metadata.len() > MAX_SIZE {
+            bail!("{} is over {MAX_SIZE} bytes", path.display());
+        }
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let parsed = parse(&String::from_utf8_lossy(&bytes));
+        let mut size = 0;
+        for (name, value) in &parsed {
+            if !self.files.contains_key(name) {
+                let value = self.expanded(value, &parsed);
+                // Values that refer to several others double with each.
+                size += value.len() as u64;
+                if size > MAX_SIZE {
+                    bail!("{}, with its references replaced, is over {MAX_SIZE} bytes", path.display());
+                }
+                self.files.insert(name.clone(), (value, path.to_owned()));
             }
-        };
-        match &*REFERENCE {
-            Some(reference) => reference.replace_all(value, replace).into_owned(),
-            None => value.to_owned(),
         }
+        Ok(true)
+    }
+
+    /// A value with `$NAME` and `${NAME:-default}` replaced, the last one first; `\$` is a dollar.
+    fn expanded(&self, value: &str, parsed: &[(String, String)]) -> String {
+        static GROUP: OnceLock<Option<Regex>> = OnceLock::new();
+        let pattern = || Regex::new(r"\$\{?(\w+)(?::-([^}\\]*))?\}?").ok();
+        let Some(group) = GROUP.get_or_init(pattern) else { return value.to_owned() };
+        let mut value = value.to_owned();
+        for _ in 0..ROUNDS {
+            if value.len() as u64 > MAX_SIZE {
+                break;
+            }
+            let dollar = value
+                .char_indices()
+                .rev()
+                .find(|(at, c)| *c == '$' && !value.get(..*at).is_some_and(|before| before.ends_with('\\')));
+            let Some((at, _)) = dollar else { break };
+            let tail = value.split_off(at);
+            let Some(found) = group.captures(&tail) else {
+                value.push_str(&tail);
+                break;
+            };
+            let part = |number| found.get(number).map(|part| part.as_str()).unwrap_or_default();
+            let name = part(1);
+            let known = exported(name).or_else(|| self.files.get(name).map(|(value, _)| value.clone()));
+            let in_file = || parsed.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+            let replacement = known.filter(|value| !value.is_empty());
+            let default = Some(part(2)).filter(|text| !text.is_empty()).map(str::to_owned);
+            let replacement = replacement.or(default).or_else(in_file).unwrap_or_default();
+            value.push_str(&tail.replacen(part(0), &replacement, 1));
+        }
+        value.replace("\\$", "$")
     }
 }
 
+fn exported(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The lines of a `.env`: dotenv's own expression.
 fn parse(text: &str) -> Vec<(String, String)> {
-    let text: String = text.lines().flat_map(|line| [line, "\n"]).collect();
-    let of = |found: regex_lite::Captures<'_>| {
-        let name = found.get(1).map_or("", |name| name.as_str()).to_owned();
-        let value = found.get(2).map_or("", |value| value.as_str()).trim();
-        let quote = value.chars().next().filter(|first| ['\'', '"', '`'].contains(first));
-        let inner = quote.and_then(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
-        let value = inner.unwrap_or(value);
-        let is_escaped = quote == Some('"') && inner.is_some();
-        (name, if is_escaped { value.replace("\\n", "\n").replace("\\r", "\u{d}") } else { value.to_owned() })
-    };
-    LINE.iter().flat_map(|line| line.captures_iter(&text)).map(of).collect()
+    const LINE: &str = r#"(?m)^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\n]+)?\s*(?:#.*)?$"#;
+    static REGEX: OnceLock<Option<Regex>> = OnceLock::new();
+    let Some(regex) = REGEX.get_or_init(|| Regex::new(LINE).ok()) else { return Vec::new() };
+    let mut lines = text.split('\r');
+    let mut text = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        text.push('\n');
+        text.push_str(line.strip_prefix('\n').unwrap_or(line));
+    }
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in regex.captures_iter(&text) {
+        let part = |number| line.get(number).map(|part| part.as_str()).unwrap_or_default();
+        let (name, value) = (part(1).to_owned(), unquoted(part(2).trim()));
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => found.push((name, value)),
+        }
+    }
+    found
+}
+
+fn unquoted(value: &str) -> String {
+    let quote = value.chars().next().filter(|c| ['\'', '"', '`'].contains(c));
+    let inner = quote.and_then(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value);
+    if quote == Some('"') { inner.replace("\\n", "\n").replace("\\r", "\r") } else { inner.to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
-    use support::Scratch;
-
     use super::*;
 
     #[test]
-    fn lines_are_read_as_dotenv_reads_them() {
-        let text = "# a comment\nA=plain\n  B = spaced value  # comment\nexport C=exported\nD='single # quoted'\nE=\"two\\nlines\"\nF=\nG: colon\r\nH=`back`\nI=a=b\nnot a line\nJ=\"open\nK=last";
+    fn lines_are_dotenvs() {
+        let text = "A=1\nexport B = two words # comment\nC='single # kept'\nD=\"a\\nb\"\n# E=no\nF=\nG: yaml\nH=`x`\n\
+                    I=\"many\nlines\"\nA=again\nnot a line\nJ.k-l=x=y\r\nK=it's\n";
         let found = parse(text);
+        let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let wanted = [
-            ("A", "plain"),
-            ("B", "spaced value"),
-            ("C", "exported"),
-            ("D", "single # quoted"),
-            ("E", "two\nlines"),
+            ("A", "again"),
+            ("B", "two words"),
+            ("C", "single # kept"),
+            ("D", "a\nb"),
             ("F", ""),
-            ("G", "colon"),
-            ("H", "back"),
-            ("I", "a=b"),
-            ("J", "\"open"),
-            ("K", "last"),
+            ("G", "yaml"),
+            ("H", "x"),
+            ("I", "many\nlines"),
+            ("J.k-l", "x=y"),
+            ("K", "it's"),
         ];
-        let found: Vec<(&str, &str)> =
-            found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(found, wanted);
     }
 
     #[test]
-    fn values_refer_to_others_and_the_first_file_wins() {
-        let scratch = Scratch::new();
-        let (first, second) = (scratch.path("first"), scratch.path("second"));
-        std::fs::write(&first, "T_HOST=db\nT_URL=http://$T_HOST/${T_NONE:-x}\\$\n").expect("a file");
-        std::fs::write(&second, "T_HOST=other\nT_MORE=${T_URL}\n").expect("a file");
-        let mut dotenv = Dotenv::default();
-        assert!(dotenv.read(Path::new(&first)) && dotenv.read(Path::new(&second)));
-        assert!(!dotenv.read(Path::new(&scratch.path("none"))));
-        let get = |name: &str| dotenv.get(name).map(|(value, _)| value);
-        assert_eq!(get("T_URL").as_deref(), Some("http://db/x$"));
-        assert_eq!((get("T_HOST").as_deref(), get("T_MORE").as_deref()), (Some("db"), Some("http://db/x$")));
-        assert_eq!(dotenv.get("PATH").map(|(_, from)| from.is_none()), Some(true), "an exported one");
+    fn values_refer_to_others() {
+        let parsed = parse("A=1\nB=$A-${A}\nC=${NOWHERE_AT_ALL:-x}\nD=a\\$b\nE=$E\nF=5$\n");
+        let variables = Variables::default();
+        let value = |name: &str| {
+            let (_, value) = parsed.iter().find(|(key, _)| key == name).expect("a variable");
+            variables.expanded(value, &parsed)
+        };
+        assert_eq!((value("B").as_str(), value("C").as_str(), value("D").as_str()), ("1-1", "x", "a$b"));
+        assert_eq!(value("F"), "5$");
+        assert!(value("E").len() < 1000, "a value that refers to itself ends");
     }
 }

@@ -1,249 +1,200 @@
-//! What stands between `${` and `}`: names, calls and the operators that templates use of JavaScript's. What the names
-//! mean is not known here.
+//! What stands between `${` and `}`: the part of JavaScript's expressions that templates use. What names and functions
+//! stand for is not known here.
 
-use anyhow::{Result, anyhow, bail};
+use super::node::Value;
 
-use super::yaml::{Line, Node, Value};
+/// How deep an expression may be nested.
+const DEPTH: usize = 32;
 
-/// How deep an expression may be nested: whoever reads it recurses.
-const MAX_DEPTH: usize = 32;
+/// How many operators it may have: each is one level more for whoever walks it.
+const OPERATORS: usize = 256;
 
-/// What names and calls mean.
-pub trait Names {
-    /// The value of `name`; `None` is JavaScript's undefined.
-    fn value(&self, name: &str) -> Result<Option<Node>>;
-    fn call(&self, name: &str, arguments: &[Node]) -> Result<Node>;
+#[derive(Debug, Clone)]
+pub enum Expression {
+    Value(Value),
+    Name(String),
+    Member(Box<Expression>, String),
+    Index(Box<Expression>, Box<Expression>),
+    Call(Box<Expression>, Vec<Expression>),
+    Not(Box<Expression>),
+    Binary(Operator, Box<Expression>, Box<Expression>),
+    Choice(Box<Expression>, Box<Expression>, Box<Expression>),
 }
 
-/// The value of `expression`, whose errors are those of `line`; `None` is undefined.
-pub fn evaluate(expression: &str, line: &Line, names: &dyn Names) -> Result<Option<Node>> {
-    let mut reader = Reader { rest: expression, line, names, depth: 0 };
-    let value = reader.choice(true)?;
-    reader.skip_space();
-    if !reader.rest.is_empty() {
-        bail!("'{}' is not understood", reader.rest);
-    }
-    Ok(value)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Or,
+    And,
+    Coalesce,
+    Equal,
+    Unequal,
+    Add,
 }
 
-struct Reader<'a> {
+/// From the loosest to the tightest.
+const LEVELS: [&[(&str, Operator)]; 4] = [
+    &[("||", Operator::Or), ("??", Operator::Coalesce)],
+    &[("&&", Operator::And)],
+    &[
+        ("===", Operator::Equal),
+        ("!==", Operator::Unequal),
+        ("==", Operator::Equal),
+        ("!=", Operator::Unequal),
+    ],
+    &[("+", Operator::Add)],
+];
+
+/// The expression that `text` is; `None` when it is none, or one of which no template makes use.
+pub fn parse(text: &str) -> Option<Expression> {
+    let mut parser = Parser { rest: text, depth: 0, operators: 0 };
+    let expression = parser.choice()?;
+    parser.rest.trim().is_empty().then_some(expression)
+}
+
+struct Parser<'a> {
     rest: &'a str,
-    line: &'a Line,
-    names: &'a dyn Names,
     depth: usize,
+    operators: usize,
 }
 
-type Found = Result<Option<Node>>;
+impl Parser<'_> {
+    fn takes(&mut self, token: &str) -> bool {
+        let Some(rest) = self.rest.trim_start().strip_prefix(token) else { return false };
+        self.rest = rest;
+        true
+    }
 
-/// What `is_live` is false for is read and not asked for: what is not needed need not be there.
-impl<'a> Reader<'a> {
-    /// `a ? b : c`
-    fn choice(&mut self, is_live: bool) -> Found {
+    fn choice(&mut self) -> Option<Expression> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            bail!("it is nested more than {MAX_DEPTH} deep");
+        if self.depth > DEPTH {
+            return None;
         }
-        let condition = self.or(is_live)?;
-        let value = if self.take("?") {
-            let chosen = is_true(condition.as_ref());
-            let first = self.choice(is_live && chosen)?;
-            if !self.take(":") {
-                bail!("a '?' has no ':'");
-            }
-            let second = self.choice(is_live && !chosen)?;
-            if chosen { first } else { second }
+        let condition = self.binary(0)?;
+        let is_choice = !self.rest.trim_start().starts_with("?.") && self.takes("?");
+        let expression = if is_choice {
+            let yes = self.choice()?;
+            let no = self.takes(":").then(|| self.choice())??;
+            Expression::Choice(Box::new(condition), Box::new(yes), Box::new(no))
         } else {
             condition
         };
         self.depth -= 1;
-        Ok(value)
+        Some(expression)
     }
 
-    fn or(&mut self, is_live: bool) -> Found {
-        let mut value = self.and(is_live)?;
-        while self.take("||") {
-            let is_decided = is_true(value.as_ref());
-            let other = self.and(is_live && !is_decided)?;
-            value = if is_decided { value } else { other };
-        }
-        Ok(value)
-    }
-
-    fn and(&mut self, is_live: bool) -> Found {
-        let mut value = self.equality(is_live)?;
-        while self.take("&&") {
-            let goes_on = is_true(value.as_ref());
-            let other = self.equality(is_live && goes_on)?;
-            value = if goes_on { other } else { value };
-        }
-        Ok(value)
-    }
-
-    fn equality(&mut self, is_live: bool) -> Found {
-        let value = self.sum(is_live)?;
-        for (operator, wanted) in [("===", true), ("!==", false), ("==", true), ("!=", false)] {
-            if self.take(operator) {
-                let other = self.sum(is_live)?;
-                let text = |node: &Option<Node>| node.as_ref().and_then(Node::text);
-                return Ok(Some(self.node(Value::Bool((text(&value) == text(&other)) == wanted))));
+    fn binary(&mut self, level: usize) -> Option<Expression> {
+        let Some(operators) = LEVELS.get(level) else { return self.unary() };
+        let mut left = self.binary(level + 1)?;
+        while let Some((_, operator)) = operators.iter().find(|(token, _)| self.takes(token)) {
+            self.operators += 1;
+            if self.operators > OPERATORS {
+                return None;
             }
+            let right = self.binary(level + 1)?;
+            left = Expression::Binary(*operator, Box::new(left), Box::new(right));
         }
-        Ok(value)
+        Some(left)
     }
 
-    fn sum(&mut self, is_live: bool) -> Found {
-        let mut value = self.unary(is_live)?;
-        while self.take("+") {
-            let other = self.unary(is_live)?;
-            if !is_live {
-                continue;
-            }
-            let (Some(one), Some(other)) = (value, other) else { bail!("a part of a sum is not there") };
-            value = Some(match (&one.value, &other.value) {
-                (Value::Int(one), Value::Int(other)) => self.node(Value::Int(one.saturating_add(*other))),
-                _ => match (one.text(), other.text()) {
-                    (Some(one), Some(other)) => self.node(Value::Text(one + &other)),
-                    _ => bail!("a list or mapping cannot be added"),
-                },
-            });
+    fn unary(&mut self) -> Option<Expression> {
+        let mut count = 0;
+        while self.takes("!") {
+            count += 1;
         }
-        Ok(value)
+        let mut expression = self.postfix()?;
+        // `!!x` is a truth value, and so is every longer row of them.
+        for _ in 0..(if count > 2 { count % 2 + 2 } else { count }) {
+            expression = Expression::Not(Box::new(expression));
+        }
+        Some(expression)
     }
 
-    fn unary(&mut self, is_live: bool) -> Found {
-        if !self.rest.trim_start().starts_with("!=") && self.take("!") {
-            let value = self.unary(is_live)?;
-            return Ok(Some(self.node(Value::Bool(!is_true(value.as_ref())))));
-        }
-        let mut value = self.primary(is_live)?;
-        loop {
-            if self.take(".") {
-                let name = self.name(true);
-                if name.is_empty() {
-                    bail!("a '.' has no name behind it");
-                }
-                value = value.and_then(|node| node.get(name).cloned());
-            } else if self.take("[") {
-                let key = self.choice(is_live)?;
-                if !self.take("]") {
-                    bail!("a '[' has no ']'");
-                }
-                value = value.and_then(|node| element(&node, key.as_ref()));
+    fn postfix(&mut self) -> Option<Expression> {
+        let mut expression = self.primary()?;
+        for _ in 0..DEPTH {
+            if self.takes("?.") || self.takes(".") {
+                expression = Expression::Member(Box::new(expression), self.name()?);
+            } else if self.takes("[") {
+                let index = self.choice()?;
+                expression =
+                    self.takes("]").then(|| Expression::Index(Box::new(expression), Box::new(index)))?;
+            } else if self.takes("(") {
+                let arguments = self.arguments()?;
+                expression = Expression::Call(Box::new(expression), arguments);
             } else {
-                return Ok(value);
+                return Some(expression);
             }
         }
+        None
     }
 
-    fn primary(&mut self, is_live: bool) -> Found {
-        self.skip_space();
-        if let Some(quote) = self.rest.chars().next().filter(|first| ['\'', '"', '`'].contains(first)) {
-            return self.text(quote).map(Some);
-        }
-        if self.take("(") {
-            let value = self.choice(is_live)?;
-            if !self.take(")") {
-                bail!("a '(' has no ')'");
-            }
-            return Ok(value);
-        }
-        let digits = self.rest.len() - self.rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        if digits > 0 {
-            let (number, rest) = self.rest.split_at(digits);
-            self.rest = rest;
-            let number = number.parse().map_err(|_| anyhow!("{number} is too large"))?;
-            return Ok(Some(self.node(Value::Int(number))));
-        }
-        let name = self.name(false);
-        if name.is_empty() {
-            bail!("a value is missing");
-        }
-        if self.take("(") {
-            let arguments = self.arguments(is_live)?;
-            return if is_live { self.names.call(name, &arguments).map(Some) } else { Ok(None) };
-        }
-        match name {
-            "true" | "false" => Ok(Some(self.node(Value::Bool(name == "true")))),
-            "null" | "undefined" => Ok(None),
-            _ if is_live => self.names.value(name),
-            _ => Ok(None),
-        }
-    }
-
-    fn arguments(&mut self, is_live: bool) -> Result<Vec<Node>> {
+    fn arguments(&mut self) -> Option<Vec<Expression>> {
         let mut arguments = Vec::new();
-        while !self.take(")") {
-            if !arguments.is_empty() && !self.take(",") {
-                bail!("a call has no ')'");
+        while !self.takes(")") {
+            if !arguments.is_empty() && !self.takes(",") {
+                return None;
             }
-            let argument = self.choice(is_live)?;
-            arguments.push(argument.unwrap_or_else(|| self.node(Value::Null)));
+            arguments.push(self.choice()?);
         }
-        Ok(arguments)
+        Some(arguments)
     }
 
-    fn text(&mut self, quote: char) -> Result<Node> {
-        let mut text = String::new();
-        let mut letters = self.rest.char_indices().skip(1);
-        while let Some((at, letter)) = letters.next() {
-            match letter {
-                '\\' => {
-                    text.extend(letters.next().map(|(_, letter)| if letter == 'n' { '\n' } else { letter }))
-                }
-                letter if letter == quote => {
-                    self.rest = self.rest.get(at + letter.len_utf8()..).unwrap_or_default();
-                    return Ok(self.node(Value::Text(text)));
-                }
-                letter => text.push(letter),
-            }
-        }
-        bail!("a text has no {quote} at its end")
-    }
-
-    /// A name, also one with a hyphen where it is `within` a path: nothing is ever subtracted.
-    fn name(&mut self, within: bool) -> &'a str {
-        self.skip_space();
-        let is_of_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || (within && c == '-');
-        let length = self.rest.len() - self.rest.trim_start_matches(is_of_name).len();
-        let (name, rest) = self.rest.split_at(length);
-        self.rest = rest;
-        name
-    }
-
-    fn take(&mut self, sign: &str) -> bool {
-        self.skip_space();
-        match self.rest.strip_prefix(sign) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn skip_space(&mut self) {
+    fn primary(&mut self) -> Option<Expression> {
         self.rest = self.rest.trim_start();
+        if self.takes("(") {
+            let inner = self.choice()?;
+            return self.takes(")").then_some(inner);
+        }
+        if let Some(quote) = self.rest.chars().next().filter(|c| ['\'', '"', '`'].contains(c)) {
+            return self.text(quote).map(Value::Text).map(Expression::Value);
+        }
+        if self.rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return self.number();
+        }
+        Some(match self.name()?.as_str() {
+            "true" => Expression::Value(Value::Bool(true)),
+            "false" => Expression::Value(Value::Bool(false)),
+            "null" | "undefined" => Expression::Value(Value::Null),
+            name => Expression::Name(name.to_owned()),
+        })
     }
 
-    fn node(&self, value: Value) -> Node {
-        Node { line: self.line.clone(), value }
+    fn number(&mut self) -> Option<Expression> {
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(self.rest.len());
+        let (digits, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        super::scalar::number(digits).map(Expression::Value)
     }
-}
 
-fn element(node: &Node, key: Option<&Node>) -> Option<Node> {
-    match (&node.value, &key?.value) {
-        (Value::List(items), Value::Int(index)) => items.get(usize::try_from(*index).ok()?).cloned(),
-        _ => node.get(&key?.text()?).cloned(),
+    fn name(&mut self) -> Option<String> {
+        let text = self.rest.trim_start();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+        let end = text.find(|c: char| !is_part(c)).unwrap_or(text.len());
+        let (name, rest) = text.split_at(end);
+        self.rest = rest;
+        (!name.is_empty()).then(|| name.to_owned())
     }
-}
 
-/// As JavaScript has it.
-fn is_true(node: Option<&Node>) -> bool {
-    match node.map(|node| &node.value) {
-        None | Some(Value::Null | Value::Bool(false) | Value::Int(0)) => false,
-        Some(Value::Text(text)) => !text.is_empty(),
-        Some(Value::Float(number)) => *number != 0.0 && !number.is_nan(),
-        Some(_) => true,
+    fn text(&mut self, quote: char) -> Option<String> {
+        let mut chars = self.rest.char_indices().skip(1);
+        let mut text = String::new();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '\\' => text.push(match chars.next()?.1 {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    c if c.is_alphanumeric() => return None,
+                    c => c,
+                }),
+                c if c == quote => {
+                    self.rest = self.rest.get(at + 1..)?;
+                    return Some(text);
+                }
+                c => text.push(c),
+            }
+        }
+        None
     }
 }
 
@@ -251,69 +202,30 @@ fn is_true(node: Option<&Node>) -> bool {
 mod tests {
     use super::*;
 
-    struct Few;
-
-    fn text(text: &str) -> Node {
-        Node { line: Line::default(), value: Value::Text(text.to_owned()) }
-    }
-
-    impl Names for Few {
-        fn value(&self, name: &str) -> Result<Option<Node>> {
-            let a = Node { line: Line::default(), value: Value::List(vec![text("first"), text("second")]) };
-            let map =
-                vec![("a".to_owned(), a), ("b-c".to_owned(), text("hyphen")), ("e".to_owned(), text(""))];
-            Ok((name == "vars").then(|| Node { line: Line::default(), value: Value::Map(map) }))
-        }
-
-        fn call(&self, name: &str, arguments: &[Node]) -> Result<Node> {
-            if name == "fails" {
-                bail!("it was asked");
-            }
-            let words: Vec<String> = arguments.iter().filter_map(Node::text).collect();
-            Ok(text(&format!("{name}<{}>", words.join("|"))))
-        }
-    }
-
-    fn value(expression: &str) -> Result<Option<String>> {
-        Ok(evaluate(expression, &Line::default(), &Few)?.and_then(|node| node.text()))
-    }
-
     #[test]
-    fn an_expression_is_read_as_javascript_reads_it() {
-        for (expression, wanted) in [
-            ("vars.b-c", "hyphen"),
-            (" vars . a [ 1 ] ", "second"),
-            ("vars['b-c']", "hyphen"),
-            ("f('a', \"b\", g(`c`))", "f<a|b|g<c>>"),
-            ("f()", "f<>"),
-            ("f('it\\'s, (so)')", "f<it's, (so)>"),
-            ("vars.none || 'other'", "other"),
-            ("vars.e || vars['b-c']", "hyphen"),
-            ("vars['b-c'] || fails()", "hyphen"),
-            ("vars.none && fails() || 'end'", "end"),
-            ("vars['b-c'] === 'hyphen' ? 'yes' : fails()", "yes"),
-            ("vars.e != '' ? fails() : 'no'", "no"),
-            ("!vars.e ? 'empty' : 'full'", "empty"),
-            ("'a' + 'b' + 1", "ab1"),
-            ("1 + 2", "3"),
-            ("('a')", "a"),
-            ("true", "true"),
-            ("42", "42"),
+    fn what_is_no_expression_is_none_and_none_is_too_deep_to_walk() {
+        for text in [
+            "", "a b", "(a", "a.", "f(a", "a ? b", "'a", "a[1", "a ||", "1.2.3", "a = b", "() => 1",
+            "'\\x41'",
         ] {
-            assert_eq!(value(expression).expect(expression).as_deref(), Some(wanted), "{expression}");
+            assert!(parse(text).is_none(), "{text}");
         }
-        for undefined in ["none", "vars.none", "vars.none.further", "vars.a[7]", "null"] {
-            assert_eq!(value(undefined).expect(undefined), None, "{undefined}");
+        let many = |text: &str| text.repeat(100_000);
+        for text in [
+            format!("1{}", many("+1")),
+            many("("),
+            many("!"),
+            format!("a{}", many(".a")),
+            many("a?a:"),
+            many("f("),
+        ] {
+            assert!(parse(&text).is_none());
         }
-    }
-
-    #[test]
-    fn what_is_no_expression_is_refused() {
-        let deep = "(".repeat(100_000);
+        assert!(parse(&format!("{}a", "!".repeat(99_999))).is_some());
         for text in
-            ["", "vars.", "f(", "f('a'", "'a", "a b", "vars[", "a ? b", "1 2", "+", "%", "fails()", &deep]
+            ["f('a', b.c)[0].d", "a || 'b' && !c", "a == 'x' ? 1 : 2", " (a + 1) ", "a?.b ?? \"c\"", "f()"]
         {
-            assert!(value(text).is_err(), "{text:.20}");
+            assert!(parse(text).is_some(), "{text}");
         }
     }
 }

@@ -7,12 +7,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::yaml::{Line, Node, Value};
+use super::node::{Line, Node, Value};
 use crate::function::header_text;
 
 /// The line of the field `key`, or of the mapping without it.
-pub fn line_of<'n>(node: &'n Node, key: &str) -> &'n Line {
+pub fn line_of<'a>(node: &'a Node, key: &str) -> &'a Line {
     node.get(key).map_or(&node.line, |node| &node.line)
+}
+
+/// Refuses a value that could not be made out.
+fn check_whole(node: &Node, key: &str) -> Result<()> {
+    match &node.value {
+        Value::Broken { reason, .. } => bail!("line {}: {key}: {reason}", node.line),
+        _ => Ok(()),
+    }
 }
 
 /// A scalar as text of one line, which may become a header; `None` is "not written", here and below.
@@ -20,6 +28,7 @@ pub fn string(node: &Node, key: &str) -> Result<Option<String>> {
     let Some(value) = node.get(key) else {
         return Ok(None);
     };
+    check_whole(value, key)?;
     let Some(text) = value.text() else {
         bail!("line {}: {key} must be a text", value.line);
     };
@@ -30,13 +39,15 @@ pub fn string(node: &Node, key: &str) -> Result<Option<String>> {
 /// A whole number within `range`.
 pub fn integer<T>(node: &Node, key: &str, range: RangeInclusive<T>) -> Result<Option<T>>
 where
-    T: TryFrom<i64> + PartialOrd + Display,
+    T: TryFrom<i128> + PartialOrd + Display,
 {
     let Some(value) = node.get(key) else {
         return Ok(None);
     };
+    check_whole(value, key)?;
     let number = match &value.value {
         Value::Int(number) => Some(*number),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(*number as i128),
         // What `${env(…)}` gives is always text.
         Value::Text(text) => text.parse().ok(),
         _ => None,
@@ -63,15 +74,16 @@ pub fn strings(node: &Node, key: &str) -> Result<Vec<String>> {
     let Some(value) = node.get(key) else {
         return Ok(Vec::new());
     };
+    check_whole(value, key)?;
     let Value::List(items) = &value.value else {
         bail!("line {}: {key} must be a list, as in ['python3', 'app.py']", value.line);
     };
     items
         .iter()
         .map(|item| match item.text() {
+            None => check_whole(item, key).and_then(|()| bail!("line {}: {key} takes texts only", item.line)),
             Some(text) if text.contains('\0') => bail!("line {}: {key} has a NUL, which ends one", item.line),
             Some(text) => Ok(text),
-            None => bail!("line {}: {key} takes texts only", item.line),
         })
         .collect()
 }

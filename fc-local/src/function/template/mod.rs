@@ -1,21 +1,39 @@
-//! What `s.yaml` (Serverless Devs, component fc3) says about a function. Flags and defaults are not known
-//! here.
+//! What `s.yaml` (Serverless Devs, component fc3) says about functions. Flags and defaults are not known here.
+
+mod reading;
+
+mod schema;
 
 mod resource;
 
 mod code;
 mod domains;
 mod fields;
-pub mod notes;
 
 mod document;
-mod interpolate;
+mod note;
+
+mod references;
+
+mod evaluation;
 
 mod dotenv;
 mod expression;
-pub mod yaml;
+mod yaml;
+
+mod trouble;
+
+mod scalar;
+
+mod node;
+mod number;
 
 pub use code::Code;
+#[cfg(test)]
+pub use node::Line;
+pub use node::{Node, Value};
+pub use note::{Kind as NoteKind, Note};
 #[cfg(any(fuzzing, feature = "internals"))]
-pub use resource::parse;
-pub use resource::{Template, project, read};
+pub use reading::parse;
+pub use reading::{Template, TemplateFunction, summary};
+pub use resource::Fields;

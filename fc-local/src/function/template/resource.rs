@@ -1,33 +1,32 @@
-//! The fields of one function in a template. Unknown fields are noted; what the platform would refuse is
-//! refused here, with its line. How a document becomes nodes and how references are followed is not known
-//! here.
+//! The fields of one function in a template. What the platform would refuse is refused here, with its line; what nothing
+//! here needs only leaves a note. How a document becomes values and how references are followed is not known here.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::code::{self, Code};
+use super::code::Code;
 use super::document::{Document, Resource};
 use super::domains;
 use super::fields::{integer, line_of, seconds, string, strings};
-use super::interpolate::{Scope, Seen};
-use super::notes::{self, Kind, Note};
-use super::yaml::{Line, Node, Value};
+use super::node::{Node, Value};
+use super::note::{Kind, Note};
 use crate::function::configuration::{
-    CustomDomain, HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
+    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
 };
 use crate::function::{header_text, variables};
 
 /// The fields of one resource that matter to a function running locally; `None` is "not written".
 #[derive(Debug, Default)]
-pub struct Template {
+pub struct Fields {
     pub name: Option<String>,
     pub region: Option<String>,
     pub http_trigger: Option<HttpTrigger>,
     pub container: bool,
     pub code: Code,
-    pub layers: Vec<Code>,
+    /// Local directories and packages; layers of the platform are not here.
+    pub layers: Vec<PathBuf>,
     pub handler: Option<String>,
     pub runtime: Option<String>,
     pub command: Vec<String>,
@@ -42,188 +41,133 @@ pub struct Template {
     pub async_retries: Option<u32>,
     pub log_project: Option<String>,
     pub log_store: Option<String>,
-    /// All that is written, with every reference replaced.
-    pub props: Option<Node>,
-    /// References with their lines and values.
-    pub substituted: Vec<(Line, String, String)>,
-    pub notes: Vec<Note>,
-    /// The files that it was read from, and those that would have been.
-    pub files: Vec<PathBuf>,
 }
 
-/// Reads the resource `resource` of the template at `path`, or its only one.
-pub fn read(path: &Path, resource: Option<&str>) -> Result<Template> {
-    let document = Document::read(path)?;
-    of(&document, resource).with_context(|| path.display().to_string())
-}
-
-/// The same of a text whose paths begin at `directory`.
-#[cfg(any(test, fuzzing, feature = "internals"))]
-pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Template> {
-    of(&Document::of(text, directory)?, resource)
-}
-
-/// The functions of the template at `path`, by the names of their resources, and the custom domains that lead to them.
-pub fn project(path: &Path) -> Result<(Vec<String>, Vec<CustomDomain>)> {
-    let document = Document::read(path)?;
-    let names = document.resources("fc3").map(|resource| resource.name.clone()).collect();
-    Ok((names, domains::of(&document).with_context(|| path.display().to_string())?))
-}
-
-fn of(document: &Document, resource: Option<&str>) -> Result<Template> {
-    let resource = choose(document, resource)?;
-    let Some(written) = resource.node.get("props") else {
-        bail!("line {}: the resource '{}' has no 'props'", resource.node.line, resource.name);
-    };
-    let mut notes = notes::of_fields(&resource.node, written);
-    let scope = document.scope(resource);
-    let props = resolved(&scope, written, &mut notes)?;
-    let container = is_container(&props)?;
-    check_ranges(&props)?;
-    check_extends(document, resource, &mut notes);
-    let runtime = props
-        .get(if container { "customContainerConfig" } else { "customRuntimeConfig" })
-        .cloned()
-        .unwrap_or(Node { line: props.line.clone(), value: Value::Null });
+/// The fields of `resource`, and what there is to say about them.
+pub fn fields(resource: &Resource, document: &Document, notes: &mut Vec<Note>) -> Result<Fields> {
+    let Resource { name, node, props, line, .. } = resource;
+    if !matches!(props.value, Value::Map(_)) {
+        bail!("line {line}: the resource '{name}' has no 'props'");
+    }
+    let container = is_container(props)?;
+    check_ranges(props)?;
+    let config = if container { "customContainerConfig" } else { "customRuntimeConfig" };
+    let nothing = Node::new(props.line.clone(), Value::Null);
+    let runtime = props.get(config).unwrap_or(&nothing);
     let lifecycle = props.get("instanceLifecycleConfig");
-    let log_field = |key| match props.get("logConfig") {
-        Some(config) if matches!(config.value, Value::Map(_)) => string(config, key),
-        _ => Ok(None),
-    };
-    let command = command(&runtime, container)?;
-    let layers = code::layers(&props, document.directory(), &mut notes);
-    let mut files = document.files().to_vec();
-    let code = code::of(&props, &resource.node, document.directory(), &command);
-    let Seen { substituted, files: read } = scope.into_seen();
-    files.extend(read);
-    Ok(Template {
-        name: Some(match string(&props, "functionName")? {
-            Some(name) => name,
-            None => {
-                header_text::check_value("the resource", &resource.name)?;
-                resource.name.clone()
-            }
-        }),
-        region: string(&props, "region")?,
-        http_trigger: domains::http_trigger(&props)?,
+    let log = props.get("logConfig").unwrap_or(&nothing);
+    let command = command(runtime, container)?;
+    Ok(Fields {
+        name: Some(name_of(props, name, notes)?),
+        region: needless(props, "region", notes)?,
+        http_trigger: http_trigger(props, notes)?,
         container,
-        code,
-        layers,
-        handler: string(&props, "handler")?,
-        runtime: string(&props, "runtime")?,
+        code: Code::of(props, node, &document.root, &document.directory, &command),
+        layers: layers(props, &document.directory, notes),
+        handler: needless(props, "handler", notes)?,
+        runtime: string(props, "runtime")?,
         command,
-        port: integer(&runtime, "port", 1..=65535)?,
-        memory_mb: integer(&props, "memorySize", 128..=32768)?,
-        timeout: seconds(&props, "timeout", 1..=86400)?,
-        concurrency: integer(&props, "instanceConcurrency", 1..=200)?,
-        variables: variables_of(&props)?,
-        initializer: lifecycle.map(initializer).transpose()?.flatten(),
+        port: integer(runtime, "port", 1..=65535)?,
+        memory_mb: integer(props, "memorySize", 128..=32768)?,
+        timeout: seconds(props, "timeout", 1..=86400)?,
+        concurrency: integer(props, "instanceConcurrency", 1..=200)?,
+        variables: variables_of(props, notes)?,
+        initializer: lifecycle.map(|node| initializer(node, props, notes)).transpose()?.flatten(),
         pre_stop: lifecycle.map(pre_stop).transpose()?.flatten(),
         health: runtime.get("healthCheckConfig").map(health).transpose()?,
         async_retries: match props.get("asyncInvokeConfig") {
             Some(config) => integer(config, "maxAsyncRetryAttempts", 0..=8)?,
             None => None,
         },
-        log_project: log_field("project")?,
-        log_store: log_field("logstore")?,
-        props: Some(props),
-        substituted,
-        notes,
-        files,
+        log_project: needless(log, "project", notes)?,
+        log_store: needless(log, "logstore", notes)?,
     })
 }
 
-/// Fields without which there is nothing to run.
-const NEEDED: [&str; 8] = [
-    "runtime",
-    "code",
-    "customRuntimeConfig",
-    "customContainerConfig",
-    "timeout",
-    "memorySize",
-    "instanceConcurrency",
-    "instanceLifecycleConfig",
-];
-
-/// `props` with every reference replaced. What is not needed, and refers to nothing, is left out, or in a variable left as
-/// it is written, and noted.
-fn resolved(scope: &Scope<'_>, props: &Node, notes: &mut Vec<Note>) -> Result<Node> {
-    let mut entries = Vec::new();
-    for (key, node) in props.entries() {
-        let resolved = match (key.as_str(), &node.value) {
-            ("environmentVariables", Value::Map(variables)) => {
-                let one = |(name, value): &(String, Node)| {
-                    let field = format!("environmentVariables.{name}");
-                    let kept = |node: &Node| node.clone();
-                    (name.clone(), or_noted(scope.resolve(value), value, field, kept, notes))
-                };
-                let value = Value::Map(variables.iter().map(one).collect());
-                Node { line: node.line.clone(), value }
-            }
-            (key, _) if NEEDED.contains(&key) => scope.resolve(node)?,
-            (key, _) => {
-                let nothing = |node: &Node| Node { line: node.line.clone(), value: Value::Null };
-                or_noted(scope.resolve(node), node, key.to_owned(), nothing, notes)
-            }
-        };
-        entries.push((key.clone(), resolved));
-    }
-    Ok(Node { line: props.line.clone(), value: Value::Map(entries) })
-}
-
-fn or_noted(
-    resolved: Result<Node>,
-    written: &Node,
-    field: String,
-    otherwise: impl Fn(&Node) -> Node,
-    notes: &mut Vec<Note>,
-) -> Node {
-    resolved.unwrap_or_else(|error| {
-        let kind = Kind::Unresolved(format!("{error:#}"));
-        notes.push(Note { line: written.line.clone(), field, kind });
-        otherwise(written)
-    })
-}
-
-/// The resource asked for; without a name the only one of component fc3.
-fn choose<'a>(document: &'a Document, resource: Option<&str>) -> Result<&'a Resource> {
-    let functions: Vec<&Resource> = document.resources("fc3").collect();
-    let names = || functions.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
-    match (resource, functions.as_slice()) {
-        (Some(wanted), all) => match all.iter().find(|it| it.name == wanted) {
-            Some(found) => Ok(found),
-            None => bail!("there is no resource '{wanted}' of component fc3; there is: {}", names()),
-        },
-        (None, [only]) => Ok(only),
-        (None, []) => {
-            let line = document.root().get("resources").map_or(0, |resources| resources.line.number);
-            let others: Vec<&str> = document.all_resources().iter().map(|it| it.component.as_str()).collect();
-            let advice = match others.contains(&"fc") {
-                true => "; 's cli fc3 s2tos3' makes one of 'component: fc', Function Compute 2.0",
-                false => "",
-            };
-            bail!("line {line}: no resource has 'component: fc3'{advice}")
+/// A text without which a function runs as well.
+fn needless(node: &Node, key: &str, notes: &mut Vec<Note>) -> Result<Option<String>> {
+    match node.get(key).and_then(Node::broken) {
+        Some((broken, reason)) => {
+            notes.push(Note::new(Kind::Unresolved, &broken.line, key, reason));
+            Ok(None)
         }
-        (None, _) => bail!("there are several functions; choose one with --resource: {}", names()),
+        None => string(node, key),
     }
 }
 
-/// A template that is extended and is not there changes nothing, which is not what was meant.
-fn check_extends(document: &Document, resource: &Resource, notes: &mut Vec<Note>) {
-    let Some(name) = resource.node.get("extend").and_then(|extend| extend.get("name")) else { return };
-    let text = name.text().unwrap_or_default();
-    if document.root().get("template").and_then(|templates| templates.get(&text)).is_none() {
-        let kind = Kind::Remark(format!("there is no '{text}' in 'template': nothing is inherited"));
-        notes.push(Note { line: name.line.clone(), field: "extend.name".to_owned(), kind });
+/// The function's name; the platform's rule for it is `[A-Za-z_][A-Za-z0-9_-]{0,63}`.
+fn name_of(props: &Node, resource: &str, notes: &mut Vec<Note>) -> Result<String> {
+    const LENGTH: usize = 64;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let starts_well = |name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let fits = |name: &str| starts_well(name) && name.len() <= LENGTH && name.chars().all(is_word);
+    if let Some(name) = needless(props, "functionName", notes)? {
+        // A function of FC 2.0 is SERVICE$FUNCTION in 3.0.
+        let (service, function) = name.split_once('$').unwrap_or(("_", &name));
+        if !fits(service) || !fits(function) {
+            bail!(
+                "line {}: functionName '{name}' is refused: up to {LENGTH} letters, digits, _ and -, no digit and no - first",
+                line_of(props, "functionName")
+            );
+        }
+        return Ok(name);
+    }
+    // The resource's own, as far as it is one.
+    let name: String = resource.chars().map(|c| if is_word(c) { c } else { '_' }).collect();
+    let name = if starts_well(&name) { name } else { format!("_{name}") };
+    let name: String = name.chars().take(LENGTH).collect();
+    if props.get("functionName").is_none() {
+        let text = format!("it is missing, which the vendor's tool refuses; here it is '{name}'");
+        notes.push(Note::remark(&props.line, "functionName", text));
+    }
+    Ok(name)
+}
+
+fn http_trigger(props: &Node, notes: &mut Vec<Note>) -> Result<Option<HttpTrigger>> {
+    let triggers = props.get("triggers");
+    let http = triggers
+        .iter()
+        .flat_map(|all| all.items())
+        .filter(|trigger| trigger.get("triggerType").and_then(Node::text).is_some_and(|kind| kind == "http"));
+    match http.filter_map(Node::broken).next() {
+        Some((broken, reason)) => {
+            notes.push(Note::new(Kind::Unresolved, &broken.line, "triggers", reason));
+            Ok(None)
+        }
+        None => domains::http_trigger(props),
     }
 }
+
+/// The layers that are here; the platform's own are noted.
+fn layers(props: &Node, directory: &Path, notes: &mut Vec<Note>) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for layer in props.get("layers").iter().flat_map(|all| all.items()) {
+        let name = layer.text().unwrap_or_default();
+        match directory.join(&name).canonicalize() {
+            Ok(path) if !name.is_empty() => found.push(path),
+            _ => {
+                let text = format!(
+                    "the layer '{name}' is not here; a local directory in its place is found at /opt"
+                );
+                notes.push(Note::new(Kind::Ignored, &layer.line, "layers", text));
+            }
+        }
+    }
+    found
+}
+
+const RUNTIMES: &str =
+    "fc-local runs custom, custom.debian10, custom.debian11, custom.debian12 and custom-container";
 
 fn is_container(props: &Node) -> Result<bool> {
     match string(props, "runtime")?.as_deref() {
         None | Some("custom" | "custom.debian10" | "custom.debian11" | "custom.debian12") => Ok(false),
         Some("custom-container") => Ok(true),
+        Some(other) if other.starts_with("custom") => {
+            bail!("line {}: there is no runtime '{other}'; {RUNTIMES}", line_of(props, "runtime"))
+        }
         Some(other) => bail!(
-            "line {}: runtime '{other}' is run by the platform itself; fc-local runs custom, custom.debian10, custom.debian11, custom.debian12 and custom-container",
+            "line {}: runtime '{other}' is run by the platform itself; {RUNTIMES}: one of these with a command runs here too, 's local' runs the others",
             line_of(props, "runtime")
         ),
     }
@@ -231,15 +175,18 @@ fn is_container(props: &Node) -> Result<bool> {
 
 /// Refuses values of fields that change nothing locally: the vendor refuses them all the same.
 fn check_ranges(props: &Node) -> Result<()> {
+    let is_whole = |key: &str| props.get(key).is_none_or(|node| node.broken().is_none());
     if let Some(memory) = integer::<u64>(props, "memorySize", 128..=32768)?
         && !memory.is_multiple_of(64)
     {
         bail!("line {}: memorySize must be a multiple of 64, not {memory}", line_of(props, "memorySize"));
     }
-    if let Some(node) = props.get("cpu") {
+    if let Some(node) = props.get("cpu").filter(|_| is_whole("cpu")) {
         let cpu = match node.value {
             Value::Int(value) => value as f64,
             Value::Float(value) => value,
+            // What `${env(…)}` gives is always text.
+            Value::Text(ref text) => text.parse().unwrap_or(f64::NAN),
             _ => bail!("line {}: cpu must be a number", node.line),
         };
         // Multiples of 0.05, compared in thousandths: 0.35 has no exact binary form.
@@ -247,7 +194,8 @@ fn check_ranges(props: &Node) -> Result<()> {
             bail!("line {}: cpu must be between 0.05 and 16 in steps of 0.05, not {cpu}", node.line);
         }
     }
-    if let Some(disk) = integer::<u64>(props, "diskSize", 512..=10240)?
+    if is_whole("diskSize")
+        && let Some(disk) = integer::<u64>(props, "diskSize", 512..=10240)?
         && ![512, 10240].contains(&disk)
     {
         bail!("line {}: diskSize must be 512 or 10240, not {disk}", line_of(props, "diskSize"));
@@ -269,16 +217,24 @@ fn command(runtime: &Node, container: bool) -> Result<Vec<String>> {
     Ok(command)
 }
 
-fn variables_of(props: &Node) -> Result<Vec<(String, String)>> {
+fn variables_of(props: &Node, notes: &mut Vec<Note>) -> Result<Vec<(String, String)>> {
     let Some(node) = props.get("environmentVariables") else {
         return Ok(Vec::new());
     };
-    let Value::Map(entries) = &node.value else {
-        bail!("line {}: environmentVariables must be a mapping", node.line);
+    let entries = match &node.value {
+        Value::Map(entries) => entries,
+        Value::Broken { reason, .. } => bail!("line {}: environmentVariables: {reason}", node.line),
+        _ => bail!("line {}: environmentVariables must be a mapping", node.line),
     };
     let mut found = Vec::new();
-    // Without a value it is none.
-    for (name, value) in entries.iter().filter(|(_, value)| !matches!(value.value, Value::Null)) {
+    for (name, value) in entries {
+        if let Value::Broken { text, reason } = &value.value {
+            let field = format!("environmentVariables.{name}");
+            let reason = format!("{reason}; the function gets the text as it is");
+            notes.push(Note::new(Kind::Unresolved, &value.line, &field, reason));
+            found.push((name.clone(), text.clone()));
+            continue;
+        }
         let Some(text) = value.text() else {
             bail!("line {}: the variable {name} must be a text", value.line);
         };
@@ -288,7 +244,7 @@ fn variables_of(props: &Node) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-fn initializer(lifecycle: &Node) -> Result<Option<Initializer>> {
+fn initializer(lifecycle: &Node, props: &Node, notes: &mut Vec<Note>) -> Result<Option<Initializer>> {
     let Some(node) = lifecycle.get("initializer") else {
         return Ok(None);
     };
@@ -299,7 +255,14 @@ fn initializer(lifecycle: &Node) -> Result<Option<Initializer>> {
         (true, false) => {
             bail!("line {}: an initializer has a handler or a command, not both", line_of(node, "command"))
         }
-        (_, false) => InitializerKind::Command(command),
+        (_, false) => {
+            if props.get("gpuConfig").is_none() {
+                let text = "the platform takes it for functions with a gpuConfig only";
+                let line = line_of(node, "command");
+                notes.push(Note::remark(line, "instanceLifecycleConfig.initializer.command", text));
+            }
+            InitializerKind::Command(command)
+        }
         (true, true) => InitializerKind::Code,
         (false, true) => return Ok(None),
     };
@@ -331,6 +294,3 @@ fn health(node: &Node) -> Result<HealthCheck> {
         path: defaults.path,
     })
 }
-
-#[cfg(test)]
-mod tests;

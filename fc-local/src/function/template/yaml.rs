@@ -1,100 +1,58 @@
-//! A YAML document as plain values that know their line. What a template means is not known here.
+//! A YAML document as values that know their line, read as js-yaml reads it. What a template means is not known here.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
-use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, YamlDataOwned};
-use saphyr_parser::{Event, Parser};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+
+use super::node::{Line, NODE_SIZE, Node, Value};
+use super::scalar;
 
 /// How large a document may be with every alias and reference replaced by what it stands for: far more than a template
 /// has, and little memory.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// What a node counts for beside its text.
-const NODE_SIZE: usize = 64;
-
 /// How deep its lists and mappings may be nested: a template has less than ten, and whoever walks them recurses.
 const MAX_DEPTH: usize = 64;
 
-/// A value and the line it starts on.
-#[derive(Clone, Debug)]
-pub struct Node {
-    pub line: Line,
-    pub value: Value,
-}
-
-/// Where a value is written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line {
-    /// Counted from 1.
-    pub number: usize,
-    /// The file, unless it is the template itself.
-    pub file: Option<Arc<Path>>,
-    /// What it has been inherited from.
-    pub origin: Option<Arc<str>>,
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.number)?;
-        match &self.file {
-            Some(file) => write!(f, " of {}", file.display()),
-            None => Ok(()),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub enum Value {
-    Null,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
-}
-
-/// The document `text`, of the template itself.
-pub fn parse(text: &str) -> Result<Node> {
-    parse_file(text, None)
-}
-
-/// The only document of `text`, which is that of `file`.
-pub fn parse_file(text: &str, file: Option<Arc<Path>>) -> Result<Node> {
-    let text = text.trim_start_matches('\u{feff}');
+/// The one document of `text`, which is the content of `file`; without one, of the template itself.
+pub fn parse(text: &str, file: Option<&Arc<Path>>) -> Result<Node> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    check_characters(text)?;
     check_bounds(text)?;
-    let documents = MarkedYamlOwned::load_from_str(text).map_err(|error| explained(text, &error))?;
-    match <[MarkedYamlOwned; 1]>::try_from(documents) {
-        Ok([document]) => Node::of(document, &Line { file, ..Line::default() }),
-        Err(none) if none.is_empty() => bail!("the file is empty"),
-        Err(_) => {
-            bail!("the file has several documents, separated by ---; Serverless Devs reads files of one")
-        }
+    let mut builder = Builder { file: file.cloned(), open: Vec::new(), anchored: HashMap::new(), root: None };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| explained(&error, text))?;
+        builder.take(event, span.start.line())?;
     }
+    builder.root.ok_or_else(|| anyhow!("the file is empty"))
 }
 
-/// What people get wrong most has a line of its own.
-fn explained(text: &str, error: &saphyr::ScanError) -> anyhow::Error {
+fn check_characters(text: &str) -> Result<()> {
+    let unprintable =
+        |c: char| (c.is_control() && !"\t\n\r\u{85}".contains(c)) || "\u{fffe}\u{ffff}".contains(c);
+    if let Some((before, _)) = text.split_once(unprintable) {
+        bail!("line {}: a control character; YAML takes none as such", before.lines().count().max(1));
+    }
+    Ok(())
+}
+
+/// What the parser found wrong, with the commonest reason in the words that help.
+fn explained(error: &ScanError, text: &str) -> anyhow::Error {
     let number = error.marker().line();
-    let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
-    let indent = line.len() - line.trim_start().len();
-    if line.get(..indent).is_some_and(|indent| indent.contains('\t')) {
-        return anyhow!("line {number}: it is indented by a tab; YAML takes spaces alone");
+    let is_tabbed = |number: usize| {
+        let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
+    };
+    match [number, number + 1].into_iter().find(|number| is_tabbed(*number)) {
+        Some(number) => anyhow!("line {number}: a tab indents it; YAML takes spaces: use spaces"),
+        None => anyhow!("line {number}: {}", error.info()),
     }
-    if error.info().contains("duplicated key") {
-        let key =
-            line.trim_start_matches([' ', '-', '{', ',', '"', '\'']).split(':').next().unwrap_or_default();
-        return anyhow!("line {number}: the key '{}' is there twice", key.trim_end_matches(['"', '\'', ' ']));
-    }
-    anyhow!("line {number}: {}", error.info())
 }
 
-/// Refuses what is too deep or too large before any of it is built: the loader recurses, and copies what an alias
-/// stands for without counting its texts and keys.
+/// Refuses what is too deep or too large before any of it is built: what an alias stands for is copied.
 fn check_bounds(text: &str) -> Result<()> {
     let mut size = Size(text.len());
     size.check(1)?;
@@ -102,7 +60,7 @@ fn check_bounds(text: &str) -> Result<()> {
     let mut open: Vec<(usize, usize)> = Vec::new();
     let mut anchored = HashMap::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| explained(text, &error))?;
+        let (event, span) = event.map_err(|error| explained(&error, text))?;
         let before = size.0;
         let ended = match event {
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
@@ -124,7 +82,7 @@ fn check_bounds(text: &str) -> Result<()> {
         if let Some((anchor, before)) = ended.filter(|(anchor, _)| *anchor > 0) {
             let anchor_size = size.0 - before;
             anchored.insert(anchor, anchor_size);
-            // The loader keeps a copy.
+            // A copy is kept.
             size.add(anchor_size);
         }
         size.check(span.start.line())?;
@@ -144,7 +102,7 @@ impl Size {
         self.0 = self.0.saturating_add(size);
     }
 
-    pub fn check(&self, line: impl fmt::Display) -> Result<()> {
+    pub fn check(&self, line: usize) -> Result<()> {
         if self.0 > MAX_SIZE {
             bail!(
                 "line {line}: the template, with its aliases and references replaced, is over {MAX_SIZE} bytes"
@@ -154,150 +112,200 @@ impl Size {
     }
 }
 
-impl Node {
-    /// What it counts for in a document.
-    pub fn size(&self) -> usize {
-        let inner = match &self.value {
-            Value::Text(text) => text.len(),
-            Value::List(items) => items.iter().map(Node::size).sum(),
-            Value::Map(entries) => {
-                entries.iter().map(|(key, node)| NODE_SIZE + key.len() + node.size()).sum()
+/// Builds a document from its events.
+struct Builder {
+    file: Option<Arc<Path>>,
+    open: Vec<Open>,
+    anchored: HashMap<usize, Node>,
+    root: Option<Node>,
+}
+
+/// A list or mapping that is not over yet.
+struct Open {
+    anchor: usize,
+    line: usize,
+    tag: Option<String>,
+    kind: Kind,
+}
+
+enum Kind {
+    List(Vec<Node>),
+    Map(Map),
+}
+
+#[derive(Default)]
+struct Map {
+    entries: Vec<(String, Node)>,
+    /// The key whose value comes next; `None` inside is `<<`.
+    key: Option<(Option<String>, usize)>,
+    merged: Vec<Node>,
+}
+
+/// A node that is complete, and whether it is the key `<<` if it is a key.
+struct Done {
+    node: Node,
+    is_merge_key: bool,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<()> {
+        match event {
+            Event::DocumentStart(_) if self.root.is_some() => {
+                bail!("line {line}: a second document begins; Serverless Devs reads files of one")
             }
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+            Event::SequenceStart(anchor, tag) => {
+                self.open(anchor, line, tag.as_deref(), Kind::List(Vec::new()))?
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.open(anchor, line, tag.as_deref(), Kind::Map(Map::default()))?
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close()?,
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_plain = style == ScalarStyle::Plain;
+                let value = scalar_value(&text, is_plain, tag.as_deref(), line)?;
+                let node = Node::new(self.line(line), value);
+                let is_merge_key = is_plain && tag.is_none() && text == "<<";
+                self.place(anchor, Done { node, is_merge_key })?;
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchored.get(&anchor) else {
+                    bail!("line {line}: this alias has no anchor");
+                };
+                self.place(0, Done { node: node.clone(), is_merge_key: false })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn line(&self, number: usize) -> Line {
+        Line { number, file: self.file.clone() }
+    }
+
+    fn open(&mut self, anchor: usize, line: usize, tag: Option<&Tag>, kind: Kind) -> Result<()> {
+        let tag = tag.map(|tag| known_tag(tag, line)).transpose()?;
+        self.open.push(Open { anchor, line, tag, kind });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.pop() else { return Ok(()) };
+        let value = match open.kind {
+            Kind::List(items) => Value::List(items),
+            Kind::Map(map) => Value::Map(map.merged()?),
         };
-        NODE_SIZE + inner
-    }
-
-    fn of(node: MarkedYamlOwned, file: &Line) -> Result<Node> {
-        let line = Line { number: node.span.start.line(), ..file.clone() };
-        let value = match node.data {
-            YamlDataOwned::Value(scalar) => match scalar {
-                ScalarOwned::Null => Value::Null,
-                ScalarOwned::Boolean(value) => Value::Bool(value),
-                ScalarOwned::Integer(value) => Value::Int(value),
-                ScalarOwned::FloatingPoint(value) => Value::Float(value.into_inner()),
-                ScalarOwned::String(value) => Value::Text(value),
-            },
-            YamlDataOwned::Representation(text, ..) => Value::Text(text),
-            YamlDataOwned::Sequence(items) => {
-                Value::List(items.into_iter().map(|item| Node::of(item, file)).collect::<Result<_>>()?)
-            }
-            YamlDataOwned::Mapping(entries) => {
-                let mut map = Vec::with_capacity(entries.len());
-                let mut merged = Vec::new();
-                for (key, value) in entries {
-                    let key_line = key.span.start.line();
-                    let Some(key) = Node::of(key, file)?.text() else {
-                        bail!("line {key_line}: a key must be a plain value");
-                    };
-                    let value = Node::of(value, file)?;
-                    if key == "<<" { merged.push(value) } else { map.push((key, value)) }
-                }
-                merge(&mut map, merged);
-                Value::Map(map)
-            }
-            YamlDataOwned::Tagged(_, inner) => Node::of(*inner, file)?.value,
-            YamlDataOwned::Alias(_) => bail!("line {line}: this alias has no anchor"),
-            YamlDataOwned::BadValue => bail!("line {line}: this value does not fit its tag"),
+        let fits = match (&value, open.tag.as_deref()) {
+            (_, None) => true,
+            (Value::List(_), Some(tag)) => ["seq", "omap", "pairs"].contains(&tag),
+            (_, Some(tag)) => ["map", "set"].contains(&tag),
         };
-        Ok(Node { line, value })
-    }
-
-    /// The entry `key` of a mapping; an explicit null counts as absent.
-    pub fn get(&self, key: &str) -> Option<&Node> {
-        match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|(name, node)| name == key && !matches!(node.value, Value::Null))
-                .map(|(_, node)| node),
-            _ => None,
+        if !fits {
+            bail!("line {}: this value does not fit its tag", open.line);
         }
+        let node = Node::new(self.line(open.line), value);
+        self.place(open.anchor, Done { node, is_merge_key: false })
     }
 
-    pub fn entries(&self) -> &[(String, Node)] {
-        match &self.value {
-            Value::Map(entries) => entries,
-            _ => &[],
+    /// Puts a node where it belongs.
+    fn place(&mut self, anchor: usize, done: Done) -> Result<()> {
+        if anchor > 0 {
+            self.anchored.insert(anchor, done.node.clone());
         }
-    }
-
-    /// With all that is in it, inherited from `origin`.
-    pub fn inherited_from(mut self, origin: &Arc<str>) -> Node {
-        self.line.origin = Some(Arc::clone(origin));
-        self.value = match self.value {
-            Value::List(items) => {
-                Value::List(items.into_iter().map(|item| item.inherited_from(origin)).collect())
-            }
-            Value::Map(entries) => Value::Map(
-                entries.into_iter().map(|(key, node)| (key, node.inherited_from(origin))).collect(),
-            ),
-            value => value,
-        };
-        self
-    }
-
-    /// With what `over` says instead: mappings are merged, at any depth, and everything else is replaced.
-    pub fn overlaid(self, over: &Node) -> Node {
-        match (self.value, &over.value) {
-            (Value::Map(mut entries), Value::Map(others)) => {
-                for (key, other) in others {
-                    match entries.iter_mut().find(|(known, _)| known == key) {
-                        Some((_, known)) => {
-                            let nothing = Node { line: known.line.clone(), value: Value::Null };
-                            *known = std::mem::replace(known, nothing).overlaid(other);
-                        }
-                        None => entries.push((key.clone(), other.clone())),
-                    }
-                }
-                Node { line: over.line.clone(), value: Value::Map(entries) }
-            }
-            _ => over.clone(),
+        match self.open.last_mut() {
+            None => self.root = Some(done.node),
+            Some(Open { kind: Kind::List(items), .. }) => items.push(done.node),
+            Some(Open { kind: Kind::Map(map), .. }) => map.place(done)?,
         }
-    }
-
-    /// Without what is at `path`, names with dots between them.
-    pub fn without(mut self, path: &str) -> Node {
-        if let Value::Map(entries) = &mut self.value {
-            match path.split_once('.') {
-                _ if entries.iter().any(|(key, _)| key == path) => entries.retain(|(key, _)| key != path),
-                Some((first, rest)) => {
-                    let entries = std::mem::take(entries).into_iter();
-                    let inner = |(key, node): (String, Node)| {
-                        let node = if key == first { node.without(rest) } else { node };
-                        (key, node)
-                    };
-                    self.value = Value::Map(entries.map(inner).collect());
-                }
-                None => {}
-            }
-        }
-        self
-    }
-
-    /// A scalar as text, the way it reaches an environment variable.
-    pub fn text(&self) -> Option<String> {
-        match &self.value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Bool(value) => Some(value.to_string()),
-            Value::Int(value) => Some(value.to_string()),
-            Value::Float(value) => Some(value.to_string()),
-            Value::Null => Some(String::new()),
-            Value::List(_) | Value::Map(_) => None,
-        }
+        Ok(())
     }
 }
 
-/// `<<: *defaults`: keys of the mapping itself win over merged ones.
-fn merge(map: &mut Vec<(String, Node)>, merged: Vec<Node>) {
-    for source in merged {
-        let sources = match source.value {
-            Value::List(items) => items,
-            _ => vec![source],
-        };
-        for (key, value) in sources.iter().flat_map(Node::entries) {
-            if !map.iter().any(|(name, _)| name == key) {
-                map.push((key.clone(), value.clone()));
+impl Map {
+    fn place(&mut self, done: Done) -> Result<()> {
+        let Done { node, is_merge_key } = done;
+        match self.key.take() {
+            None if is_merge_key => self.key = Some((None, node.line.number)),
+            None => {
+                let key = match &node.value {
+                    Value::Null => Some("null".to_owned()),
+                    value => value.text(),
+                };
+                let Some(key) = key else {
+                    bail!("line {}: a key must be a plain value", node.line.number);
+                };
+                if let Some((_, first)) = self.entries.iter().find(|(name, _)| *name == key) {
+                    let (second, first) = (node.line.number, first.line.number);
+                    bail!(
+                        "line {second}: the key '{key}' is there a second time, the first is near line {first}"
+                    );
+                }
+                self.key = Some((Some(key), node.line.number));
+            }
+            Some((Some(key), _)) => self.entries.push((key, node)),
+            Some((None, line)) => match node.value {
+                Value::List(items) => {
+                    items.iter().try_for_each(|item| mergeable(item, line))?;
+                    self.merged.extend(items);
+                }
+                _ => {
+                    mergeable(&node, line)?;
+                    self.merged.push(node);
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// The entries with those of `<<: *defaults`: keys of the mapping itself win over merged ones.
+    fn merged(self) -> Result<Vec<(String, Node)>> {
+        let mut entries = self.entries;
+        for (key, value) in self.merged.iter().flat_map(Node::entries) {
+            if !entries.iter().any(|(name, _)| name == key) {
+                entries.push((key.clone(), value.clone()));
             }
         }
+        Ok(entries)
     }
+}
+
+fn mergeable(node: &Node, line: usize) -> Result<()> {
+    match node.value {
+        Value::Map(_) => Ok(()),
+        _ => bail!("line {line}: '<<' takes a mapping, or a list of mappings"),
+    }
+}
+
+fn scalar_value(text: &str, is_plain: bool, tag: Option<&Tag>, line: usize) -> Result<Value> {
+    let as_text = || Value::Text(text.to_owned());
+    let Some(tag) = tag else {
+        return Ok(if is_plain { scalar::plain(text) } else { as_text() });
+    };
+    if tag.handle.clone() + &tag.suffix == "!" {
+        return Ok(as_text());
+    }
+    let value = match known_tag(tag, line)?.as_str() {
+        "str" | "binary" | "timestamp" => as_text(),
+        "null" => Value::Null,
+        "bool" | "int" => scalar::plain(text),
+        "float" => match scalar::number(text) {
+            Some(Value::Int(value)) => Value::Float(value as f64),
+            other => other.unwrap_or_else(as_text),
+        },
+        _ => bail!("line {line}: this value does not fit its tag"),
+    };
+    Ok(value)
+}
+
+/// The name of one of YAML's own tags. The vendor's reader has no others.
+fn known_tag(tag: &Tag, line: usize) -> Result<String> {
+    let name = match tag.handle.as_str() {
+        "tag:yaml.org,2002:" => tag.suffix.as_str(),
+        _ => "",
+    };
+    const KNOWN: [&str; 12] =
+        ["str", "binary", "timestamp", "null", "bool", "int", "float", "seq", "map", "set", "omap", "pairs"];
+    if !KNOWN.contains(&name) {
+        bail!("line {line}: the tag '{}{}' is unknown to Serverless Devs", tag.handle, tag.suffix);
+    }
+    Ok(name.to_owned())
 }

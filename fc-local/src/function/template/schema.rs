@@ -1,0 +1,250 @@
+//! Which fields are there, and which of them change nothing here? As component fc3 has them (its schema, and its
+//! documentation of `s.yaml`). What the others do is not known here.
+
+use super::document::Resource;
+use super::node::{Line, Node};
+use super::note::{Kind, Note};
+
+/// What a field does here.
+#[derive(Clone, Copy)]
+enum Effect {
+    Used,
+    /// Its entries are the author's.
+    Free,
+    Ignored(&'static str),
+}
+
+use Effect::{Free, Ignored, Used};
+
+const NETWORK: Effect = Ignored("functions are in this machine's network");
+const MOUNTS: Effect = Ignored("nothing is mounted; the directory is this machine's");
+const SCALING: Effect = Ignored("instances are started on demand, up to --max-instances");
+const CONTAINER: Effect = Ignored("a container runs with the command given after --");
+const NOTHING: Effect = Ignored("it changes nothing on one machine");
+
+/// The fields of `props`; those of a list's items stand below the list.
+const PROPS: &[(&str, Effect)] = &[
+    ("annotations", NOTHING),
+    ("asyncInvokeConfig", Used),
+    ("asyncInvokeConfig.asyncTask", NOTHING),
+    ("asyncInvokeConfig.destinationConfig", Ignored("results go nowhere")),
+    ("asyncInvokeConfig.maxAsyncEventAgeInSeconds", Ignored("an event waits as long as it must")),
+    ("asyncInvokeConfig.maxAsyncRetryAttempts", Used),
+    ("asyncInvokeConfig.qualifier", NOTHING),
+    ("code", Used),
+    ("code.ossBucketName", Used),
+    ("code.ossObjectName", Used),
+    ("code.src", Used),
+    ("concurrencyConfig", SCALING),
+    ("cpu", Ignored("it is checked, and the function has all of the machine")),
+    ("customContainerConfig", Used),
+    ("customContainerConfig.accelerationInfo", CONTAINER),
+    ("customContainerConfig.accelerationType", CONTAINER),
+    ("customContainerConfig.acrInstanceId", CONTAINER),
+    ("customContainerConfig.command", CONTAINER),
+    ("customContainerConfig.entrypoint", CONTAINER),
+    ("customContainerConfig.healthCheckConfig", Used),
+    ("customContainerConfig.healthCheckConfig.failureThreshold", Used),
+    ("customContainerConfig.healthCheckConfig.httpGetUrl", Used),
+    ("customContainerConfig.healthCheckConfig.initialDelaySeconds", Used),
+    ("customContainerConfig.healthCheckConfig.periodSeconds", Used),
+    ("customContainerConfig.healthCheckConfig.successThreshold", Used),
+    ("customContainerConfig.healthCheckConfig.timeoutSeconds", Used),
+    ("customContainerConfig.image", CONTAINER),
+    ("customContainerConfig.port", Used),
+    ("customContainerConfig.registryConfig", CONTAINER),
+    ("customContainerConfig.resolvedImageUri", CONTAINER),
+    ("customDNS", Ignored("names are resolved as this machine does it")),
+    ("customDomain", Used),
+    ("customDomain.authConfig", Free),
+    ("customDomain.certConfig", Ignored("addresses here are plain HTTP")),
+    ("customDomain.corsConfig", NOTHING),
+    ("customDomain.domainName", Used),
+    ("customDomain.protocol", Ignored("addresses here are plain HTTP")),
+    ("customDomain.route", Free),
+    ("customDomain.tlsConfig", Ignored("addresses here are plain HTTP")),
+    ("customDomain.wafConfig", NOTHING),
+    ("customRuntimeConfig", Used),
+    ("customRuntimeConfig.args", Used),
+    ("customRuntimeConfig.command", Used),
+    ("customRuntimeConfig.healthCheckConfig", Used),
+    ("customRuntimeConfig.healthCheckConfig.failureThreshold", Used),
+    ("customRuntimeConfig.healthCheckConfig.httpGetUrl", Used),
+    ("customRuntimeConfig.healthCheckConfig.initialDelaySeconds", Used),
+    ("customRuntimeConfig.healthCheckConfig.periodSeconds", Used),
+    ("customRuntimeConfig.healthCheckConfig.successThreshold", Used),
+    ("customRuntimeConfig.healthCheckConfig.timeoutSeconds", Used),
+    ("customRuntimeConfig.port", Used),
+    ("description", NOTHING),
+    ("disableInjectCredentials", NOTHING),
+    ("disableOndemand", SCALING),
+    ("diskSize", Ignored("it is checked, and the disk is this machine's")),
+    ("enableLongLiving", SCALING),
+    ("endpoint", Ignored("it is where the vendor's tool deploys to")),
+    ("environmentVariables", Free),
+    ("functionName", Used),
+    ("gpuConfig", Ignored("the function has what the machine has")),
+    ("handler", Used),
+    ("idleTimeout", Ignored("--idle-timeout says it here")),
+    ("instanceConcurrency", Used),
+    ("instanceIsolationMode", SCALING),
+    ("instanceLifecycleConfig", Used),
+    ("instanceLifecycleConfig.initializer", Used),
+    ("instanceLifecycleConfig.initializer.command", Used),
+    ("instanceLifecycleConfig.initializer.handler", Used),
+    ("instanceLifecycleConfig.initializer.timeout", Used),
+    ("instanceLifecycleConfig.preStop", Used),
+    ("instanceLifecycleConfig.preStop.command", Ignored("PreStop is a request here")),
+    ("instanceLifecycleConfig.preStop.handler", Used),
+    ("instanceLifecycleConfig.preStop.timeout", Used),
+    ("internetAccess", NETWORK),
+    ("layers", Used),
+    ("logConfig", Used),
+    ("logConfig.enableInstanceMetrics", NOTHING),
+    ("logConfig.enableLlmMetrics", NOTHING),
+    ("logConfig.enableRequestMetrics", NOTHING),
+    ("logConfig.logBeginRule", NOTHING),
+    ("logConfig.logstore", Used),
+    ("logConfig.project", Used),
+    ("memorySize", Used),
+    ("nasConfig", MOUNTS),
+    ("ossMountConfig", MOUNTS),
+    ("polarFsConfig", MOUNTS),
+    ("provisionConfig", SCALING),
+    ("region", Used),
+    ("resourceGroupId", NOTHING),
+    ("role", Ignored("the credentials here are made up")),
+    ("runtime", Used),
+    ("scalingConfig", SCALING),
+    ("sessionAffinity", SCALING),
+    ("sessionAffinityConfig", SCALING),
+    ("supplement", NOTHING),
+    ("tags", NOTHING),
+    ("timeout", Used),
+    ("tracingConfig", NOTHING),
+    ("triggers", Free),
+    ("vpcBinding", NETWORK),
+    ("vpcConfig", NETWORK),
+];
+
+/// What a resource has beside its `props`.
+const RESOURCE: &[&str] = &["access", "actions", "component", "extend", "name", "props"];
+
+/// What a template has beside its resources. Other keys are those of anchors.
+const TEMPLATE: &[&str] = &[
+    "access",
+    "actions",
+    "components",
+    "edition",
+    "env",
+    "extend",
+    "flow",
+    "name",
+    "resources",
+    "services",
+    "template",
+    "vars",
+];
+
+/// The keys of the template itself that are almost known ones.
+pub fn check_template(root: &Node, notes: &mut Vec<Note>) {
+    for (key, node) in root.entries().iter().filter(|(key, _)| !TEMPLATE.contains(&key.as_str())) {
+        if let Some(nearest) = nearest(key, TEMPLATE.iter().copied()) {
+            notes.push(unknown(&node.line, key, Some(nearest)));
+        }
+    }
+    if let Some(env) = root.get("env") {
+        let text = "environments are not applied here";
+        notes.push(Note::new(Kind::Ignored, &env.line, "env", text));
+    }
+}
+
+/// The fields of a resource that change nothing here, or that nobody knows.
+pub fn check(resource: &Resource, notes: &mut Vec<Note>) {
+    for (key, node) in resource.node.entries() {
+        if !RESOURCE.contains(&key.as_str()) {
+            // A field that is indented too little is one of `props`.
+            let in_props = PROPS.iter().any(|(path, _)| path == key).then(|| format!("props.{key}"));
+            let nearest = in_props.or_else(|| nearest(key, RESOURCE.iter().copied()).map(str::to_owned));
+            notes.push(unknown(&node.line, key, nearest.as_deref()));
+        }
+    }
+    check_fields(&resource.props, "", notes);
+    check_triggers(&resource.props, notes);
+}
+
+fn check_fields(node: &Node, above: &str, notes: &mut Vec<Note>) {
+    for (key, value) in node.entries() {
+        let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
+        match PROPS.iter().find(|(known, _)| **known == path) {
+            Some((_, Used)) => check_fields(value, &path, notes),
+            Some((_, Free)) => {}
+            Some((_, Ignored(why))) => notes.push(Note::new(Kind::Ignored, &value.line, &path, *why)),
+            None => {
+                let siblings = PROPS.iter().filter_map(|(known, _)| match known.rsplit_once('.') {
+                    Some((parent, name)) => (parent == above).then_some(name),
+                    None => above.is_empty().then_some(*known),
+                });
+                notes.push(unknown(&value.line, &path, nearest(key, siblings)));
+            }
+        }
+    }
+}
+
+fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
+    for trigger in props.get("triggers").iter().flat_map(|all| all.items()) {
+        let kind = trigger.get("triggerType").and_then(Node::text).unwrap_or_default();
+        if kind != "http" {
+            let text = format!("a trigger of type '{kind}' calls nothing here; 'fc-local invoke' does");
+            notes.push(Note::new(Kind::Ignored, &trigger.line, "triggers", text));
+        }
+    }
+}
+
+fn unknown(line: &Line, field: &str, nearest: Option<&str>) -> Note {
+    let text = match nearest {
+        Some(name) => format!("there is no such field; is it '{name}'?"),
+        None => "there is no such field".to_owned(),
+    };
+    Note { nearest: nearest.map(str::to_owned), ..Note::new(Kind::Unknown, line, field, text) }
+}
+
+/// The known name that was probably meant.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distances = known.map(|known| (strsim::damerau_levenshtein(&known.to_lowercase(), &name), known));
+    let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + name.len() / 4).then_some(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        let names = || PROPS.iter().map(|(name, _)| *name);
+        for (written, meant) in [
+            ("timeOut", Some("timeout")),
+            ("memorysize", Some("memorySize")),
+            ("enviromentVariables", Some("environmentVariables")),
+            ("customRuntimeConfg", Some("customRuntimeConfig")),
+            ("handlr", Some("handler")),
+            ("somethingElse", None),
+        ] {
+            assert_eq!(nearest(written, names()), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_its_parent() {
+        for (path, _) in PROPS {
+            if let Some((parent, _)) = path.rsplit_once('.') {
+                assert!(
+                    PROPS.iter().any(|(known, effect)| *known == parent && matches!(effect, Used)),
+                    "{path}"
+                );
+            }
+        }
+    }
+}
