@@ -55,23 +55,33 @@ pub fn run(args: &NewArgs) -> Result<ExitCode> {
         bail!("'{}' does not end in a name", args.path.display());
     };
     check_name(name)?;
-    if args.path.exists() {
+    // Also a link to nothing is somebody's.
+    if args.path.symlink_metadata().is_ok() {
         bail!("{} exists already", args.path.display());
     }
     let runtime = match args.runtime.as_deref() {
-        Some(checkout) => path_dependency(checkout).with_context(|| format!("--runtime {}", checkout.display()))?,
-        None => path_dependency(Path::new(OWN_CHECKOUT)).map_err(|_| {
-            anyhow!("fc-runtime is not published yet, and the checkout that fc-local was built in is gone: name one with --runtime DIR")
-        })?,
+        Some(checkout) => {
+            path_dependency(checkout).with_context(|| format!("--runtime {}", checkout.display()))?
+        }
+        None => own_checkout(Path::new(OWN_CHECKOUT))?,
     };
-    for (file, text) in project(name, &runtime) {
-        write(&args.path.join(file), &text).inspect_err(|_| {
-            let _ = fs::remove_dir_all(&args.path); // what there is of it was made here
+    make(&args.path, project(name, &runtime))?;
+    let path = args.path.display().to_string();
+    let quoted = shlex::try_quote(&path).unwrap_or(path.as_str().into());
+    console::print(format_args!("{path} is a function now. Try:\n  cd {quoted} && make test && make run"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the files of a project at `path`: all of them, or nothing stays of it.
+fn make(path: &Path, files: impl Iterator<Item = (&'static str, String)>) -> Result<()> {
+    let is_missing = |path: &&Path| path.symlink_metadata().is_err() && !path.as_os_str().is_empty();
+    let made = path.ancestors().take_while(is_missing).last();
+    for (file, text) in files {
+        write(&path.join(file), &text).inspect_err(|_| {
+            let _ = made.map(fs::remove_dir_all); // what there is of it was made here
         })?;
     }
-    let path = args.path.display();
-    console::print(format_args!("{path} is a function now. Try:\n  cd {path} && make test && make run"))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Every file of the project `name`, with `runtime` as the value of its dependency on fc-runtime.
@@ -109,6 +119,22 @@ fn check_name(name: &str) -> Result<()> {
     bail!("'{name}' cannot be a function's name: {what}");
 }
 
+/// The checkout that fc-local was built in, as long as it is there and has not become another version.
+fn own_checkout(path: &Path) -> Result<String> {
+    let dependency = path_dependency(path).map_err(|_| {
+        anyhow!("fc-runtime is not published yet, and the checkout that fc-local was built in is gone: name one with --runtime DIR")
+    })?;
+    let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+    let version = format!("version = \"{}\"", env!("CARGO_PKG_VERSION"));
+    if !manifest.lines().any(|line| line.trim() == version) {
+        bail!(
+            "{} is of another version than this fc-local by now: install it from there again, or name a checkout with --runtime DIR",
+            path.display()
+        );
+    }
+    Ok(dependency)
+}
+
 fn path_dependency(checkout: &Path) -> Result<String> {
     let path = fs::canonicalize(checkout)?;
     let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
@@ -128,6 +154,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use support::Scratch;
+
     use super::*;
 
     #[test]
@@ -138,6 +166,37 @@ mod tests {
         let manifest = project("greeter", "\"0.1.0\"").find(|(file, _)| *file == "Cargo.toml");
         let (_, text) = manifest.expect("a manifest");
         assert!(text.contains("name = \"greeter\"") && text.contains("fc-runtime = \"0.1.0\""), "{text}");
+    }
+
+    #[test]
+    fn of_a_project_that_cannot_be_written_nothing_stays() {
+        let scratch = Scratch::new();
+        fs::create_dir(scratch.path("kept")).expect("a directory");
+        for (path, left) in [("kept/a/b", "kept/a"), ("new", "new")] {
+            // A file cannot be a directory too.
+            let files = [("one", "1".to_owned()), ("one/two", "2".to_owned())];
+            let error =
+                make(Path::new(&scratch.path(path)), files.into_iter()).expect_err("not to be written");
+            assert!(format!("{error:#}").starts_with("cannot write "), "{error:#}");
+            assert!(!Path::new(&scratch.path(left)).exists(), "{left} is left");
+        }
+        assert!(Path::new(&scratch.path("kept")).exists(), "what was there before is somebody's");
+    }
+
+    #[test]
+    fn the_checkout_that_made_the_tool_is_taken_while_it_is_there_and_the_same() {
+        let scratch = Scratch::new();
+        let refused =
+            |directory: &str| own_checkout(Path::new(directory)).expect_err("no checkout").to_string();
+        assert!(refused(&scratch.path("gone")).contains("is gone: name one with --runtime DIR"));
+        // As where cargo unpacks what comes from a registry.
+        fs::create_dir(scratch.path("registry")).expect("a directory");
+        assert!(refused(&scratch.path("registry")).contains("is gone"));
+        fs::create_dir(scratch.path("other")).expect("a directory");
+        scratch.write("other/Cargo.toml", "[package]\nname = \"fc-runtime\"\nversion = \"9.9.9\"\n");
+        assert!(refused(&scratch.path("other")).contains("is of another version"));
+        let dependency = own_checkout(Path::new(OWN_CHECKOUT)).expect("this checkout");
+        assert!(dependency.starts_with("{ path = \"/"), "{dependency}");
     }
 
     #[test]
