@@ -34,6 +34,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::instance::{attached, supervisor, temporary};
 use args::{Cli, Command};
@@ -85,8 +86,22 @@ fn explain(usage: &clap::Error) -> ExitCode {
     let text = usage.render().to_string();
     if usage.use_stderr() {
         console::note(text.trim_end());
+        if let Some(command) = command_without_dashes(usage) {
+            console::note(format_args!(
+                "\nA function's command stands behind --, as in: fc-local … -- {command} …"
+            ));
+        }
         return ExitCode::from(WRONG_USE);
     }
     let _ = console::print(text.trim_end()); // help that nobody reads
     ExitCode::SUCCESS
+}
+
+/// The word that is no option and stands where options do, as a function's command that was typed without its dashes.
+fn command_without_dashes(usage: &clap::Error) -> Option<&str> {
+    let is_unknown = usage.kind() == ErrorKind::UnknownArgument;
+    match usage.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if is_unknown && !word.starts_with('-') => Some(word),
+        _ => None,
+    }
 }

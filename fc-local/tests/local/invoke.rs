@@ -182,3 +182,14 @@ fn help_fits_a_screen() {
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{command}:\n{text}");
     }
 }
+
+#[test]
+fn a_command_without_its_dashes_is_told_where_they_belong() {
+    for (arguments, wanted) in [(&["start", "python3", "app.py"], true), (&["start", "--wtach", "x"], false)]
+    {
+        let output = run_to_end(fc_local().args(arguments), WATCHDOG);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert_eq!(error.contains("stands behind --, as in: fc-local … -- python3"), wanted, "{error}");
+    }
+}
