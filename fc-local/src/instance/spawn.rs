@@ -36,7 +36,7 @@ mod tests {
     use std::fs::{self, File, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
 
-    use support::Scratch;
+    use crate::tests::Scratch;
 
     use super::*;
 
