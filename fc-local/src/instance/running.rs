@@ -208,13 +208,21 @@ impl Instance {
         self.log().warn(Some(&self.id), text);
     }
 
+    /// Whether its port is open now. Into a network of its own whatever stands between connects at any time.
+    fn listens(&self) -> bool {
+        let address = self.pool.address();
+        match &self.network {
+            None => port::connects(address.ip(), address.port(), ALIVE_EVERY),
+            Some(_) => !procfs::listeners(self.port, Some(self.process.supervisor())).is_empty(),
+        }
+    }
+
     /// The failure of a call whose connection was dropped.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
         // The kernel resets connections a moment before the exit can be waited for.
         let after = since.elapsed();
         while since.elapsed() < after + EXIT_AFTER_RESET && self.process.wait(ALIVE_EVERY).is_none() {
-            let address = self.pool.address();
-            if port::connects(address.ip(), address.port(), ALIVE_EVERY) {
+            if self.listens() {
                 break;
             }
         }

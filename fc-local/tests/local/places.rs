@@ -342,11 +342,17 @@ fn a_function_without_a_template_has_this_machines_file_system() {
 
 /// A function that insists on the configured port, and can be asked to call another server.
 const INSISTS: &str = r#"
-import http.server, os, urllib.request
+import http.server, os, socket, time, urllib.request
 
 class Function(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if self.path == "/leave":
+            # As a dying process does it: its connections go, and a moment later itself.
+            self.server.socket.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.3)
+            os._exit(7)
         if self.path.startswith("/wait?"): os.read(os.open(self.path[6:], os.O_RDONLY), 1)
         answer = str(os.getpid())
         if self.path.startswith("/call?"): answer = urllib.request.urlopen(self.path[6:]).read().decode()
@@ -411,6 +417,23 @@ fn a_function_that_insists_on_its_port_has_more_than_one_instance_in_networks_of
     for pid in pids {
         assert!(matches!(state(pid), None | Some('Z')), "{pid} is there");
     }
+}
+
+#[test]
+fn no_call_is_sent_into_the_network_of_an_instance_that_is_going() {
+    if !has_pasta() {
+        return;
+    }
+    let fc = insists(&["--no-freeze"]);
+    let gate = fc.scratch.gate("gate");
+    let mut waits = fc.client();
+    waits.send(get(&format!("/wait?{}", gate.path)));
+    fc.wait_for_logs(" started on port ", 1);
+    let pid = fc.get("/").text().to_owned();
+    assert!(fc.get("/leave").error_message().starts_with("Process exited unexpectedly"));
+    let next = fc.get("/");
+    assert_eq!(next.status, 200, "{}", next.text());
+    assert_ne!(next.text(), pid);
 }
 
 #[test]
