@@ -49,6 +49,11 @@ impl Platforms {
     pub fn all(&self) -> &[Arc<Platform>] {
         &self.0
     }
+
+    /// Whether they stop, as all of them do at once.
+    pub fn are_stopping(&self) -> bool {
+        self.0.iter().any(|platform| platform.is_stopping())
+    }
 }
 
 /// Starts an instance of each function, with its Initializer. That one fails is in the log.

@@ -17,7 +17,7 @@ use super::serving::{self, Platforms, Reload};
 use super::{debug, signals, watch};
 use crate::front::Gateway;
 use crate::front::guard::Guard;
-use crate::function::{Function, Project};
+use crate::function::{CustomDomain, Function, Project};
 use crate::instance::Debugging;
 use crate::log::{self, Log};
 use crate::scaling::Platform;
@@ -43,11 +43,12 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     log::listen_to_library(&log);
     note.iter().chain(&notes).for_each(|remark| log.warn(None, remark));
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
-    let addresses = (0..functions.len()).map(|place| doors.trigger_address(place)).collect::<Vec<_>>();
-    let served = platforms.all().iter().cloned().zip(addresses.iter().copied());
+    let addresses = (0..functions.len()).map(|place| doors.trigger_address(place));
+    let served = platforms.all().iter().cloned().zip(addresses);
     let timeout_status = args.platform.http_timeout_status;
     let gateway =
         Arc::new(Gateway::new(served, domains.clone(), guard(args), timeout_status, Arc::clone(&log)));
+    stop_at_ctrl_c(platforms.all(), &doors, &log)?;
     if args.warm {
         serving::warm(&platforms); // before a call comes, which would find it in use
     }
@@ -55,14 +56,9 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
     let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
     let watching = if args.watch { Some(watch::watch(&args.function, sources, reload)?) } else { None };
-    stop_at_ctrl_c(platforms.all(), &doors, &log)?;
-    if debugging != Debugging::Attached {
-        announce::faults(&log, &functions);
+    if !platforms.are_stopping() {
+        announce(args, &debugging, &functions, &domains, &doors, &log)?;
     }
-    let places = functions.iter().zip(addresses).map(|(function, address)| Place { function, address });
-    announce::places(&log, main, &places.collect::<Vec<_>>(), &domains);
-    debug::announce(args, &debugging, &functions, &log)?;
-    announce::network(&log, main, &functions.iter().map(|function| function.port).collect::<Vec<_>>());
     let result = doors.join();
     drop(watching);
     gateway.close(drain);
@@ -72,6 +68,27 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     }
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is said once callers can come.
+fn announce(
+    args: &StartArgs,
+    debugging: &Debugging,
+    functions: &[Function],
+    domains: &[CustomDomain],
+    doors: &Doors,
+    log: &Log,
+) -> Result<()> {
+    if *debugging != Debugging::Attached {
+        announce::faults(log, functions);
+    }
+    let at = |place, function| Place { function, address: doors.trigger_address(place) };
+    let places = functions.iter().enumerate().map(|(place, function)| at(place, function));
+    announce::places(log, doors.main_address(), &places.collect::<Vec<_>>(), domains);
+    debug::announce(args, debugging, functions, log)?;
+    let ports: Vec<u16> = functions.iter().map(|function| function.port).collect();
+    announce::network(log, doors.main_address(), &ports);
+    Ok(())
 }
 
 /// The main address, and one for each of several functions.

@@ -63,6 +63,10 @@ impl Platform {
         self.fleet.stop_starting();
     }
 
+    pub fn is_stopping(&self) -> bool {
+        self.fleet.surroundings.is_stopping()
+    }
+
     /// Stops all instances; nothing of them is left afterwards.
     pub fn close(&self) {
         self.fleet.stop_starting();

@@ -1,7 +1,7 @@
 //! Nothing outlives fc-local, however it ends.
 
-use crate::harness::{Fc, python, python_script, start, start_with, wait_until_frozen};
-use support::{Scratch, Signal, get, wait_until_gone};
+use crate::harness::{Fc, fc_local, python, python_script, start, start_with, wait_until_frozen};
+use support::{Program, Scratch, Signal, get, reserved_port, wait_until_gone};
 
 /// The function, a grandchild in its group, and one in a session of its own.
 fn family(fc: &Fc) -> Vec<u32> {
@@ -36,6 +36,20 @@ fn a_second_ctrl_c_ends_at_once_and_leaves_nothing() {
     for pid in pids {
         wait_until_gone(pid);
     }
+}
+
+#[test]
+fn ctrl_c_stops_in_order_while_the_first_instance_is_being_started_too() {
+    let mut command = fc_local();
+    command.args(["start", "--warm", "--listen", "127.0.0.1:0", "--port", &reserved_port().to_string()]);
+    let mut fc = Program::start(command.args(["--", "sh", "-c", "echo process $$; exec sleep 600"]));
+    let pid = fc.said.wait_until("a process", |said| {
+        said.split("| process ").nth(1)?.split_once('\n')?.0.trim().parse().ok()
+    });
+    fc.signal(Signal::INT);
+    assert!(fc.wait().success(), "{}", fc.said.text());
+    assert!(!fc.said.text().contains("is served on"), "{}", fc.said.text());
+    wait_until_gone(pid);
 }
 
 #[test]
