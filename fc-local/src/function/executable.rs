@@ -98,7 +98,7 @@ impl<'a> System<'a> {
             Ok(path) => path?,
             Err(kind) => return Some(Fault::new(program, kind)),
         };
-        self.of_file(&path, 0).map(|kind| Fault::new(program, kind))
+        self.of_file(&path, 0).map(|kind| Fault::new(program, kind).at(&path))
     }
 
     /// The file that `name` leads to; `None` when that is another system's.

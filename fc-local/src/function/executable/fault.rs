@@ -2,6 +2,7 @@
 //! is not known here.
 
 use std::fmt;
+use std::path::Path;
 
 use rustix::io::Errno;
 
@@ -10,6 +11,8 @@ use rustix::io::Errno;
 pub struct Fault {
     /// As the command names it.
     program: String,
+    /// By the name that whoever mends it can use.
+    file: String,
     pub(super) kind: FaultKind,
 }
 
@@ -87,7 +90,12 @@ pub fn of_loader(logs: &str) -> Option<FaultKind> {
 
 impl Fault {
     pub fn new(program: &str, kind: FaultKind) -> Fault {
-        Fault { program: program.to_owned(), kind }
+        Fault { program: program.to_owned(), file: program.to_owned(), kind }
+    }
+
+    /// The same of a program that the command names by its place on the platform; `path` is where it is here.
+    pub fn at(self, path: &Path) -> Fault {
+        if self.program.starts_with('/') { Fault { file: path.display().to_string(), ..self } } else { self }
     }
 
     /// The number by which the system refuses to run it; `None` when it is run and then ends by itself.
@@ -110,7 +118,7 @@ impl Fault {
 
     /// What to do about it.
     pub fn remedy(&self) -> String {
-        self.kind.remedy(&self.program)
+        self.kind.remedy(&self.file)
     }
 }
 

@@ -279,6 +279,17 @@ fn an_interpreter_in_code_that_the_system_does_not_see_there_is_named_after_the_
 }
 
 #[test]
+fn a_remedy_names_the_file_by_its_name_on_this_machine() {
+    let code = Code::new();
+    let path = code.write("x", b"#!/bin/sh\r\n", 0o755).display().to_string();
+    let remedy = |program: &str| fault(&code.function, &[program.to_owned()]).expect("a fault").remedy();
+    assert!(remedy("/code/x").contains(&format!(" {path} (and")), "{}", remedy("/code/x"));
+    assert!(remedy("./x").contains(" ./x (and"), "{}", remedy("./x"));
+    code.write("x", b"#!/bin/sh\n", 0o644);
+    assert_eq!(remedy("/code/x"), format!("chmod +x {path}"));
+}
+
+#[test]
 fn every_fault_says_what_is_wrong_and_what_to_do() {
     let fault = Fault::new("./g3", FaultKind::WindowsLineEnds { first_line: "/bin/sh\r".to_owned() });
     assert_eq!(fault.to_string(), "'./g3' has Windows line ends: its first line asks for '/bin/sh\\r'");
