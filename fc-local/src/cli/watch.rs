@@ -158,3 +158,42 @@ fn is_ignored(path: &Path) -> bool {
         || name.ends_with(".pyc")
         || path.components().any(|part| IGNORED.iter().any(|ignored| part.as_os_str() == *ignored))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> PathBuf {
+        PathBuf::from("program")
+    }
+
+    #[test]
+    fn a_file_that_is_being_written_is_waited_for_until_it_is_closed() {
+        let (sender, changes) = channel();
+        let settling = thread::spawn(move || settle(&changes, Change::Writing(file())));
+        thread::park_timeout(QUIET * 3);
+        assert!(!settling.is_finished(), "its writer pauses");
+        sender.send(Change::Closed(file())).expect("it is waited for");
+        assert!(settling.join().expect("no panic"));
+        drop(sender);
+    }
+
+    #[test]
+    fn what_nobody_closes_is_waited_for_no_longer_than_a_write_takes() {
+        let (_sender, changes) = channel();
+        let start = Instant::now();
+        assert!(settle(&changes, Change::Writing(file())));
+        assert!(start.elapsed() > LONGEST_WRITE);
+    }
+
+    #[test]
+    fn other_changes_are_over_when_it_is_quiet_and_a_watcher_that_is_gone_ends_it() {
+        let (sender, changes) = channel();
+        let start = Instant::now();
+        sender.send(Change::Other).expect("there is a receiver");
+        assert!(settle(&changes, Change::Other));
+        assert!(start.elapsed() >= QUIET);
+        drop(sender);
+        assert!(!settle(&changes, Change::Other));
+    }
+}
