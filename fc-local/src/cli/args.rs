@@ -36,7 +36,7 @@ pub enum Command {
     Start(StartArgs),
     /// Start the function, invoke it once, stop it; the body goes to stdout, everything else to stderr
     Invoke(InvokeArgs),
-    /// Test whether the function is fit for the platform
+    /// Test whether the function is fit for the platform; exit code 1 if not, 2 if nobody can tell
     Check(CheckArgs),
     /// Show what a template says: each value with its line and origin, and what means nothing here
     Config(ConfigArgs),
