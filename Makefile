@@ -20,7 +20,7 @@ REMAP = $(call remap,$(CURDIR),/build) $(call remap,$(or $(CARGO_HOME),$(HOME)/.
   $(call remap,$(shell rustc --print sysroot)/lib/rustlib/src/rust,/rustc/$(shell rustc -vV | sed -n 's/^commit-hash: //p'))
 # Puts a file in the place of one that may be running: nobody writes to that, nobody sees half of the new one, and what
 # has not changed is not touched.
-replace = cmp --silent $(1) $(2) || { cp $(1) $(OUT)/new && mv $(OUT)/new $(2); }
+replace = cmp -s $(1) $(2) || { cp $(1) $(OUT)/new && mv $(OUT)/new $(2); }
 # A package of its own, in the same target directory.
 DIFFERENTIAL = --manifest-path tests/differential/Cargo.toml
 # One build of it for all targets; FC_LOCAL=PATH takes another one.
