@@ -1,7 +1,7 @@
 //! What unit tests share. The package is tested without the checkout, so that it is not what integration tests share.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::{env, fs, io, mem, process};
@@ -54,4 +54,11 @@ pub fn reserved_port() -> u16 {
     let address = SocketAddrV4::try_from(getsockname(&socket).expect("bound")).expect("of this family");
     mem::forget(socket);
     address.port()
+}
+
+/// Somebody who listens at a port of this address.
+pub fn listener(host: &str) -> (TcpListener, u16) {
+    let listener = TcpListener::bind((host, 0)).expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    (listener, port)
 }

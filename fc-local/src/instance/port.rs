@@ -64,18 +64,14 @@ impl Drop for Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn listener(host: &str) -> (TcpListener, u16) {
-        let listener = TcpListener::bind((host, 0)).expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        (listener, port)
-    }
+    use crate::tests::listener;
 
     #[test]
     fn a_port_that_somebody_listens_on_is_not_free() {
         let (_listener, port) = listener("0.0.0.0");
         assert!(!is_free(port));
     }
+
     #[test]
     fn a_port_is_one_instances_until_that_is_gone() {
         let first = Lease::any().expect("a free port");

@@ -172,15 +172,8 @@ fn loopback_only(port: u16, network: Option<Pid>) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
-
-    fn listener(host: &str) -> (TcpListener, u16) {
-        let listener = TcpListener::bind((host, 0)).expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
-        (listener, port)
-    }
+    use crate::tests::listener;
 
     #[test]
     fn a_listener_on_all_interfaces_is_reached_everywhere() {
