@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anstream::{AutoStream, ColorChoice};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -60,8 +59,7 @@ pub fn stdout() -> Arc<Output> {
     static STDOUT: OnceLock<Arc<Output>> = OnceLock::new();
     Arc::clone(STDOUT.get_or_init(|| {
         let stream = io::stdout();
-        let has_colours = AutoStream::choice(&stream) != ColorChoice::Never;
-        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal(), has_colours)
+        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal())
     }))
 }
 
@@ -70,9 +68,19 @@ pub fn stderr() -> Arc<Output> {
     static STDERR: OnceLock<Arc<Output>> = OnceLock::new();
     Arc::clone(STDERR.get_or_init(|| {
         let stream = io::stderr();
-        let has_colours = AutoStream::choice(&stream) != ColorChoice::Never;
-        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal(), has_colours)
+        Output::new(sink(stream.as_fd().try_clone_to_owned()), stream.is_terminal())
     }))
+}
+
+/// Whether a stream shows colours, by the rules that others follow: NO_COLOR before CLICOLOR_FORCE before CLICOLOR,
+/// then what TERM says of a terminal.
+fn takes_colours(is_terminal: bool) -> bool {
+    match anstyle_query::clicolor() {
+        _ if anstyle_query::no_color() => false,
+        _ if anstyle_query::clicolor_force() => true,
+        Some(wanted) => is_terminal && wanted,
+        None => is_terminal && anstyle_query::term_supports_color(),
+    }
 }
 
 fn sink(descriptor: io::Result<OwnedFd>) -> Box<dyn Write + Send> {
@@ -83,7 +91,8 @@ fn sink(descriptor: io::Result<OwnedFd>) -> Box<dyn Write + Send> {
 }
 
 impl Output {
-    pub fn new(sink: Box<dyn Write + Send>, is_terminal: bool, has_colours: bool) -> Arc<Output> {
+    pub fn new(sink: Box<dyn Write + Send>, is_terminal: bool) -> Arc<Output> {
+        let has_colours = takes_colours(is_terminal);
         let state = State {
             queued: Vec::new(),
             dropped: 0,

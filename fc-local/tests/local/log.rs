@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Fc, Said as _, example, fc_local, python_script, start, start_with};
+use crate::harness::{Fc, Said as _, example, fc_local, python_path, python_script, start, start_with};
 use crate::output::on_a_terminal;
 use support::{Scratch, WATCHDOG, eventually, get, reserved_port, run_to_end};
 
@@ -148,7 +148,7 @@ fn colours_are_where_people_want_them() {
     let is_coloured = |said: &str| said.contains("\x1b[36m*");
     let terminal = on_a_terminal(&invoked(&[]));
     assert!(is_coloured(&terminal) && terminal.contains("GET / \x1b[32m200\x1b[0m\x1b[36m "), "{terminal:?}");
-    for variables in [&[("NO_COLOR", "1")][..], &[("TERM", "dumb")], &[("CLICOLOR", "0")]] {
+    for variables in [&[("NO_COLOR", "1")][..], &[("TERM", "dumb"), ("CI", "true")], &[("CLICOLOR", "0")]] {
         assert!(!on_a_terminal(&invoked(variables)).contains('\x1b'), "{variables:?}");
     }
     let piped = |variables: &[(&str, &str)]| {
@@ -255,4 +255,35 @@ fn a_cold_start_is_billed_with_no_call() {
         let billed = summary["billed_duration_ms"].as_u64().expect("a number");
         assert!(bounds.contains(&billed), "{target} {arguments:?}: {billed} ms\n{said}");
     }
+}
+
+/// Whether it is said that what `command` prints may never be seen, after two calls of it.
+fn warns_of_buffering(arguments: &[&str], command: &[String]) -> bool {
+    let mut fc = start_with(Scratch::new(), arguments, command);
+    for _ in 0..2 {
+        assert_eq!(fc.get("/").status, 200);
+    }
+    fc.wait_for_logs(" GET / 200 ", 2);
+    assert!(fc.stop().success());
+    let said = fc.log().matches("Python holds back what is printed").count();
+    assert!(said < 2, "it is said once");
+    said == 1
+}
+
+#[test]
+fn a_python_function_whose_output_would_be_lost_is_told() {
+    let silent = |call: &str| PRINTS.replace(", flush=True", "").replace("print('up')", call);
+    let held_back = silent("print('up')");
+    let python = python_script(&held_back);
+    let shell = |line: &str| vec!["sh".to_owned(), "-c".to_owned(), format!("{line}; exit")];
+    assert!(warns_of_buffering(&[], &python));
+    assert!(warns_of_buffering(&["-e", "PYTHONUNBUFFERED="], &python));
+    let below_a_shell = format!("{} -c \"$SCRIPT\"", python_path());
+    let variable = format!("SCRIPT={held_back}");
+    assert!(warns_of_buffering(&["-e", &variable], &shell(&below_a_shell)));
+
+    assert!(!warns_of_buffering(&["-e", "PYTHONUNBUFFERED=1"], &python));
+    assert!(!warns_of_buffering(&[], &[&[python[0].clone(), "-Bu".to_owned()], &python[1..]].concat()));
+    assert!(!warns_of_buffering(&[], &python_script(&silent("print('up', flush=True)"))));
+    assert!(!warns_of_buffering(&[], &example("hello")), "another language");
 }

@@ -46,7 +46,7 @@ fn scene() -> Scene {
     let (permits, permitted) = channel();
     let (taking, taken) = channel();
     let reader = Reader { taken: taking, permits: permitted, is_free: false };
-    Scene { output: Output::new(Box::new(reader), false, false), permits, taken }
+    Scene { output: Output::new(Box::new(reader), false), permits, taken }
 }
 
 impl Scene {
@@ -204,7 +204,7 @@ fn without_a_thread_the_end_writes_what_is_queued_itself() {
 fn a_descriptor_that_another_program_made_non_blocking_is_waited_for() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking");
-    let output = Output::new(Box::new(Descriptor(File::from(OwnedFd::from(writer)))), false, false);
+    let output = Output::new(Box::new(Descriptor(File::from(OwnedFd::from(writer)))), false);
     let text = format!("{}\n", "x".repeat(MAX_QUEUED - 1));
     output.push(&text);
     let (sender, read) = channel();
