@@ -200,6 +200,7 @@ impl Run {
             own_status: self.own_status.as_deref(),
             end,
         });
+        instance.warn_of_buffering();
     }
 }
 

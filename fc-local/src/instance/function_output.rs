@@ -94,6 +94,12 @@ impl FunctionOutput {
         String::from_utf8_lossy(&self.since(0)).trim_end().to_owned()
     }
 
+    /// Whether anything has come on standard output so far.
+    pub fn has_stdout(&self) -> bool {
+        self.drain();
+        self.streams.lock().stdout.has_begun
+    }
+
     /// Handles to the pipes for whoever waits for them, so that nobody who drains waits meanwhile.
     pub fn pipes(&self) -> std::io::Result<Vec<OwnedFd>> {
         let streams = self.streams.lock();
@@ -136,13 +142,14 @@ struct Stream<R> {
     pipe: R,
     /// The beginning of a line whose end has not been read.
     line: Vec<u8>,
+    has_begun: bool,
     is_open: bool,
     is_kept: bool,
 }
 
 impl<R: Read> Stream<R> {
     fn new(origin: Origin, pipe: R, is_kept: bool) -> Stream<R> {
-        Stream { origin, pipe, line: Vec::new(), is_open: true, is_kept }
+        Stream { origin, pipe, line: Vec::new(), has_begun: false, is_open: true, is_kept }
     }
 
     /// Appends what there is to `printed`, when it is kept, and tells `log` every line that it completes.
@@ -164,6 +171,7 @@ impl<R: Read> Stream<R> {
                 }
                 return;
             }
+            self.has_begun = true;
             taken += bytes.len();
             if self.is_kept {
                 printed.extend_from_slice(bytes);

@@ -9,6 +9,7 @@ mod running;
 pub mod headers;
 
 pub mod attached;
+mod buffering;
 mod cold_start;
 mod command;
 mod memory;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,16 +13,35 @@ use rustix::process::{Pid, Signal, kill_process};
 pub fn kill_instances(id: &str) {
     let wanted = format!("FC_INSTANCE_ID={id}");
     for pid in processes() {
-        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
+        let Some(pid) = Pid::from_raw(pid) else {
             continue;
         };
-        if environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
-            && let Some(pid) = Pid::from_raw(pid)
-        {
+        if environment(pid).iter().any(|variable| variable == wanted.as_bytes()) {
             let _ = kill_process(pid, Signal::CONT); // it may be gone already
             let _ = kill_process(pid, Signal::KILL);
         }
     }
+}
+
+/// The program that a process runs.
+pub fn executable(pid: Pid) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok()
+}
+
+/// The words that a process was started with.
+pub fn arguments(pid: Pid) -> Vec<Vec<u8>> {
+    texts(pid, "cmdline")
+}
+
+/// The variables that a process was started with.
+pub fn environment(pid: Pid) -> Vec<Vec<u8>> {
+    texts(pid, "environ")
+}
+
+/// A file of /proc/PID whose texts end with a zero.
+fn texts(pid: Pid, file: &str) -> Vec<Vec<u8>> {
+    let bytes = fs::read(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default(); // it may be gone already
+    bytes.strip_suffix(b"\0").unwrap_or(&bytes).split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
 }
 
 /// All processes below `root`, also those that have exited and are not reaped.

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
+use super::buffering;
 use super::client::{Deadline, Pauses as _, Pool};
 use super::cold_start::{ColdStart, Parts};
 use super::debugger::Debugger;
@@ -139,11 +142,25 @@ impl Instance {
 
     /// Looks at the memory of all its processes; true the first time that it is over the limit.
     pub fn exceeds_memory(&self, now: Instant) -> bool {
-        self.memory.sample(now, || {
-            let mut members = self.process.members();
-            members.extend(self.left_behind().iter().flat_map(|process| process.members()));
-            members
-        })
+        self.memory.sample(now, || self.members())
+    }
+
+    fn members(&self) -> Vec<Pid> {
+        let mut members = self.process.members();
+        members.extend(self.left_behind().iter().flat_map(|process| process.members()));
+        members
+    }
+
+    /// After an invocation: says once that what the function prints may never be seen.
+    pub fn warn_of_buffering(&self) {
+        if self.surroundings.begin_look_for_buffering()
+            && !self.process.output.has_stdout()
+            && buffering::keeps_output(&self.members())
+        {
+            let text = "nothing has come on standard output: Python holds back what is printed there, and loses it when the \
+                 instance is stopped; if the function prints, set PYTHONUNBUFFERED=1 among its variables";
+            self.warn(text);
+        }
     }
 
     /// Adds a part to the cold start's account.

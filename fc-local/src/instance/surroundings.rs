@@ -27,6 +27,8 @@ pub struct Surroundings {
     processes: Mutex<usize>,
     process_ended: Condvar,
     loses_processes: AtomicBool,
+    /// Whether it was looked for a program that keeps what it prints.
+    looked_for_buffering: AtomicBool,
 }
 
 /// What a home is made of.
@@ -91,6 +93,7 @@ impl Surroundings {
             processes: Mutex::default(),
             process_ended: Condvar::default(),
             loses_processes: AtomicBool::new(false),
+            looked_for_buffering: AtomicBool::new(false),
         }
     }
 
@@ -198,6 +201,11 @@ impl Surroundings {
                  and at a stop only those are found that kept their environment";
             self.log.warn(None, text);
         }
+    }
+
+    /// Whether nobody has looked yet for a program that keeps what it prints: for whoever does now.
+    pub fn begin_look_for_buffering(&self) -> bool {
+        !self.looked_for_buffering.swap(true, Ordering::SeqCst)
     }
 
     /// Lets nobody wait any longer for a process that is starting.
