@@ -8,7 +8,8 @@ use std::thread;
 
 use serde_json::Value;
 use support::{
-    Client, FifoLines, Program, Reply, Scratch, Signal, eventually, example_path, reserved_port, state,
+    Client, FifoLines, Program, Reply, Scratch, Signal, WATCHDOG, eventually, example_path, reserved_port,
+    state,
 };
 
 /// The Python function.
@@ -152,8 +153,11 @@ impl Fc {
         self.wait()
     }
 
+    /// Its end, and that of what it had to say.
     pub fn wait(&mut self) -> ExitStatus {
-        self.program.wait()
+        let status = self.program.wait();
+        self.program.said.wait_for_end(WATCHDOG);
+        status
     }
 }
 
