@@ -21,8 +21,8 @@ pub enum NotStarted {
     Exited { status: ExitStatus, command: String, logs: String, fault: Option<Box<Fault>> },
     /// The port was not open in time, or where the platform cannot reach it.
     PortClosed { port: u16, timeout: Duration, listens: Listens, logs: String },
-    /// The port it insists on is another program's.
-    PortTaken { port: u16, ignores: IgnoresPort },
+    /// The port is another program's, and the function insists on it if there is a reason to think so.
+    PortTaken { port: u16, ignores: Option<IgnoresPort> },
     /// The port was open, and the first health check failed.
     Unhealthy(String),
 }
@@ -47,8 +47,6 @@ pub enum IgnoresPort {
         opened: u16,
         told: u16,
     },
-    /// It has done so before, and gets no network of its own.
-    NeedsNetwork,
 }
 
 /// Why an instance is not initialized.
@@ -126,10 +124,13 @@ impl fmt::Display for NotStarted {
                 "Function instance health check failed on port {port} in {} seconds{listens}.\nLogs:{logs}",
                 timeout.as_secs()
             ),
-            NotStarted::PortTaken { port, ignores } => write!(
-                f,
-                "port {port} is taken by another program, and {ignores}; free it, or let function and --port agree on another one"
-            ),
+            NotStarted::PortTaken { port, ignores } => {
+                write!(f, "port {port} is taken by another program")?;
+                if let Some(ignores) = ignores {
+                    write!(f, ", and {ignores}")?;
+                }
+                f.write_str("; free it, or let function and --port agree on another one")
+            }
             NotStarted::Unhealthy(reason) => {
                 write!(f, "The function http server cannot be started. {reason}")
             }
@@ -172,7 +173,6 @@ impl fmt::Display for IgnoresPort {
             IgnoresPort::ExitedInUse { told } => {
                 write!(f, "it exited with an address in use, port {told} was its own)")
             }
-            IgnoresPort::NeedsNetwork => f.write_str("it insists on the configured one)"),
             IgnoresPort::ListensAt { opened, told } => write!(f, "it listens on {opened} instead of {told})"),
         }
     }
@@ -236,7 +236,7 @@ mod tests {
                 "Function instance health check failed on port 9000 in 120 seconds: it listens on 80, 8080 instead.\nLogs:up",
             ),
             (
-                NotStarted::PortTaken { port: 9000, ignores: IgnoresPort::ExitedInUse { told: 9001 } },
+                NotStarted::PortTaken { port: 9000, ignores: Some(IgnoresPort::ExitedInUse { told: 9001 }) },
                 "port 9000 is taken by another program, and the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it exited with an address in use, port 9001 was its own); free it, or let function and --port agree on another one",
             ),
             (

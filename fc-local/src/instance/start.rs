@@ -31,8 +31,8 @@ pub enum StartError {
     IgnoresPort(IgnoresPort),
     /// It gets no network of its own.
     NoNetwork(io::Error),
-    /// Somebody else was faster to open the port it was told.
-    PortLost,
+    /// Somebody else was faster to open this port, which it was told.
+    PortLost(u16),
     /// fc-local itself is stopping.
     Stopping,
 }
@@ -164,7 +164,7 @@ fn not_ready(
         NotReady::Exited(_) if told != function.port && says_port_in_use(&logs) => {
             ignores(IgnoresPort::ExitedInUse { told })
         }
-        NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost,
+        NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost(told),
         NotReady::Exited(status) => {
             let command = function.command_line();
             let fault = executable::fault_after_exit(function, &function.command, &logs);
@@ -232,7 +232,7 @@ mod tests {
             let why = NotReady::Exited(ExitStatus::from_raw(1 << 8));
             not_ready(why, &Function::example(), 9000, is_lost, Duration::from_secs(1), logs.to_owned())
         };
-        assert!(matches!(failed(true, "EADDRINUSE"), StartError::PortLost));
+        assert!(matches!(failed(true, "EADDRINUSE"), StartError::PortLost(9000)));
         assert!(matches!(failed(true, "no such table"), StartError::NotStarted(NotStarted::Exited { .. })));
         assert!(matches!(failed(false, "EADDRINUSE"), StartError::NotStarted(NotStarted::Exited { .. })));
     }

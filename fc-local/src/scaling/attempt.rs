@@ -14,6 +14,8 @@ pub struct Attempt {
 pub enum Outcome {
     Ready,
     Failed(Unavailable),
+    /// It failed so, and may succeed elsewhere: choose again, unless that has been done too often.
+    Elsewhere(Unavailable),
     /// Neither: choose again.
     Again,
 }

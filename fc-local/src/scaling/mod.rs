@@ -5,6 +5,7 @@ mod platform;
 mod housekeeper;
 mod scaler;
 
+mod failed_start;
 mod freezer;
 mod health;
 

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Outcome};
+use super::failed_start::Begun;
 use super::fleet::{Fleet, Occupant, State};
 use super::health;
 use super::slot::{SlotEvent, SlotId};
-use super::slots::Choice;
+use super::slots::{Choice, Ports};
 use super::ticket::{Claim, Ticket};
 use super::unavailable::{NoRoom, Unavailable};
 use super::underway::Underway;
 use crate::function::Function;
 use crate::instance::port::Lease;
-use crate::instance::{
-    self, Debugging, IgnoresPort, NotInitialized, NotIsolated, NotStarted, StartError, Where,
-};
+use crate::instance::{self, Debugging, NotInitialized, Where};
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
 const PORT_LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How many starts a call makes: at the configured port, which is lost to somebody; at another one, which is ignored; in
+/// a network of its own, of which there are none; alone.
+const MOST_STARTS: usize = 4;
 
 pub struct Scaler {
     fleet: Arc<Fleet>,
@@ -59,7 +62,7 @@ impl Scaler {
         when_full: WhenFull<'_>,
         caller_gone: &dyn Fn() -> bool,
     ) -> Result<Ticket, Unavailable> {
-        let mut turn = Turn { fleet: &self.fleet, number: None };
+        let mut turn = Turn { fleet: &self.fleet, number: None, starts: 0 };
         loop {
             if turn.number.is_some() && when_full.refuses() && caller_gone() {
                 return Err(Unavailable::CallerGone);
@@ -73,7 +76,7 @@ impl Scaler {
                     self.fleet.wait_for_room(state);
                     continue;
                 }
-                choice => self.follow(state, choice),
+                choice => self.follow(state, choice, &mut turn),
             };
             match result {
                 Ok(Some(ticket)) => return Ok(ticket),
@@ -91,12 +94,13 @@ impl Scaler {
         &self,
         mut state: MutexGuard<'_, State>,
         choice: Choice,
+        turn: &mut Turn<'_>,
     ) -> Result<Option<Ticket>, Unavailable> {
         match choice {
             Choice::Use(slot) => return Ok(self.use_ready(state, slot)),
             Choice::Initialize(slot) => return self.initialize(state, slot),
             Choice::Join(slot) => return self.join(state, slot),
-            Choice::Start => return self.start(state),
+            Choice::Start => return self.start(state, turn),
             Choice::AwaitFirst(slot) => self.await_first(state, slot)?,
             Choice::AwaitPort => {
                 let is_held = |state: &State| state.slots.choose() == Choice::AwaitPort;
@@ -151,17 +155,22 @@ impl Scaler {
         }
     }
 
-    fn start(&self, mut state: MutexGuard<'_, State>) -> Result<Option<Ticket>, Unavailable> {
+    fn start(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Option<Ticket>, Unavailable> {
         let function = Arc::clone(&state.function);
-        let is_beside = state.slots.holder_of(function.port).is_some();
-        let (place, lease) = self.place(&state, function.port, is_beside);
+        let begun = Begun::of(&state);
+        let (place, lease) = self.place(&state, function.port, begun.is_beside);
         let attempt = Arc::new(Attempt::default());
         let occupant = Occupant { instance: None, attempt: Some(Arc::clone(&attempt)), _lease: lease };
         let slot = state.slots.add(place.outer(), Instant::now(), occupant);
         drop(state);
         let claim = Claim::new(&self.fleet, slot);
         let underway = Underway::new(&self.fleet, slot, attempt);
-        ticket(claim, self.create(underway, slot, &function, place, is_beside))
+        let outcome = self.create(underway, slot, &function, place, begun);
+        ticket(claim, turn.count_start(outcome))
     }
 
     /// Where a new instance listens: at the configured port, unless it is another instance's or another program's; then
@@ -174,7 +183,7 @@ impl Scaler {
         if let Some(lease) = lease {
             return (Where::Told(configured), Some(Arc::new(lease)));
         }
-        let has_network = state.slots.has_networks();
+        let has_network = matches!(state.slots.ports(), Ports::OneEach(_));
         if !is_ours && !has_network {
             let text = format!(
                 "port {configured} is taken, by another function here, by another program or by a connection that is still closing; the function is told another one, --port chooses it"
@@ -186,22 +195,21 @@ impl Scaler {
         (if has_network { Where::OwnNetwork(port) } else { Where::Told(port) }, lease)
     }
 
-    /// Create: start process, port check, Initializer, first health check. Whether another instance of ours had the
-    /// configured port as it began says what it means if the process insists on that one.
+    /// Create: start process, port check, Initializer, first health check.
     fn create(
         &self,
         underway: Underway,
         slot: SlotId,
         function: &Arc<Function>,
         place: Where,
-        is_beside: bool,
+        begun: Begun,
     ) -> Outcome {
         let surroundings = &self.fleet.surroundings;
         let instance = match instance::start(surroundings, function, place) {
             Ok(instance) => Arc::new(instance),
             Err(error) => {
                 let outcome = underway.conclude(|fleet, state| {
-                    let outcome = not_started(fleet, state, error, is_beside);
+                    let outcome = begun.failed(fleet, state, error);
                     state.slots.remove(slot);
                     outcome
                 });
@@ -234,6 +242,8 @@ impl Scaler {
 struct Turn<'a> {
     fleet: &'a Fleet,
     number: Option<u64>,
+    /// Those that failed and were to be made elsewhere.
+    starts: usize,
 }
 
 impl Turn<'_> {
@@ -271,6 +281,21 @@ impl Turn<'_> {
             _ => Ok(()),
         }
     }
+
+    /// The outcome of a start that this call has made: the last one is not made elsewhere.
+    fn count_start(&mut self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Elsewhere(unavailable) => {
+                self.starts += 1;
+                if self.starts < MOST_STARTS {
+                    Outcome::Elsewhere(unavailable)
+                } else {
+                    Outcome::Failed(unavailable)
+                }
+            }
+            outcome => outcome,
+        }
+    }
 }
 
 impl Drop for Turn<'_> {
@@ -287,7 +312,7 @@ fn ticket(claim: Claim, outcome: Outcome) -> Result<Option<Ticket>, Unavailable>
     match outcome {
         Outcome::Ready => Ok(claim.ticket()),
         Outcome::Failed(unavailable) => Err(unavailable),
-        Outcome::Again => Ok(None),
+        Outcome::Elsewhere(_) | Outcome::Again => Ok(None),
     }
 }
 
@@ -306,47 +331,6 @@ fn settle(underway: Underway, slot: SlotId, result: Result<(), NotInitialized>) 
             Outcome::Failed(Unavailable::NotInitialized(message))
         }
     })
-}
-
-/// What a start that failed means for those who wait for it, and for further ones. What is learned is said once.
-fn not_started(fleet: &Fleet, state: &mut State, error: StartError, is_beside: bool) -> Outcome {
-    let port = state.function.port;
-    let surroundings = &fleet.surroundings;
-    match error {
-        StartError::NotStarted(not_started) => Outcome::Failed(Unavailable::NotStarted(not_started)),
-        StartError::Stopping => Outcome::Failed(NoRoom::Stopping.into()),
-        StartError::PortLost => Outcome::Again,
-        StartError::NoNetwork(error) => {
-            only_one(fleet, state, IgnoresPort::NeedsNetwork, &NotIsolated::NoNetwork(error.to_string()));
-            Outcome::Again
-        }
-        StartError::IgnoresPort(ignores) => {
-            match surroundings.without_networks() {
-                None => {
-                    if state.slots.use_networks() {
-                        let text = format!("{ignores}: further instances get networks of their own (pasta)");
-                        surroundings.log.warn(None, &text);
-                    }
-                }
-                Some(reason) if is_beside => only_one(fleet, state, ignores, &reason),
-                Some(_) => {
-                    return Outcome::Failed(Unavailable::NotStarted(NotStarted::PortTaken { port, ignores }));
-                }
-            }
-            Outcome::Again
-        }
-    }
-}
-
-/// There is one instance at the most from now on.
-fn only_one(fleet: &Fleet, state: &mut State, ignores: IgnoresPort, reason: &NotIsolated) {
-    let one = NoRoom::OneInstance(ignores.clone());
-    if state.slots.allow_one(ignores) {
-        let text = format!(
-            "{one}: a call that finds it in use waits for it. Networks of their own would allow more, and there are none: {reason}"
-        );
-        fleet.surroundings.log.warn(None, &text);
-    }
 }
 
 #[cfg(test)]

@@ -17,12 +17,43 @@ pub struct Slots<T> {
     /// Counts configurations: slots of an older one serve nobody new.
     generation: u64,
     next_id: u64,
-    /// Set when the function opens one port only: there can be only one instance.
-    one_port: Option<IgnoresPort>,
-    /// Set when such a function's instances get networks of their own instead.
-    has_networks: bool,
+    ports: Ports,
     may_start: bool,
     is_closing: bool,
+}
+
+/// What is known of the ports that the function opens. Within a configuration this only grows, so that whoever tries
+/// again only when it has grown does not do so for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// It opens what it is told, as far as is known.
+    AsTold,
+    /// It opens the configured one alone: a further instance needs a network of its own.
+    OneEach(IgnoresPort),
+    /// The same, and there are no networks: there can be only one instance.
+    One(IgnoresPort),
+}
+
+impl Ports {
+    fn rank(&self) -> u8 {
+        match self {
+            Ports::AsTold => 0,
+            Ports::OneEach(_) => 1,
+            Ports::One(_) => 2,
+        }
+    }
+
+    pub fn ignores(&self) -> Option<&IgnoresPort> {
+        match self {
+            Ports::AsTold => None,
+            Ports::OneEach(ignores) | Ports::One(ignores) => Some(ignores),
+        }
+    }
+
+    /// Whether this is more than `other`.
+    pub fn exceeds(&self, other: &Ports) -> bool {
+        self.rank() > other.rank()
+    }
 }
 
 /// What the configuration says of instances.
@@ -73,8 +104,7 @@ impl<T> Slots<T> {
             limits,
             generation: 0,
             next_id: 0,
-            one_port: None,
-            has_networks: false,
+            ports: Ports::AsTold,
             may_start: true,
             is_closing: false,
         }
@@ -99,14 +129,14 @@ impl<T> Slots<T> {
             return Choice::Join(slot.id());
         }
         let instances = self.current().count();
-        let max_instances = if self.one_port.is_some() { 1 } else { self.limits.max_instances };
+        let max_instances = if self.one_port().is_some() { 1 } else { self.limits.max_instances };
         if instances < max_instances {
             return self.start_or_wait();
         }
         if let Some(slot) = self.current().find(|slot| !slot.is_healthy() && slot.calls() == 0) {
             return Choice::Replace(slot.id());
         }
-        Choice::Refuse(match &self.one_port {
+        Choice::Refuse(match self.one_port() {
             Some(_) if !self.may_start => NoRoom::Stopping,
             Some(ignores) => NoRoom::OneInstance(ignores.clone()),
             None => NoRoom::Saturated { instances, concurrency, max_instances },
@@ -125,7 +155,7 @@ impl<T> Slots<T> {
             return Choice::AwaitFirst(first.id());
         }
         match self.holder_of(self.limits.port) {
-            Some(holder) if holder.state() == SlotState::Stopping || self.one_port.is_some() => {
+            Some(holder) if holder.state() == SlotState::Stopping || self.one_port().is_some() => {
                 Choice::AwaitPort
             }
             _ => Choice::Start,
@@ -197,8 +227,7 @@ impl<T> Slots<T> {
     pub fn renew(&mut self, concurrency: usize, port: u16) -> Vec<SlotId> {
         self.limits = Limits { concurrency, port, ..self.limits };
         self.generation += 1;
-        self.one_port = None;
-        self.has_networks = false;
+        self.ports = Ports::AsTold;
         self.outdated()
     }
 
@@ -211,23 +240,25 @@ impl<T> Slots<T> {
         idle.map(Slot::id).collect()
     }
 
-    /// Takes note that the function opens one port only; whether that is news.
-    pub fn allow_one(&mut self, ignores: IgnoresPort) -> bool {
-        self.one_port.replace(ignores).is_none()
+    /// Takes note of more than was known; whether it is more.
+    pub fn learn(&mut self, ports: Ports) -> bool {
+        let is_news = ports.exceeds(&self.ports);
+        if is_news {
+            self.ports = ports;
+        }
+        is_news
     }
 
-    /// Lets instances have networks of their own from now on; whether that is news.
-    pub fn use_networks(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_networks, true)
-    }
-
-    pub fn has_networks(&self) -> bool {
-        self.has_networks && self.one_port.is_none()
+    pub fn ports(&self) -> &Ports {
+        &self.ports
     }
 
     /// Why there can be only one instance, of whichever configuration.
     pub fn one_port(&self) -> Option<&IgnoresPort> {
-        self.one_port.as_ref()
+        match &self.ports {
+            Ports::One(ignores) => Some(ignores),
+            Ports::AsTold | Ports::OneEach(_) => None,
+        }
     }
 
     /// Whether there may be more than one instance at once.

@@ -1,6 +1,6 @@
 //! Starts fc-local with a function and calls it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
@@ -40,6 +40,13 @@ pub fn example(name: &str) -> Vec<String> {
 
 pub fn fc_local() -> Command {
     Command::new(env!("CARGO_BIN_EXE_fc-local"))
+}
+
+/// Another program's listener, and its port.
+pub fn listener() -> (TcpListener, String) {
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port().to_string();
+    (listener, port)
 }
 
 /// `fc-local start` with a function.

@@ -462,12 +462,8 @@ fn a_network_goes_with_its_instance_and_with_a_killed_fc_local() {
     eventually("it goes with fc-local", || connecting().is_empty().then_some(()));
 }
 
-#[test]
-fn where_a_network_cannot_be_a_call_waits_for_the_only_instance() {
-    if !has_bwrap() {
-        return;
-    }
-    // A program that takes connections, and then finds that it cannot pass them on.
+/// The same where pasta fails: it takes connections, and then finds that it cannot pass them on.
+fn insists_without_networks(arguments: &[&str]) -> Fc {
     let scratch = Scratch::new();
     let pasta = scratch.write(
         "pasta",
@@ -479,9 +475,34 @@ fn where_a_network_cannot_be_a_call_waits_for_the_only_instance() {
     );
     fs::set_permissions(&pasta, fs::Permissions::from_mode(0o755)).expect("a mode");
     let path = format!("{}:{}", scratch.path(""), std::env::var("PATH").expect("a PATH"));
-    let fc = start_in(&[("PATH", &path)], scratch, &["--env", "INSISTS={port}", "--timeout", "60s"], &{
-        crate::harness::python_script(INSISTS)
-    });
+    let command = crate::harness::python_script(INSISTS);
+    let arguments = [&["--env", "INSISTS={port}", "--timeout", "60s"], arguments].concat();
+    start_in(&[("PATH", &path)], scratch, &arguments, &command)
+}
+
+#[test]
+fn where_a_network_cannot_be_the_port_of_another_program_is_an_error_at_once() {
+    if !has_bwrap() {
+        return;
+    }
+    let (_taken, port) = crate::harness::listener();
+    let fc = insists_without_networks(&["--port", &port, "--env", &format!("INSISTS={port}")]);
+    for starts in 1..=2 {
+        let (status, _, message) = fc.get("/").system_error();
+        assert!(
+            status == 412 && message.contains(" is taken by another program, and the function"),
+            "{message}"
+        );
+        assert_eq!(fc.log().matches(" started on port ").count(), starts);
+    }
+}
+
+#[test]
+fn where_a_network_cannot_be_a_call_waits_for_the_only_instance() {
+    if !has_bwrap() {
+        return;
+    }
+    let fc = insists_without_networks(&[]);
     let gate = fc.scratch.gate("gate");
     let mut waits = fc.client();
     waits.send(get(&format!("/wait?{}", gate.path)));

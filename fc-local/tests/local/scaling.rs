@@ -196,8 +196,7 @@ fn a_crash_fails_every_request_in_flight_on_that_instance() {
 
 #[test]
 fn a_port_taken_by_another_program_is_replaced_or_named() {
-    let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
-    let port = taken.local_addr().expect("bound").port().to_string();
+    let (_taken, port) = crate::harness::listener();
     let fc = start(&["--port", &port]);
     assert_eq!(fc.get("/").status, 200, "the function is told another one");
     let fc = start(&["--port", &port, "--env", &format!("FIXED_PORT={port}"), "--isolate", "off"]);

@@ -48,7 +48,7 @@ impl From<StartError> for NotServing {
         match error {
             StartError::NotStarted(not_started) => NotServing::NotStarted(not_started),
             StartError::IgnoresPort(ignores) => NotServing::IgnoresPort(ignores),
-            StartError::PortLost | StartError::NoNetwork(_) => NotServing::PortLost,
+            StartError::PortLost(_) | StartError::NoNetwork(_) => NotServing::PortLost,
             StartError::Stopping => NotServing::Stopping,
         }
     }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::*;
-use crate::instance::IgnoresPort;
+use crate::instance::{IgnoresPort, NotStarted};
 use crate::scaling::fleet::tests::{calls, enter, fleet, ready, starting, state_of};
 use crate::scaling::slot::SlotState;
 use crate::scaling::ticket::Claim;
@@ -112,40 +112,11 @@ fn ignores() -> IgnoresPort {
     IgnoresPort::ExitedInUse { told: 9001 }
 }
 
-#[test]
-fn a_function_that_ignores_its_port_is_judged_by_who_holds_it() {
-    let fail = |fleet: &Fleet, is_beside| {
-        let mut state = fleet.lock();
-        not_started(fleet, &mut state, StartError::IgnoresPort(ignores()), is_beside)
-    };
-    let alone = fleet();
-    let taken = NotStarted::PortTaken { port: 9000, ignores: ignores() };
-    assert_eq!(fail(&alone, false), Outcome::Failed(Unavailable::NotStarted(taken)), "another program");
-
-    let beside_one = fleet();
-    let one = ready(&beside_one);
-    assert_eq!(fail(&beside_one, true), Outcome::Again);
-    let _claim = enter(&beside_one, one);
-    let choice = beside_one.lock().slots.choose();
-    assert_eq!(choice, Choice::Refuse(NoRoom::OneInstance(ignores())), "and further ones are not tried");
-
-    let has_died = fleet();
-    assert_eq!(fail(&has_died, true), Outcome::Again);
-    assert_eq!(has_died.lock().slots.choose(), Choice::Start);
-
-    let replaced = fleet();
-    let old = ready(&replaced);
-    let _claim = enter(&replaced, old);
-    replaced.reload(Function::example());
-    assert_eq!(fail(&replaced, true), Outcome::Again);
-    assert_eq!(replaced.lock().slots.choose(), Choice::AwaitPort, "the older one's call may finish");
-}
-
 /// A fleet whose only instance is in use.
 fn one_in_use() -> (Arc<Fleet>, Claim) {
     let fleet = fleet();
     let slot = ready(&fleet);
-    fleet.lock().slots.allow_one(ignores());
+    fleet.lock().slots.learn(Ports::One(ignores()));
     let claim = enter(&fleet, slot);
     (fleet, claim)
 }
@@ -173,8 +144,8 @@ fn a_call_that_comes_later_does_not_overtake_one_that_waits() {
     let (fleet, claim) = one_in_use();
     let turn = fleet.lock().waiting.join();
     drop(claim);
-    let newcomer = Turn { fleet: &fleet, number: None };
-    let first = Turn { fleet: &fleet, number: turn };
+    let newcomer = Turn { fleet: &fleet, number: None, starts: 0 };
+    let first = Turn { fleet: &fleet, number: turn, starts: 0 };
     assert_eq!(newcomer.choose(&fleet.lock()), Choice::Refuse(NoRoom::OneInstance(ignores())));
     assert_eq!(first.choose(&fleet.lock()), Choice::Use(SlotId(0)));
     drop(first);
@@ -202,11 +173,22 @@ fn a_new_instance_gets_the_configured_port_unless_it_is_held() {
     assert_ne!(place(free, true), Where::Told(free));
     let another_functions = Lease::of(free).expect("a free port");
     assert_ne!(place(free, false), Where::Told(free));
-    scaler.fleet.lock().slots.use_networks();
+    scaler.fleet.lock().slots.learn(Ports::OneEach(ignores()));
     assert!(matches!(place(free, false), Where::OwnNetwork(port) if port != free));
     drop(another_functions);
     assert_eq!(place(free, false), Where::Told(free), "a network only where it is needed");
     let taken = std::net::TcpListener::bind("0.0.0.0:0").expect("a free port");
     let taken_port = taken.local_addr().expect("bound").port();
     assert!(matches!(place(taken_port, false), Where::OwnNetwork(_)));
+}
+
+#[test]
+fn a_call_makes_so_many_starts_and_no_more() {
+    let fleet = fleet();
+    let mut turn = Turn { fleet: &fleet, number: None, starts: 0 };
+    for _ in 1..MOST_STARTS {
+        let elsewhere = Outcome::Elsewhere(unhealthy());
+        assert_eq!(turn.count_start(elsewhere.clone()), elsewhere);
+    }
+    assert_eq!(turn.count_start(Outcome::Elsewhere(unhealthy())), Outcome::Failed(unhealthy()));
 }

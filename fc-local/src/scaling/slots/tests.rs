@@ -154,13 +154,13 @@ fn an_unhealthy_instance_gets_no_calls_and_makes_room_at_the_limit() {
 fn a_function_that_ignores_its_port_has_one_instance() {
     let mut slots = slots(10, 1);
     let ignores = IgnoresPort::ListensAt { opened: 9000, told: 9001 };
-    slots.allow_one(ignores.clone());
+    slots.learn(Ports::One(ignores.clone()));
     assert_eq!(slots.choose(), Choice::Start);
     let only = ready(&mut slots, 1, Instant::now());
     assert_eq!(slots.choose(), Choice::Refuse(NoRoom::OneInstance(ignores.clone())));
     slots.renew(1, 9000);
     assert_eq!(slots.choose(), Choice::Start, "another configuration may know its port");
-    slots.allow_one(ignores);
+    slots.learn(Ports::One(ignores));
     assert_eq!(slots.choose(), Choice::AwaitPort, "the older instance has it");
     slots.remove(only);
     assert_eq!(slots.choose(), Choice::Start);
@@ -172,7 +172,7 @@ fn a_function_that_ignores_its_port_has_one_instance() {
 #[test]
 fn the_only_instance_is_replaced_when_it_is_unhealthy() {
     let mut slots = slots(10, 1);
-    slots.allow_one(IgnoresPort::ListensAt { opened: 9000, told: 9001 });
+    slots.learn(Ports::One(IgnoresPort::ListensAt { opened: 9000, told: 9001 }));
     let only = ready(&mut slots, 0, Instant::now());
     assert_eq!(slots.choose(), Choice::Use(only));
     slots.get_mut(only).expect("it is there").set_healthy(false);
@@ -231,4 +231,17 @@ fn a_slot_is_retired_once() {
     let mut slots = slots(10, 1);
     let id = ready(&mut slots, 0, now);
     assert_eq!([slots.retire(id, now).is_some(), slots.retire(id, now).is_some()], [true, false]);
+}
+
+#[test]
+fn what_is_known_of_ports_only_grows_until_the_configuration_changes() {
+    let mut slots = slots(10, 1);
+    let ignores = |told| IgnoresPort::ListensAt { opened: 9000, told };
+    assert!(slots.learn(Ports::OneEach(ignores(9001))));
+    assert!(!slots.learn(Ports::OneEach(ignores(9002))) && !slots.learn(Ports::AsTold));
+    assert_eq!(slots.ports(), &Ports::OneEach(ignores(9001)));
+    assert!(slots.learn(Ports::One(ignores(9001))));
+    assert!(!slots.learn(Ports::OneEach(ignores(9001))));
+    slots.renew(1, 9000);
+    assert_eq!(slots.ports(), &Ports::AsTold);
 }
