@@ -29,6 +29,9 @@ fn is_unbuffered(arguments: &[Vec<u8>], environment: &[Vec<u8>]) -> bool {
 fn has_option(arguments: &[Vec<u8>]) -> bool {
     let mut arguments = arguments.iter();
     while let Some(letters) = arguments.next().and_then(|argument| argument.strip_prefix(b"-")) {
+        if letters.is_empty() {
+            return false; // the program comes on standard input
+        }
         for (at, letter) in letters.iter().enumerate() {
             match letter {
                 b'u' => return true,
