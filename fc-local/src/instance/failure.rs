@@ -39,9 +39,15 @@ pub enum Listens {
 /// A function that serves, and not at the port it was told: there can be only one instance of it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IgnoresPort {
-    /// It exited since an address was in use, which cannot have been the port it was told.
-    ExitedInUse {
+    /// It said that an address was in use, which cannot have been the port it was told.
+    FoundInUse {
         told: u16,
+    },
+    /// It exited before it opened the port it was told, and the configured one is somebody else's.
+    ExitedEarly {
+        told: u16,
+        status: ExitStatus,
+        said: String,
     },
     ListensAt {
         opened: u16,
@@ -168,10 +174,15 @@ impl fmt::Display for Listens {
 
 impl fmt::Display for IgnoresPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (")?;
+        let verb = if let IgnoresPort::ExitedEarly { .. } = self { "seems to ignore" } else { "ignores" };
+        write!(f, "the function {verb} FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (")?;
         match self {
-            IgnoresPort::ExitedInUse { told } => {
-                write!(f, "it exited with an address in use, port {told} was its own)")
+            IgnoresPort::FoundInUse { told } => {
+                write!(f, "it found an address in use, port {told} was its own)")
+            }
+            IgnoresPort::ExitedEarly { told, status, said } => {
+                write!(f, "it exited ({}) before it opened {told}", exit::describe(*status))?;
+                if said.is_empty() { f.write_str(")") } else { write!(f, ": {said})") }
             }
             IgnoresPort::ListensAt { opened, told } => write!(f, "it listens on {opened} instead of {told})"),
         }
@@ -236,8 +247,8 @@ mod tests {
                 "Function instance health check failed on port 9000 in 120 seconds: it listens on 80, 8080 instead.\nLogs:up",
             ),
             (
-                NotStarted::PortTaken { port: 9000, ignores: Some(IgnoresPort::ExitedInUse { told: 9001 }) },
-                "port 9000 is taken by another program, and the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it exited with an address in use, port 9001 was its own); free it, or let function and --port agree on another one",
+                NotStarted::PortTaken { port: 9000, ignores: Some(IgnoresPort::FoundInUse { told: 9001 }) },
+                "port 9000 is taken by another program, and the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it found an address in use, port 9001 was its own); free it, or let function and --port agree on another one",
             ),
             (
                 NotStarted::Unhealthy("check function health failed with status code: 500".to_owned()),
@@ -269,6 +280,13 @@ mod tests {
             IgnoresPort::ListensAt { opened: 9000, told: 9001 }.to_string(),
             "the function ignores FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it listens on 9000 instead of 9001)"
         );
+        let exited = |said: &str| {
+            let (told, status) = (9001, ExitStatus::from_raw(1 << 8));
+            IgnoresPort::ExitedEarly { told, status, said: said.to_owned() }.to_string()
+        };
+        let silent = "the function seems to ignore FC_CUSTOM_LISTEN_PORT and FC_SERVER_PORT (it exited (code 1, message:operation not permitted) before it opened 9001";
+        assert_eq!(exited(""), format!("{silent})"));
+        assert_eq!(exited("KeyError: 'a'"), format!("{silent}: KeyError: 'a')"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod command;
 mod memory;
 mod readiness;
 
+mod in_use;
+
 mod debugger;
 mod failure;
 mod process;

@@ -11,6 +11,7 @@ use super::debugger::Debugger;
 use super::failure::{IgnoresPort, NotStarted};
 use super::function_output::Role;
 use super::home::Home;
+use super::in_use;
 use super::isolation;
 use super::network::Network;
 use super::port;
@@ -102,8 +103,8 @@ pub fn start(
             process.end(Duration::ZERO);
             let logs = process.output.last_lines();
             // Nobody of it is left that could have the port.
-            let is_lost = !has_network && !port::is_free(port);
-            Err(not_ready(why, function, port, is_lost, surroundings.times.start_timeout, logs))
+            let is_taken = !has_network && !port::is_free(function.port);
+            Err(not_ready(why, function, port, is_taken, surroundings.times.start_timeout, logs))
         }
     }
 }
@@ -151,23 +152,29 @@ fn not_spawned(function: &Function, words: &[String], error: &io::Error) -> NotS
     }
 }
 
+/// What it means, whether or not somebody else has the configured port.
 fn not_ready(
     why: NotReady,
     function: &Function,
     told: u16,
-    is_lost: bool,
+    is_taken: bool,
     timeout: Duration,
     logs: String,
 ) -> StartError {
     let ignores = StartError::IgnoresPort;
+    let is_told_another = told != function.port;
     match why {
-        NotReady::Exited(_) if told != function.port && says_port_in_use(&logs) => {
-            ignores(IgnoresPort::ExitedInUse { told })
+        NotReady::Exited(_) if is_told_another && in_use::is_said(&logs) => {
+            ignores(IgnoresPort::FoundInUse { told })
         }
-        NotReady::Exited(_) if is_lost && says_port_in_use(&logs) => StartError::PortLost(told),
+        NotReady::Exited(_) if is_taken && in_use::is_said(&logs) => StartError::PortLost(told),
         NotReady::Exited(status) => {
             let command = function.command_line();
             let fault = executable::fault_after_exit(function, &function.command, &logs);
+            // Many a server says nothing of it that is known here, or nothing at all.
+            if is_told_another && is_taken && fault.is_none() {
+                return ignores(IgnoresPort::ExitedEarly { told, status, said: excerpt::last_line(&logs) });
+            }
             StartError::NotStarted(NotStarted::Exited { status, command, logs, fault: fault.map(Box::new) })
         }
         NotReady::OpenedConfigured => ignores(IgnoresPort::ListensAt { opened: function.port, told }),
@@ -178,13 +185,6 @@ fn not_ready(
     }
 }
 
-/// How runtimes say EADDRINUSE: libc's text, Node's and Python's names for it. Nothing but its output tells
-/// why a process of somebody else's exited.
-fn says_port_in_use(logs: &str) -> bool {
-    let logs = logs.to_lowercase();
-    ["address already in use", "eaddrinuse", "address in use"].iter().any(|text| logs.contains(text))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt as _;
@@ -193,8 +193,12 @@ mod tests {
     use super::*;
     use crate::instance::failure::Listens;
 
-    fn failed(why: NotReady, told: u16, logs: &str) -> StartError {
-        not_ready(why, &Function::example(), told, false, Duration::from_secs(1), logs.to_owned())
+    fn failed(why: NotReady, told: u16, is_taken: bool, logs: &str) -> StartError {
+        not_ready(why, &Function::example(), told, is_taken, Duration::from_secs(1), logs.to_owned())
+    }
+
+    fn exited() -> NotReady {
+        NotReady::Exited(ExitStatus::from_raw(1 << 8))
     }
 
     #[test]
@@ -212,42 +216,40 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_over_an_address_in_use_is_that_of_a_function_that_ignores_another_port() {
-        let exited = || NotReady::Exited(ExitStatus::from_raw(1 << 8));
-        for logs in ["OSError: [Errno 98] Address already in use", "code: 'EADDRINUSE'", "Address in use"] {
-            assert!(matches!(
-                failed(exited(), 9001, logs),
-                StartError::IgnoresPort(IgnoresPort::ExitedInUse { told: 9001 })
-            ));
+    fn an_exit_is_judged_by_what_was_said_and_by_who_has_the_configured_port() {
+        let in_use = "OSError: [Errno 98] Address already in use";
+        for is_taken in [false, true] {
+            let found = failed(exited(), 9001, is_taken, in_use);
+            assert!(matches!(found, StartError::IgnoresPort(IgnoresPort::FoundInUse { told: 9001 })));
         }
-        for (told, logs) in [(9000, "Address already in use"), (9001, "no such table")] {
-            let failed = failed(exited(), told, logs);
+        assert!(matches!(failed(exited(), 9000, true, in_use), StartError::PortLost(9000)));
+        for logs in ["Error: That port is already in use.", ""] {
+            let StartError::IgnoresPort(IgnoresPort::ExitedEarly { told: 9001, said, .. }) =
+                failed(exited(), 9001, true, logs)
+            else {
+                panic!("{logs}");
+            };
+            assert_eq!(said, logs);
+        }
+        for (told, is_taken, logs) in
+            [(9000, false, in_use), (9001, false, "no such table"), (9000, true, "no such table")]
+        {
+            let failed = failed(exited(), told, is_taken, logs);
             assert!(matches!(failed, StartError::NotStarted(NotStarted::Exited { .. })), "{told} {logs}");
         }
     }
 
     #[test]
-    fn an_exit_over_a_port_that_somebody_else_has_opened_meanwhile_is_tried_again() {
-        let failed = |is_lost, logs: &str| {
-            let why = NotReady::Exited(ExitStatus::from_raw(1 << 8));
-            not_ready(why, &Function::example(), 9000, is_lost, Duration::from_secs(1), logs.to_owned())
-        };
-        assert!(matches!(failed(true, "EADDRINUSE"), StartError::PortLost(9000)));
-        assert!(matches!(failed(true, "no such table"), StartError::NotStarted(NotStarted::Exited { .. })));
-        assert!(matches!(failed(false, "EADDRINUSE"), StartError::NotStarted(NotStarted::Exited { .. })));
-    }
-
-    #[test]
     fn a_port_that_stays_closed_is_a_start_that_failed() {
         assert!(matches!(
-            failed(NotReady::Closed(Listens::Nowhere), 9000, ""),
+            failed(NotReady::Closed(Listens::Nowhere), 9000, false, ""),
             StartError::NotStarted(NotStarted::PortClosed { port: 9000, .. })
         ));
         assert!(matches!(
-            failed(NotReady::OpenedConfigured, 9001, ""),
+            failed(NotReady::OpenedConfigured, 9001, true, ""),
             StartError::IgnoresPort(IgnoresPort::ListensAt { opened: 9000, told: 9001 })
         ));
-        assert!(matches!(failed(NotReady::Stopping, 9000, ""), StartError::Stopping));
+        assert!(matches!(failed(NotReady::Stopping, 9000, false, ""), StartError::Stopping));
     }
 
     #[test]

@@ -91,7 +91,7 @@ mod tests {
     use crate::scaling::slots::Choice;
 
     fn ignores() -> IgnoresPort {
-        IgnoresPort::ExitedInUse { told: 9001 }
+        IgnoresPort::FoundInUse { told: 9001 }
     }
 
     fn fail(fleet: &Arc<Fleet>, is_beside: bool, error: StartError) -> Outcome {

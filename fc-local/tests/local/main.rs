@@ -23,6 +23,7 @@ mod oracle;
 mod orphans;
 mod output;
 mod places;
+mod ports;
 mod scaling;
 mod several;
 mod stops;

@@ -109,7 +109,7 @@ fn an_initialization_that_a_stop_has_overtaken_serves_nobody() {
 }
 
 fn ignores() -> IgnoresPort {
-    IgnoresPort::ExitedInUse { told: 9001 }
+    IgnoresPort::FoundInUse { told: 9001 }
 }
 
 /// A fleet whose only instance is in use.

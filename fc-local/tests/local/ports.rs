@@ -1,0 +1,69 @@
+//! Whose is a port? Functions that open the configured one whatever they are told, and say so or do not.
+
+use crate::harness::{Fc, Said as _, listener, python_script, start_with};
+use support::Scratch;
+
+/// A function that opens OPENS and is asked to wait; what it does when it cannot is in ON_ERROR.
+const FUNCTION: &str = r#"
+import http.server, os, sys, time
+
+class Function(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path.startswith("/wait?"): os.read(os.open(self.path[6:], os.O_RDONLY), 1)
+        body = str(os.getpid()).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments): pass
+
+port = int(os.environ["OPENS"])
+try:
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), Function)
+except OSError:
+    exec(os.environ["ON_ERROR"])
+server.serve_forever()
+"#;
+
+fn start(on_error: &str, arguments: &[&str]) -> Fc {
+    let on_error = format!("ON_ERROR={on_error}");
+    let common = ["--env", "OPENS={port}", "--env", &on_error, "--timeout", "60s"];
+    start_with(Scratch::new(), &[&common, arguments].concat(), &python_script(FUNCTION))
+}
+
+/// Two calls at once: the second one comes while an instance serves the first, which ends when the log has `said`.
+fn two_calls(fc: &Fc, said: &str) {
+    let gate = fc.scratch.gate("gate");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| fc.get(&format!("/wait?{}", gate.path)).status);
+        fc.wait_for_log(" started on port ");
+        let second = scope.spawn(|| fc.get("/").status);
+        fc.wait_for_log(said);
+        gate.let_pass(1);
+        assert_eq!([first, second].map(|call| call.join().expect("answered")), [200; 2]);
+    });
+}
+
+const ONE_INSTANCE: &str = "one instance is all it can have here: a call that finds it in use waits for it";
+
+#[test]
+fn a_function_that_exits_without_a_word_over_its_port_has_one_instance_or_networks() {
+    for on_error in ["sys.exit(0)", "sys.exit('Error: That port is already in use.')"] {
+        let fc = start(on_error, &["--isolate", "off"]);
+        two_calls(&fc, ONE_INSTANCE);
+    }
+    let fc = start("sys.exit(0)", &[]);
+    two_calls(&fc, "the function seems to ignore FC_CUSTOM_LISTEN_PORT");
+}
+
+#[test]
+fn a_function_that_exits_without_a_word_is_told_of_another_programs_port() {
+    let (_taken, port) = listener();
+    let fc =
+        start("sys.exit('bye')", &["--isolate", "off", "--port", &port, "--env", &format!("OPENS={port}")]);
+    let (status, _, message) = fc.get("/").system_error();
+    assert_eq!(status, 412);
+    let wanted = format!("port {port} is taken by another program, and the function seems to ignore");
+    assert!(message.starts_with(&wanted) && message.contains(": bye); free it"), "{message}");
+}
