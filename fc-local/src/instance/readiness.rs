@@ -10,7 +10,8 @@ use rustix::process::Pid;
 
 use super::client::Deadline;
 use super::failure::Listens;
-use super::port::connects;
+use super::in_use;
+use super::port::{self, connects};
 use super::process::Process;
 use super::procfs;
 use super::surroundings::Surroundings;
@@ -20,6 +21,9 @@ const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
 
 /// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
 const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
+
+/// How often it is read whether it says that the configured port is in use.
+const LOOK_FOR_WORDS: Duration = Duration::from_millis(100);
 
 /// The pause between two connects: a fast start is met within 100 µs, and a slow one does not cost a core.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
@@ -35,6 +39,8 @@ pub enum NotReady {
     Closed(Listens),
     /// The configured port is open instead: the process does not know of the one it was told.
     OpenedConfigured,
+    /// The same, and somebody else has it: the process says that it is in use.
+    FoundInUse,
     /// fc-local itself is stopping.
     Stopping,
 }
@@ -62,10 +68,10 @@ pub fn wait(
     deadline: &Deadline,
     surroundings: &Surroundings,
 ) -> Result<IpAddr, NotReady> {
-    let Expected { port, configured, .. } = expected;
+    let port = expected.port;
     let network = expected.network(process);
     let start = Instant::now();
-    let mut next_look = LOOK_FOR_PORTS;
+    let mut looks = Looks::new(process, expected);
     loop {
         let left = deadline.left().unwrap_or(Duration::ZERO);
         let reached = match network {
@@ -90,17 +96,52 @@ pub fn wait(
             return Err(NotReady::Stopping);
         }
         let elapsed = start.elapsed();
-        if port != configured && elapsed > next_look {
-            next_look += LOOK_FOR_PORTS;
-            let open = open_ports(process, network);
-            if open.contains(&configured) && !open.contains(&port) {
-                return Err(NotReady::OpenedConfigured);
-            }
-        }
+        looks.look(elapsed)?;
         if left.is_zero() {
             return Err(timed_out(process, expected));
         }
         thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+    }
+}
+
+/// What a process does while it is waited for, looked at now and then.
+struct Looks<'a> {
+    process: &'a Process,
+    expected: Expected,
+    next_ports: Duration,
+    next_words: Duration,
+}
+
+impl<'a> Looks<'a> {
+    fn new(process: &'a Process, expected: Expected) -> Looks<'a> {
+        Looks { process, expected, next_ports: LOOK_FOR_PORTS, next_words: LOOK_FOR_WORDS }
+    }
+
+    /// After so much time: whether the process goes for the configured port instead of another one that it was told. One
+    /// that finds it in use may try again for long.
+    fn look(&mut self, elapsed: Duration) -> Result<(), NotReady> {
+        let Expected { port, configured, .. } = self.expected;
+        if port == configured {
+            return Ok(());
+        }
+        if elapsed > self.next_words {
+            self.next_words = elapsed + LOOK_FOR_WORDS;
+            // What it says of another port, or without naming one, may be of no consequence: it gets a little longer.
+            let output = self.process.output.last_lines();
+            let is_said = in_use::is_said_of(configured, &output)
+                || (elapsed > LOOK_FOR_PORTS && in_use::is_said(&output));
+            if is_said && !port::is_free(configured) {
+                return Err(NotReady::FoundInUse);
+            }
+        }
+        if elapsed > self.next_ports {
+            self.next_ports = elapsed + LOOK_FOR_PORTS;
+            let open = open_ports(self.process, self.expected.network(self.process));
+            if open.contains(&configured) && !open.contains(&port) {
+                return Err(NotReady::OpenedConfigured);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -178,6 +178,7 @@ fn not_ready(
             StartError::NotStarted(NotStarted::Exited { status, command, logs, fault: fault.map(Box::new) })
         }
         NotReady::OpenedConfigured => ignores(IgnoresPort::ListensAt { opened: function.port, told }),
+        NotReady::FoundInUse => ignores(IgnoresPort::FoundInUse { told }),
         NotReady::Closed(listens) => {
             StartError::NotStarted(NotStarted::PortClosed { port: told, timeout, listens, logs })
         }

@@ -67,3 +67,14 @@ fn a_function_that_exits_without_a_word_is_told_of_another_programs_port() {
     let wanted = format!("port {port} is taken by another program, and the function seems to ignore");
     assert!(message.starts_with(&wanted) && message.contains(": bye); free it"), "{message}");
 }
+
+#[test]
+fn a_function_that_says_that_its_port_is_in_use_and_tries_again_is_not_waited_for() {
+    let says = |text: &str| format!("print({text}, flush=True); time.sleep(1000)");
+    for text in
+        ["f'bind() to 0.0.0.0:{port} failed (98: Address already in use)'", "'Address already in use'"]
+    {
+        let fc = start(&says(text), &["--isolate", "off"]);
+        two_calls(&fc, ONE_INSTANCE);
+    }
+}
