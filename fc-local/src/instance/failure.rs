@@ -125,11 +125,14 @@ impl fmt::Display for NotStarted {
                 exited_unexpectedly(f, &exit::describe(*status), command, logs)?;
                 explain(f, fault.as_deref())
             }
-            NotStarted::PortClosed { port, timeout, listens, logs } => write!(
-                f,
-                "Function instance health check failed on port {port} in {} seconds{listens}.\nLogs:{logs}",
-                timeout.as_secs()
-            ),
+            NotStarted::PortClosed { port, timeout, listens, logs } => {
+                write!(f, "Function instance health check failed on port {port}")?;
+                // An address is known at once.
+                if !matches!(listens, Listens::OnlyOn(_)) {
+                    write!(f, " in {} seconds", timeout.as_secs())?;
+                }
+                write!(f, "{listens}.\nLogs:{logs}")
+            }
             NotStarted::PortTaken { port, ignores } => {
                 write!(f, "port {port} is taken by another program")?;
                 if let Some(ignores) = ignores {
@@ -240,7 +243,7 @@ mod tests {
             ),
             (
                 closed(Listens::OnlyOn(Ipv4Addr::LOCALHOST.into())),
-                "Function instance health check failed on port 9000 in 120 seconds: it listens on 127.0.0.1 only, where the platform cannot reach it; listen on 0.0.0.0.\nLogs:up",
+                "Function instance health check failed on port 9000: it listens on 127.0.0.1 only, where the platform cannot reach it; listen on 0.0.0.0.\nLogs:up",
             ),
             (
                 closed(Listens::AtOtherPorts(vec![80, 8080])),

@@ -22,6 +22,10 @@ const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
 /// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
 const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
 
+/// After how long its author is told where a process listens instead, and that it listens nowhere: most are up by then.
+const TELL_PORTS: Duration = Duration::from_secs(2);
+const TELL_NOWHERE: Duration = Duration::from_secs(5);
+
 /// How often it is read whether it says that the configured port is in use.
 const LOOK_FOR_WORDS: Duration = Duration::from_millis(100);
 
@@ -47,7 +51,9 @@ pub enum NotReady {
 
 /// Where a process is to listen.
 #[derive(Clone, Copy)]
-pub struct Expected {
+pub struct Expected<'a> {
+    /// Whose process it is.
+    pub instance: &'a str,
     pub port: u16,
     /// What a process opens that does not know of `port`.
     pub configured: u16,
@@ -55,7 +61,7 @@ pub struct Expected {
     pub has_network: bool,
 }
 
-impl Expected {
+impl Expected<'_> {
     fn network(self, process: &Process) -> Option<Pid> {
         self.has_network.then(|| process.supervisor())
     }
@@ -64,14 +70,14 @@ impl Expected {
 /// Waits until `process` listens where it is expected to; the address to connect to.
 pub fn wait(
     process: &Process,
-    expected: Expected,
+    expected: Expected<'_>,
     deadline: &Deadline,
     surroundings: &Surroundings,
 ) -> Result<IpAddr, NotReady> {
     let port = expected.port;
     let network = expected.network(process);
     let start = Instant::now();
-    let mut looks = Looks::new(process, expected);
+    let mut looks = Looks::new(process, expected, surroundings);
     loop {
         let left = deadline.left().unwrap_or(Duration::ZERO);
         let reached = match network {
@@ -98,7 +104,7 @@ pub fn wait(
         let elapsed = start.elapsed();
         looks.look(elapsed)?;
         if left.is_zero() {
-            return Err(timed_out(process, expected));
+            return Err(looks.timed_out());
         }
         thread::sleep((elapsed / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
     }
@@ -107,63 +113,88 @@ pub fn wait(
 /// What a process does while it is waited for, looked at now and then.
 struct Looks<'a> {
     process: &'a Process,
-    expected: Expected,
+    expected: Expected<'a>,
+    surroundings: &'a Surroundings,
     next_ports: Duration,
     next_words: Duration,
+    /// What its author was told last.
+    told: Option<Listens>,
 }
 
 impl<'a> Looks<'a> {
-    fn new(process: &'a Process, expected: Expected) -> Looks<'a> {
-        Looks { process, expected, next_ports: LOOK_FOR_PORTS, next_words: LOOK_FOR_WORDS }
+    fn new(process: &'a Process, expected: Expected<'a>, surroundings: &'a Surroundings) -> Looks<'a> {
+        let (next_ports, next_words) = (LOOK_FOR_PORTS, LOOK_FOR_WORDS);
+        Looks { process, expected, surroundings, next_ports, next_words, told: None }
     }
 
-    /// After so much time: whether the process goes for the configured port instead of another one that it was told. One
-    /// that finds it in use may try again for long.
+    /// After so much time: whether the process goes for the configured port instead of another one that it was told.
     fn look(&mut self, elapsed: Duration) -> Result<(), NotReady> {
         let Expected { port, configured, .. } = self.expected;
-        if port == configured {
-            return Ok(());
-        }
-        if elapsed > self.next_words {
+        if port != configured && elapsed > self.next_words {
             self.next_words = elapsed + LOOK_FOR_WORDS;
-            // What it says of another port, or without naming one, may be of no consequence: it gets a little longer.
-            let output = self.process.output.last_lines();
-            let is_said = in_use::is_said_of(configured, &output)
-                || (elapsed > LOOK_FOR_PORTS && in_use::is_said(&output));
-            if is_said && !port::is_free(configured) {
+            if self.finds_configured_in_use(elapsed) {
                 return Err(NotReady::FoundInUse);
             }
         }
         if elapsed > self.next_ports {
             self.next_ports = elapsed + LOOK_FOR_PORTS;
-            let open = open_ports(self.process, self.expected.network(self.process));
-            if open.contains(&configured) && !open.contains(&port) {
+            let listens = self.listens();
+            if self.insists(&listens) {
                 return Err(NotReady::OpenedConfigured);
             }
+            self.tell(elapsed, listens);
         }
         Ok(())
     }
-}
 
-fn timed_out(process: &Process, expected: Expected) -> NotReady {
-    let Expected { port, configured, .. } = expected;
-    let network = expected.network(process);
-    // Open, and not on the address that stands for the platform's side here.
-    if let Some(address) = procfs::listeners(port, network).first() {
-        return NotReady::Closed(Listens::OnlyOn(*address));
+    /// One that does may try again for long. What it says of another port, or without naming one, may be of no
+    /// consequence: it gets a little longer.
+    fn finds_configured_in_use(&self, elapsed: Duration) -> bool {
+        let configured = self.expected.configured;
+        let output = self.process.output.last_lines();
+        let is_said =
+            in_use::is_said_of(configured, &output) || (elapsed > LOOK_FOR_PORTS && in_use::is_said(&output));
+        is_said && !port::is_free(configured)
     }
-    let open = open_ports(process, network);
-    if port != configured && open.contains(&configured) {
-        NotReady::OpenedConfigured
-    } else if open.is_empty() {
-        NotReady::Closed(Listens::Nowhere)
-    } else {
-        NotReady::Closed(Listens::AtOtherPorts(open))
-    }
-}
 
-fn open_ports(process: &Process, network: Option<Pid>) -> Vec<u16> {
-    procfs::ports_of(&process.members(), network)
+    /// Where it listens instead. Nobody can connect to its port as the platform does.
+    fn listens(&self) -> Listens {
+        let Expected { port, .. } = self.expected;
+        let network = self.expected.network(self.process);
+        if let Some(address) = procfs::listeners(port, network).first() {
+            return Listens::OnlyOn(*address);
+        }
+        let open = procfs::ports_of(&self.process.members(), network);
+        if open.is_empty() { Listens::Nowhere } else { Listens::AtOtherPorts(open) }
+    }
+
+    fn insists(&self, listens: &Listens) -> bool {
+        let Expected { port, configured, .. } = self.expected;
+        port != configured && matches!(listens, Listens::AtOtherPorts(open) if open.contains(&configured))
+    }
+
+    /// Tells its author why nothing happens, whenever that is something else than before. Not of one that is attached or
+    /// below a debugger, which may hold it and listens itself.
+    fn tell(&mut self, elapsed: Duration, listens: Listens) {
+        let (due, why) = match &listens {
+            Listens::Nowhere => (TELL_NOWHERE, ": it listens nowhere yet".to_owned()),
+            other => (TELL_PORTS, other.to_string()),
+        };
+        let has_just_opened = matches!(&listens, Listens::OnlyOn(address) if address.is_unspecified());
+        let is_debugged = self.surroundings.debugging.is_on();
+        if elapsed < due || self.told.as_ref() == Some(&listens) || has_just_opened || is_debugged {
+            return;
+        }
+        self.process.output.drain(); // what it has printed stands before
+        let text = format!("still waiting for port {}{why}", self.expected.port);
+        self.surroundings.log.warn(Some(self.expected.instance), &text);
+        self.told = Some(listens);
+    }
+
+    fn timed_out(&self) -> NotReady {
+        let listens = self.listens();
+        if self.insists(&listens) { NotReady::OpenedConfigured } else { NotReady::Closed(listens) }
+    }
 }
 
 /// Whether and where a connect succeeds.

@@ -92,7 +92,7 @@ pub fn start(
     surroundings.log.event(Some(&id), &text);
     let debugger = Debugger::new(&surroundings.log, &id, process.family(), surroundings.debugging.is_on());
     let deadline = debugger.deadline(surroundings.times.start_timeout);
-    let expected = Expected { port, configured: function.port, has_network };
+    let expected = Expected { instance: &id, port, configured: function.port, has_network };
     match readiness::wait(&process, expected, &deadline, surroundings) {
         Ok(host) => {
             let account = vec![("process", spawned), ("port", begin.elapsed().saturating_sub(spawned))];

@@ -97,12 +97,28 @@ fn another_port_than_the_configured_one_is_named() {
 }
 
 #[test]
+fn a_wait_for_a_port_is_told_with_where_the_function_listens() {
+    let other = reserved_port().to_string();
+    let fc = start(&["--env", &format!("FIXED_PORT={other}")]);
+    fc.client().send(get("/"));
+    let told = "# still waiting for port ";
+    let line = fc.find_in_log("where it listens", |log| {
+        log.lines().find(|line| line.contains(told)).map(str::to_owned)
+    });
+    assert!(line.ends_with(&format!(": it listens on {other} instead")), "{line}");
+    let nowhere = run(&[], &shell("exec sleep 1000"));
+    nowhere.client().send(get("/"));
+    nowhere.wait_for_log(": it listens nowhere yet");
+}
+
+#[test]
 fn a_server_on_loopback_only_is_function_not_started() {
     for host in ["127.0.0.1", "127.0.0.2"] {
         let fc = start(&["--start-timeout", "1s", "--env", &format!("HOST={host}")]);
         let (status, code, message) = fc.get("/").system_error();
         assert_eq!((status, code.as_str()), (412, "FunctionNotStarted"));
-        assert!(message.contains(&format!("it listens on {host} only")), "{message}");
+        let wanted = format!(": it listens on {host} only, where the platform cannot reach it");
+        assert!(message.contains(&wanted) && !message.contains(" seconds"), "{message}");
     }
 }
 
