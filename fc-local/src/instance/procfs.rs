@@ -148,22 +148,42 @@ pub fn listeners(port: u16, network: Option<Pid>) -> Vec<IpAddr> {
     listening.map(|socket| socket.local.ip()).collect()
 }
 
-/// The socket that listens at `port`, as a number that is its own.
-pub fn listener(port: u16) -> Option<u64> {
-    let mut listening = sockets(None).filter(|socket| socket.is_listening && socket.local.port() == port);
-    listening.next().map(|socket| socket.inode)
+/// The sockets that listen at `port`, each as a number that is its own.
+fn listening(port: u16) -> impl Iterator<Item = u64> {
+    let found = sockets(None).filter(move |socket| socket.is_listening && socket.local.port() == port);
+    found.map(|socket| socket.inode)
 }
 
-/// Whoever listens at `port`.
+/// The first of them.
+pub fn listener(port: u16) -> Option<u64> {
+    listening(port).next()
+}
+
+/// Whoever listens at `port`, as far as this user may know.
 pub fn owner(port: u16) -> Option<Pid> {
-    let socket = format!("socket:[{}]", listener(port)?);
-    let holds = |pid: &i32| {
-        let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        files
-            .into_iter()
-            .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == &*socket))
-    };
-    processes().find(holds).and_then(Pid::from_raw)
+    let socket = listener(port)?;
+    processes().find(|pid| holds(*pid, socket)).and_then(Pid::from_raw)
+}
+
+/// Whether somebody else listens at `port` and none of `pids` does. Whom this user may not know of counts for nobody.
+pub fn is_anothers(port: u16, pids: &[Pid]) -> bool {
+    let mut others = Vec::new();
+    for socket in listening(port) {
+        if pids.iter().any(|pid| holds(pid.as_raw_nonzero().get(), socket)) {
+            return false;
+        }
+        others.push(socket);
+    }
+    others.into_iter().any(|socket| processes().any(|pid| holds(pid, socket)))
+}
+
+/// Whether a process has this socket open.
+fn holds(pid: i32, socket: u64) -> bool {
+    let wanted = format!("socket:[{socket}]");
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files
+        .into_iter()
+        .any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == &*wanted))
 }
 
 /// Whether a process holds the TCP socket between these two addresses; `None` when there is none on this machine.
@@ -285,6 +305,7 @@ mod tests {
         assert_eq!(listeners(port(&loopback), None), [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
         assert!(ports_of(&[getpid()], None).contains(&port(&any)));
         assert_eq!((owner(port(&any)), owner(port(&loopback))), (Some(getpid()), Some(getpid())));
+        assert!(!is_anothers(port(&any), &[getpid()]) && is_anothers(port(&any), &[]));
     }
 
     #[test]

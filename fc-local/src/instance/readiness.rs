@@ -14,10 +14,13 @@ use super::in_use;
 use super::port::{self, connects};
 use super::process::Process;
 use super::procfs;
-use super::surroundings::Surroundings;
+use super::surroundings::{Debugging, Surroundings};
 
 /// How long a server may take between its bind of loopback and that of all interfaces.
 const LOOPBACK_GRACE: Duration = Duration::from_millis(100);
+
+/// How long a listening socket may be on its way from one process of an instance to another.
+const HAND_OVER_GRACE: Duration = Duration::from_millis(50);
 
 /// How often a process is asked whether it has opened another port than its own; a look takes milliseconds.
 const LOOK_FOR_PORTS: Duration = Duration::from_secs(1);
@@ -45,6 +48,8 @@ pub enum NotReady {
     OpenedConfigured,
     /// The same, and somebody else has it: the process says that it is in use.
     FoundInUse,
+    /// Another program has opened the port.
+    Lost,
     /// fc-local itself is stopping.
     Stopping,
 }
@@ -84,6 +89,9 @@ pub fn wait(
             None => reach(port, left.clamp(SHORTEST_PAUSE, CONNECT_TIMEOUT)),
             Some(pid) => reach_within(port, pid),
         };
+        if !matches!(reached, Reach::Nowhere) && looks.has_lost_port() {
+            return Err(NotReady::Lost);
+        }
         match reached {
             Reach::Nowhere => {}
             Reach::Everywhere(host) => return Ok(host),
@@ -125,6 +133,17 @@ impl<'a> Looks<'a> {
     fn new(process: &'a Process, expected: Expected<'a>, surroundings: &'a Surroundings) -> Looks<'a> {
         let (next_ports, next_words) = (LOOK_FOR_PORTS, LOOK_FOR_WORDS);
         Looks { process, expected, surroundings, next_ports, next_words, told: None }
+    }
+
+    /// Whether it is somebody else who listens at the port. In a network of the function's own there is nobody else, and
+    /// what is attached is nobody's that is known here.
+    fn has_lost_port(&self) -> bool {
+        let is_anothers = || procfs::is_anothers(self.expected.port, &self.process.members());
+        let may_be = !self.expected.has_network && self.surroundings.debugging != Debugging::Attached;
+        may_be && is_anothers() && {
+            thread::sleep(HAND_OVER_GRACE);
+            is_anothers()
+        }
     }
 
     /// After so much time: whether the process goes for the configured port instead of another one that it was told.

@@ -182,6 +182,7 @@ fn not_ready(
         NotReady::Closed(listens) => {
             StartError::NotStarted(NotStarted::PortClosed { port: told, timeout, listens, logs })
         }
+        NotReady::Lost => StartError::PortLost(told),
         NotReady::Stopping => StartError::Stopping,
     }
 }
@@ -250,6 +251,7 @@ mod tests {
             failed(NotReady::OpenedConfigured, 9001, true, ""),
             StartError::IgnoresPort(IgnoresPort::ListensAt { opened: 9000, told: 9001 })
         ));
+        assert!(matches!(failed(NotReady::Lost, 9001, true, ""), StartError::PortLost(9001)));
         assert!(matches!(failed(NotReady::Stopping, 9000, false, ""), StartError::Stopping));
     }
 

@@ -1,7 +1,9 @@
 //! Whose is a port? Functions that open the configured one whatever they are told, and say so or do not.
 
-use crate::harness::{Fc, Said as _, listener, python_script, start_with};
-use support::Scratch;
+use std::net::TcpListener;
+
+use crate::harness::{Fc, Said as _, listener, python, python_script, start_with};
+use support::{Scratch, get, reserved_port};
 
 /// A function that opens OPENS and is asked to wait; what it does when it cannot is in ON_ERROR.
 const FUNCTION: &str = r#"
@@ -77,4 +79,21 @@ fn a_function_that_says_that_its_port_is_in_use_and_tries_again_is_not_waited_fo
         let fc = start(&says(text), &["--isolate", "off"]);
         two_calls(&fc, ONE_INSTANCE);
     }
+}
+
+#[test]
+fn another_programs_listener_is_not_taken_for_the_function() {
+    let port = reserved_port();
+    let scratch = Scratch::new();
+    // The first one never opens its port.
+    let waits = format!("[ -e {0} ] || {{ : > {0}; exec sleep 1000; }}; exec \"$@\"", scratch.path("mark"));
+    let command = [&["sh", "-c", &waits, "sh"].map(str::to_owned)[..], &python()].concat();
+    let fc = start_with(scratch, &["--port", &port.to_string()], &command);
+    let mut call = fc.client();
+    call.send(get("/environment"));
+    fc.wait_for_log(&format!(" started on port {port}:"));
+    let _other = TcpListener::bind(("0.0.0.0", port)).expect("a port that nobody has opened");
+    let reply = call.reply();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_ne!(reply.json()["FC_CUSTOM_LISTEN_PORT"], port.to_string());
 }
