@@ -234,12 +234,15 @@ impl Instance {
         }
     }
 
-    /// The failure of a call whose connection was dropped.
+    /// The failure of a call whose connection was dropped. The platform takes that for an exit; its author is told when it
+    /// was none.
     pub fn unexpected_exit(&self, since: Instant) -> UnexpectedExit {
         // The kernel resets connections a moment before the exit can be waited for.
         let after = since.elapsed();
         while since.elapsed() < after + EXIT_AFTER_RESET && self.process.wait(ALIVE_EVERY).is_none() {
             if self.listens() {
+                let text = "closed the connection before the end of its response; the process still runs";
+                self.warn(text);
                 break;
             }
         }

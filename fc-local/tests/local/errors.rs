@@ -67,6 +67,7 @@ fn an_exit_is_200_for_an_event_and_502_for_an_http_call() {
         assert!(message.contains("ms, maxMemoryUsage: ") && !message.contains(" 0.00MB"), "{message}");
     }
     assert_eq!(fc.get("/").status, 200, "the next call gets a new instance");
+    assert!(!fc.log().contains("still runs"), "it does not");
 }
 
 #[test]
@@ -76,6 +77,7 @@ fn a_dropped_connection_is_answered_like_an_exit() {
     let response = fc.get("/drop");
     assert_eq!(response.status, 502);
     assert!(response.error_message().starts_with("Process exited unexpectedly"));
+    fc.wait_for_logs("# closed the connection before the end of its response; the process still runs", 2);
 }
 
 #[test]
