@@ -16,6 +16,9 @@ use crate::function::places::{CODE, OPT};
 /// The program that makes a file system, of the package bubblewrap.
 const BWRAP: &str = "bwrap";
 
+/// The program that connects networks, of the package passt.
+pub const PASTA: &str = "pasta";
+
 /// Where this program is in it, whose own directory may be covered there.
 const SUPERVISOR: &str = "/fc-instance";
 
@@ -143,6 +146,12 @@ pub fn missing() -> Option<NotIsolated> {
     installed(BWRAP).is_none().then_some(NotIsolated::NotInstalled("bubblewrap"))
 }
 
+/// The same of a network.
+pub fn network_missing() -> Option<NotIsolated> {
+    let is_missing = || installed(PASTA).is_none();
+    missing().or_else(|| is_missing().then_some(NotIsolated::NotInstalled("passt")))
+}
+
 impl fmt::Display for NotIsolated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -156,11 +165,7 @@ impl fmt::Display for NotIsolated {
                 reason.trim().trim_start_matches("bwrap: ")
             ),
             NotIsolated::NoNetwork(reason) => {
-                write!(
-                    f,
-                    "bubblewrap and pasta cannot make them here ({})",
-                    reason.trim().replace('\n', "; ")
-                )
+                write!(f, "bubblewrap and pasta cannot make them here ({})", reason.trim())
             }
         }
     }

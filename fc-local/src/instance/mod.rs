@@ -21,6 +21,8 @@ mod debugger;
 mod failure;
 mod process;
 
+mod network;
+
 pub mod client;
 
 mod exit;
@@ -29,7 +31,6 @@ mod surroundings;
 
 mod home;
 mod layers;
-mod network;
 pub mod supervisor;
 pub mod temporary;
 

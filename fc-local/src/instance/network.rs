@@ -4,18 +4,17 @@
 use std::io::{self, Read as _};
 use std::net::Ipv4Addr;
 use std::process::{ChildStderr, ChildStdout};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, geteuid, getpid};
 
-use super::isolation::{self, NotIsolated};
+use super::isolation;
 use super::port;
 use super::procfs;
 use super::supervisor::{Order, Started, Supervisor, Within, run_anew};
-
-/// The program that connects networks, of the package passt.
-const PASTA: &str = "pasta";
+use super::surroundings::{Alive, Surroundings};
 
 /// How long it may take until it takes connections.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,18 +35,20 @@ pub struct Network {
     /// Open for as long as it runs, which prints what went wrong.
     _stdout: ChildStdout,
     stderr: ChildStderr,
-}
-
-/// Why there are none before it is tried.
-pub fn missing() -> Option<NotIsolated> {
-    let is_missing = || isolation::installed(PASTA).is_none();
-    isolation::missing().or_else(|| is_missing().then_some(NotIsolated::NotInstalled("passt")))
+    /// Counted until pasta has gone, which is dropped before.
+    _alive: Alive,
 }
 
 impl Network {
     /// Connects the network that the process `inside` is in: what is sent to `outer` on this machine's loopback arrives
     /// at `inner` there, and what is sent to its loopback at the services of this machine's.
-    pub fn connect(inside: Pid, outer: u16, inner: u16) -> io::Result<Network> {
+    pub fn connect(
+        surroundings: &Arc<Surroundings>,
+        inside: Pid,
+        outer: u16,
+        inner: u16,
+    ) -> io::Result<Network> {
+        let alive = Surroundings::begin_process(surroundings);
         let order = Order {
             words: words(inside, outer, inner),
             directory: b"/".to_vec(),
@@ -55,7 +56,7 @@ impl Network {
             takes_all_along: true,
         };
         let Started { supervisor, stdout, stderr, .. } = run_anew(Within::Machine, &order)?;
-        let mut network = Network { pasta: supervisor, _stdout: stdout, stderr };
+        let mut network = Network { pasta: supervisor, _stdout: stdout, stderr, _alive: alive };
         network.wait(inside, outer)?;
         Ok(network)
     }
@@ -69,7 +70,7 @@ impl Network {
                 self.pasta.end(); // it has the other end too
                 let mut said = String::new();
                 let _ = (&mut self.stderr).take(MAX_SAID).read_to_string(&mut said);
-                return Err(io::Error::other(said));
+                return Err(io::Error::other(reason(&said).to_owned()));
             }
             if began.elapsed() > OPEN_TIMEOUT {
                 return Err(io::Error::from(io::ErrorKind::TimedOut));
@@ -80,13 +81,19 @@ impl Network {
     }
 }
 
+/// Why it failed is its last line. It says besides that it cannot say so to a syslog that is not there.
+fn reason(said: &str) -> &str {
+    let mut lines = said.lines().rev().map(str::trim);
+    lines.find(|line| !line.is_empty() && !line.contains("to syslog")).unwrap_or_default()
+}
+
 fn words(inside: Pid, outer: u16, inner: u16) -> Vec<String> {
     let services = services(inner);
     let list: Vec<String> = services.iter().map(u16::to_string).collect();
     let services = if list.is_empty() { "none".to_owned() } else { list.join(",") };
     let dns = if procfs::is_udp_port(DNS) { DNS.to_string() } else { "none".to_owned() };
-    let program = isolation::installed(PASTA).map(|path| path.display().to_string());
-    let mut words = vec![program.unwrap_or_else(|| PASTA.to_owned())];
+    let program = isolation::installed(isolation::PASTA).map(|path| path.display().to_string());
+    let mut words = vec![program.unwrap_or_else(|| isolation::PASTA.to_owned())];
     words.extend(["--config-net", "--foreground", "--quiet"].map(str::to_owned));
     if geteuid().is_root() {
         // It would become nobody, who may not enter what root has made.
@@ -105,4 +112,17 @@ fn services(inner: u16) -> Vec<u16> {
     let mut ports = procfs::loopback_ports();
     ports.retain(|port| *port != inner && !ours.contains(port));
     ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_pasta_says_the_reason_is_told() {
+        let said = "Failed to send 46 bytes to syslog\nNo external routable interface for IPv4\n\
+                    Failed to send 36 bytes to syslog\nExternal interface not usable\n\n";
+        assert_eq!(reason(said), "External interface not usable");
+        assert_eq!(reason("Failed to send 46 bytes to syslog\n"), "");
+    }
 }

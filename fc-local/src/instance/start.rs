@@ -72,7 +72,8 @@ pub fn start(
     let (idle, network) = match place {
         Where::Told(_) => (None, None),
         Where::OwnNetwork(outer) => {
-            let (idle, network) = enter_network(&home, outer, port).map_err(StartError::NoNetwork)?;
+            let (idle, network) =
+                enter_network(surroundings, &home, outer, port).map_err(StartError::NoNetwork)?;
             (Some(idle), Some(network))
         }
     };
@@ -128,13 +129,18 @@ impl Where {
 }
 
 /// A supervisor in a network of its own, and what connects that.
-fn enter_network(home: &Home, outer: u16, inner: u16) -> io::Result<(Idle, Network)> {
+fn enter_network(
+    surroundings: &Arc<Surroundings>,
+    home: &Home,
+    outer: u16,
+    inner: u16,
+) -> io::Result<(Idle, Network)> {
     let mut idle = match &home.space {
         Some(space) => Idle::start(Within::SpaceWithNetwork(space))?,
         None => Idle::start(Within::SpaceWithNetwork(&isolation::space(None, None)?))?,
     };
     idle.wait()?;
-    let network = Network::connect(idle.pid(), outer, inner)?;
+    let network = Network::connect(surroundings, idle.pid(), outer, inner)?;
     Ok((idle, network))
 }
 

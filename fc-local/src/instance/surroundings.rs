@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::home::Home;
 use super::isolation::{self, Isolate, NotIsolated};
-use super::network;
 use super::supervisor::{Idle, Order, Started, run_anew};
 use crate::function::Function;
 use crate::log::Log;
@@ -134,7 +133,7 @@ impl Surroundings {
         match &*self.isolation.lock() {
             Isolation::Untried(Isolate::Off) => Some(NotIsolated::Off),
             Isolation::None(reason) => Some(reason.clone()),
-            _ => network::missing(),
+            _ => isolation::network_missing(),
         }
     }
 

@@ -462,6 +462,30 @@ fn a_network_goes_with_its_instance_and_with_a_killed_fc_local() {
     eventually("it goes with fc-local", || connecting().is_empty().then_some(()));
 }
 
+#[test]
+fn nothing_of_a_network_is_left_when_fc_local_has_stopped() {
+    if !has_pasta() {
+        return;
+    }
+    let (_taken, port) = crate::harness::listener();
+    let mut fc = insists(&["--port", &port, "--env", &format!("INSISTS={port}")]);
+    assert_eq!(fc.get("/").status, 200);
+    let below = processes_below(fc.id());
+    assert!(below.len() >= 4, "function and pasta, each below a supervisor: {below:?}");
+    assert!(fc.stop().success());
+    for pid in below {
+        assert!(matches!(state(pid), None | Some('Z')), "{pid} is there");
+    }
+}
+
+fn processes_below(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let lists: Vec<String> = lists.collect();
+    let children = lists.iter().flat_map(|list| list.split_whitespace()).filter_map(|pid| pid.parse().ok());
+    children.flat_map(|child: u32| [vec![child], processes_below(child)].concat()).collect()
+}
+
 /// The same where pasta fails: it takes connections, and then finds that it cannot pass them on.
 fn insists_without_networks(arguments: &[&str]) -> Fc {
     let scratch = Scratch::new();
