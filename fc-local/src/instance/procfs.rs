@@ -2,7 +2,7 @@
 //! What follows from it is not decided here.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -167,14 +167,15 @@ pub fn owner(port: u16) -> Option<Pid> {
 
 /// Whether somebody else listens at `port` and none of `pids` does. Whom this user may not know of counts for nobody.
 pub fn is_anothers(port: u16, pids: &[Pid]) -> bool {
-    let mut others = Vec::new();
-    for socket in listening(port) {
-        if pids.iter().any(|pid| holds(pid.as_raw_nonzero().get(), socket)) {
-            return false;
-        }
-        others.push(socket);
+    let is_held = |socket: u64| pids.iter().any(|pid| holds(pid.as_raw_nonzero().get(), socket));
+    // Linux has those that listen first.
+    let mut first = tables(None).flat_map(|table| table.take_while(|socket| socket.is_listening));
+    if first.any(|socket| socket.local.port() == port && is_held(socket.inode)) {
+        return false;
     }
-    others.into_iter().any(|socket| processes().any(|pid| holds(pid, socket)))
+    let found: Vec<u64> = listening(port).collect();
+    !found.iter().any(|socket| is_held(*socket))
+        && found.into_iter().any(|socket| processes().any(|pid| holds(pid, socket)))
 }
 
 /// Whether a process has this socket open.
@@ -248,10 +249,19 @@ struct Socket {
 
 /// All TCP sockets, in the network of a process or in fc-local's.
 fn sockets(network: Option<Pid>) -> impl Iterator<Item = Socket> {
+    tables(network).flatten()
+}
+
+/// The same in the two tables of the kernel's, each of which is read as far as it is used: those with many connections
+/// take milliseconds.
+fn tables(network: Option<Pid>) -> impl Iterator<Item = impl Iterator<Item = Socket>> {
     let process = network.map_or_else(|| "self".to_owned(), |pid| pid.as_raw_nonzero().to_string());
-    ["tcp", "tcp6"].into_iter().flat_map(move |table| {
-        let text = fs::read_to_string(format!("/proc/{process}/net/{table}")).unwrap_or_default();
-        text.lines().skip(1).filter_map(socket).collect::<Vec<_>>()
+    let files = ["tcp", "tcp6"]
+        .into_iter()
+        .filter_map(move |table| fs::File::open(format!("/proc/{process}/net/{table}")).ok());
+    files.map(|file| {
+        let lines = BufReader::new(file).lines().map_while(Result::ok);
+        lines.skip(1).filter_map(|line| socket(&line))
     })
 }
 
