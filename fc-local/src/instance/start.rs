@@ -65,10 +65,8 @@ pub fn start(
         Debugging::Below(prefix) => below(prefix, &function.command),
         Debugging::Off | Debugging::Attached => function.command.clone(),
     };
-    let order = match &surroundings.debugging {
-        Debugging::Attached => attached::order(port),
-        Debugging::Off | Debugging::Below(_) => ordered(&words),
-    };
+    let is_attached = surroundings.debugging == Debugging::Attached;
+    let order = if is_attached { attached::order(port) } else { ordered(&words) };
     let (idle, network) = match place {
         Where::Told(_) => (None, None),
         Where::OwnNetwork(outer) => {
