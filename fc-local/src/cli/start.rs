@@ -125,11 +125,19 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
 fn stop_at_ctrl_c(platforms: &[Arc<Platform>], doors: &Arc<Doors>, log: &Arc<Log>) -> Result<()> {
     let (platforms, doors, log) = (platforms.to_vec(), Arc::clone(doors), Arc::clone(log));
     signals::at_first(move || {
-        let text = "stopping when the calls in flight are over; once more to stop at once";
-        log.event(None, text);
+        let calls = platforms.iter().map(|platform| platform.calls()).sum();
+        log.event(None, &format!("{}; once more to stop at once", stopping(calls)));
         platforms.iter().for_each(|platform| platform.stop_starting());
         doors.stop();
     })
+}
+
+fn stopping(calls: usize) -> String {
+    match calls {
+        0 => "stopping".to_owned(),
+        1 => "stopping when the call in flight is over".to_owned(),
+        _ => format!("stopping when the {calls} calls in flight are over"),
+    }
 }
 
 /// An author's shell often allows 1,024 descriptors, the platform many more: two per call are soon used up.

@@ -6,20 +6,23 @@ use std::net::TcpStream;
 use fc_runtime::Request;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::instance::client::Recipient;
 use crate::instance::procfs;
 
 /// A caller's side of its connection.
 pub struct Caller(Option<TcpStream>);
 
 impl Caller {
-    /// Whoever sent `request`. A handle of its own, so that the request can be read meanwhile.
+    /// Whoever sent `request`. A handle of its own, so that the request can be read meanwhile, and also behind the
+    /// response's head.
     pub fn of(request: &Request<'_>) -> Caller {
         let socket = request.socket().and_then(|socket| socket.try_clone_to_owned().ok());
         Caller(socket.map(TcpStream::from))
     }
+}
 
-    /// Whether nobody is there to take a response.
-    pub fn has_gone(&self) -> bool {
+impl Recipient for Caller {
+    fn has_gone(&self) -> bool {
         let Some(stream) = &self.0 else { return false };
         let mut polled = [PollFd::new(stream, PollFlags::RDHUP)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::failure::CallKind;
 use super::invocation::{self, Invocation, NotAnswered};
-use crate::instance::client::RequestBody;
+use crate::instance::client::{Recipient, RequestBody, Stays};
 use crate::instance::{Instance, headers};
 use crate::log::billed;
 use crate::scaling::{Scaler, WhenFull};
@@ -19,7 +19,7 @@ pub struct Event<'a> {
     pub request_id: &'a str,
     /// How often it was tried before.
     pub retries: u32,
-    pub caller_gone: &'a dyn Fn() -> bool,
+    pub caller: Arc<dyn Recipient>,
     pub when_full: WhenFull<'a>,
 }
 
@@ -37,7 +37,7 @@ pub struct EventReply {
 impl<'a> Event<'a> {
     /// An event tried once, whose caller stays.
     pub fn new(payload: &'a [u8], request_id: &'a str) -> Event<'a> {
-        Event { payload, request_id, retries: 0, caller_gone: &|| false, when_full: WhenFull::Refuse }
+        Event { payload, request_id, retries: 0, caller: Arc::new(Stays), when_full: WhenFull::Refuse }
     }
 }
 
@@ -54,10 +54,10 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         title: "event".to_owned(),
         head: &head,
         body: RequestBody::Bytes(event.payload),
-        caller_gone: event.caller_gone,
+        caller: Arc::clone(&event.caller),
         timeout_status: 200,
     };
-    let ticket = scaler.acquire(event.when_full, event.caller_gone).map_err(NotAnswered::from)?;
+    let ticket = scaler.acquire(event.when_full, &|| event.caller.has_gone()).map_err(NotAnswered::from)?;
     let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {

@@ -2,6 +2,7 @@
 //! of the reply is in `relay.rs`.
 
 use std::iter;
+use std::sync::Arc;
 
 use fc_runtime::{Request, Response};
 
@@ -11,7 +12,7 @@ use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
-use crate::instance::client::{RequestBody, RequestHead, is_listed};
+use crate::instance::client::{Recipient, RequestBody, RequestHead, is_listed};
 use crate::instance::{Instance, headers};
 use crate::scaling::{Scaler, WhenFull};
 
@@ -62,30 +63,30 @@ pub fn invoke(
         let head = headers::forwarded(method, &target, fields.iter().copied(), request_id, common);
         RequestHead { expects_continue, ..head }
     };
-    let caller = Caller::of(request);
-    let invocation = |title, body, caller_gone| Invocation {
+    let caller: Arc<dyn Recipient> = Arc::new(Caller::of(request));
+    let has_gone = || caller.has_gone();
+    let invocation = |title, body| Invocation {
         kind: CallKind::Http,
         request_id,
         title,
         head: &head,
         body,
-        caller_gone,
+        caller: Arc::clone(&caller),
         timeout_status,
     };
-    let has_gone = || caller.has_gone();
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     let has_body = is_chunked || length.unwrap_or(0) > 0;
     if is_chunked || length.unwrap_or(0) > SMALL || (expects_continue && has_body) {
         let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(ticket, invocation(title, stream, &has_gone))?;
+        let reply = invocation::invoke(ticket, invocation(title, stream))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
     let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
-    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body), &has_gone))?;
+    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body)))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::{CallKind, Failure};
 use crate::instance::client::{
-    self, Deadline, Headers, Patience, Reply, ReplyBody, RequestBody, RequestHead, Upload,
+    self, Deadline, Headers, Patience, Recipient, Reply, ReplyBody, RequestBody, RequestHead, Upload,
 };
 use crate::instance::{Instance, headers};
 use crate::log::{End, Failed, RequestLine};
@@ -23,7 +23,7 @@ pub struct Invocation<'a> {
     /// Makes the head once the instance, and so its common headers, is known.
     pub head: &'a dyn Fn(&Instance) -> RequestHead,
     pub body: RequestBody<'a>,
-    pub caller_gone: &'a dyn Fn() -> bool,
+    pub caller: Arc<dyn Recipient>,
     /// The status of a call that timed out.
     pub timeout_status: u16,
 }
@@ -98,7 +98,7 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
         CallKind::Http => 0,
     };
     let deadline = instance.deadline(instance.function.timeout);
-    let patience = Patience { deadline, caller_gone: invocation.caller_gone };
+    let patience = Patience { deadline, recipient: invocation.caller };
     match instance.pool.send(&head, invocation.body, &patience) {
         Ok(reply) => accepted(reply, run, output_position),
         Err(error) => {
@@ -228,15 +228,18 @@ impl InvocationBody {
 
     /// An error once the function's time is up, which is the invocation's failure.
     pub fn time_left(&mut self) -> io::Result<()> {
-        self.in_time(self.body.deadline().left()).map(drop)
+        self.waited(self.body.deadline().left()).map(drop)
     }
 
-    /// What came of a wait for something else: that it took too long is the invocation's failure.
-    pub fn in_time<T>(&mut self, waited: io::Result<T>) -> io::Result<T> {
-        waited.map_err(|error| match error.kind() {
-            ErrorKind::TimedOut => self.failed_read(error),
-            _ => error,
-        })
+    /// What came of a wait for something else: that it was in vain is the invocation's failure.
+    pub fn waited<T>(&mut self, waited: io::Result<T>) -> io::Result<T> {
+        waited.map_err(|error| self.failed_read(error))
+    }
+
+    /// Waits until more of the request can be sent or something of the reply is here.
+    pub fn wait_for(&mut self, upload: &Upload) -> io::Result<()> {
+        let waited = upload.wait(self.body.patience());
+        self.waited(waited.map_err(io::Error::from))
     }
 
     /// The connection, to wait on beside another.

@@ -135,7 +135,7 @@ fn both_ways(
             }
             Step::Upload => match upload.send(&deadline) {
                 Ok(true) => {}
-                Ok(false) => reply.in_time(upload.wait(&deadline))?,
+                Ok(false) => reply.wait_for(&upload)?,
                 // The function wants no more of it; its reply is what counts.
                 Err(_) => {
                     request_is_over = true;
@@ -158,7 +158,7 @@ fn comes_first(request: &mut dyn BodySource, reply: &mut InvocationBody) -> io::
     let deadline = reply.deadline();
     while let (Some(caller), Some(function)) = (request.waits_for(), reply.stream()) {
         let readable = readable(caller, function, &deadline);
-        if let (_, true) = reply.in_time(readable)? {
+        if let (_, true) = reply.waited(readable)? {
             return Ok(false);
         }
     }

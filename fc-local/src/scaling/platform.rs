@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::fleet::Fleet;
 use super::housekeeper;
 use super::scaler::Scaler;
+use super::slot::Slot;
 use super::slots::{Limits, Slots};
 use super::upkeep::Upkeep;
 use crate::function::Function;
@@ -65,6 +66,11 @@ impl Platform {
 
     pub fn is_stopping(&self) -> bool {
         self.fleet.surroundings.is_stopping()
+    }
+
+    /// How many calls there are that have an instance, or wait for one that starts.
+    pub fn calls(&self) -> usize {
+        self.fleet.lock().slots.iter().map(Slot::calls).sum()
     }
 
     /// Stops all instances; nothing of them is left afterwards.

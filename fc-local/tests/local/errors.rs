@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::{Fc, Said as _, start, start_with};
-use support::{Scratch, get, reserved_port};
+use support::{Scratch, Signal, eventually, get, reserved_port};
 
 fn shell(script: &str) -> Vec<String> {
     ["sh", "-c", script].map(str::to_owned).to_vec()
@@ -333,4 +333,31 @@ fn a_caller_that_goes_away_is_logged_and_its_instance_replaced() {
     drop(caller);
     fc.wait_for_log("the client closed the connection before the response");
     assert_ne!(fc.get("/").json()["instance"], before);
+}
+
+#[test]
+fn a_caller_that_goes_away_while_a_streamed_response_is_silent_is_noticed_at_once() {
+    let mut fc = start(&["--timeout", "100s", "--max-instances", "1"]);
+    let gate = fc.scratch.gate("gate");
+    let target = format!("/stream?fifo={}", gate.path);
+    for left in 1..=2 {
+        let mut caller = fc.client();
+        caller.send(get(&target));
+        caller.reply_head();
+        assert_eq!(caller.chunk(), b"first");
+        drop(caller);
+        fc.wait_for_logs("ms: ClientClosedRequest (499)", left);
+        eventually("its place is free", || (fc.get("/").status == 200).then_some(()));
+    }
+    let mut reads_on = fc.client();
+    reads_on.send(get(&target));
+    reads_on.reply_head();
+    assert_eq!(reads_on.chunk(), b"first");
+    reads_on.end_sending();
+    fc.signal(Signal::INT);
+    fc.wait_for_log("stopping when the call in flight is over");
+    gate.let_pass(1);
+    assert_eq!(reads_on.chunk(), b"second");
+    assert!(fc.wait().success(), "and nobody else is waited for");
+    assert_eq!(fc.log().matches("ms: ClientClosedRequest (499)").count(), 2, "{}", fc.log());
 }

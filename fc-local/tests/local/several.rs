@@ -194,7 +194,7 @@ fn calls_in_flight_on_any_address_are_finished_at_a_stop() {
         let on_main = scope.spawn(|| invoke(&fc, "svc%24beta", &event));
         fc.wait_for_trace("waiting", 2);
         fc.signal(Signal::INT);
-        fc.wait_for_log("stopping when the calls in flight are over");
+        fc.wait_for_log("stopping when the 2 calls in flight are over");
         gate.let_pass(2);
         assert_eq!(on_trigger.join().expect("answered").status, 200);
         assert_eq!(on_main.join().expect("answered").status, 200);

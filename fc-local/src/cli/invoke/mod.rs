@@ -19,7 +19,7 @@ use crate::front::event::{self, Event};
 use crate::front::failure::CallKind;
 use crate::front::invocation::{self, Invocation, NotAnswered};
 use crate::id;
-use crate::instance::client::RequestBody;
+use crate::instance::client::{RequestBody, Stays};
 use crate::instance::{Instance, headers};
 use crate::log::{Log, billed};
 use crate::scaling::{Opened, Platform, WhenFull};
@@ -104,7 +104,7 @@ impl Call<'_> {
             title: format!("{} {}", request.method, request.target),
             head: &head,
             body: RequestBody::Bytes(&request.body),
-            caller_gone: &|| false,
+            caller: Arc::new(Stays),
             timeout_status: self.args.platform.http_timeout_status,
         };
         let ticket = self.platform.scaler.acquire(WhenFull::Refuse, &|| false);

@@ -1,5 +1,7 @@
 //! InvokeFunction: one event, at once or later. How a function is found is not known here.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use fc_runtime::{Request, Response};
 
@@ -25,9 +27,7 @@ pub fn invoke(
         served.queue.push(payload, request_id.to_owned(), task)?;
         return Ok(Response::new(202));
     }
-    let caller = Caller::of(request);
-    let caller_gone = || caller.has_gone();
-    let event = Event { caller_gone: &caller_gone, ..Event::new(&payload, request_id) };
+    let event = Event { caller: Arc::new(Caller::of(request)), ..Event::new(&payload, request_id) };
     let reply = event::invoke(&served.platform.scaler, &event)?;
     Ok(respond(reply, wants_log && function.concurrency == 1))
 }

@@ -12,16 +12,13 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::error::Error;
 use super::reply_head::ReplyHead;
-use super::wait::{Deadline, Patience, possible, ready, retrying};
+use super::wait::{Deadline, Patience, RECIPIENT_CHECK_EVERY, possible, ready, retrying};
 
 /// The longest head of a reply: the platform passes on 8 KB of headers.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// What one read takes.
 const READ_SIZE: usize = 16 * 1024;
-
-/// How often a waiting call looks whether its caller is still there.
-const CALLER_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 pub struct Connection {
     stream: TcpStream,
@@ -63,7 +60,7 @@ impl Connection {
     }
 
     /// Sends `bytes`, unless a reply begins first: then what is left of them is returned.
-    pub fn send(&self, bytes: &[u8], patience: &Patience<'_>) -> Result<Option<Vec<u8>>, Error> {
+    pub fn send(&self, bytes: &[u8], patience: &Patience) -> Result<Option<Vec<u8>>, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
             patience.deadline.left().map_err(Error::of_connection)?;
@@ -71,7 +68,7 @@ impl Connection {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
-                    let ready = self.wait(PollFlags::IN | PollFlags::OUT, patience)?;
+                    let ready = patience.wait(&self.stream, PollFlags::IN | PollFlags::OUT)?;
                     if ready.contains(PollFlags::IN) && !ready.contains(PollFlags::OUT) {
                         return Ok(Some(rest.to_vec()));
                     }
@@ -86,7 +83,7 @@ impl Connection {
     }
 
     /// The head of the final reply; interim ones (1xx) are passed over.
-    pub fn read_head(&mut self, patience: &Patience<'_>) -> Result<ReplyHead, Error> {
+    pub fn read_head(&mut self, patience: &Patience) -> Result<ReplyHead, Error> {
         let mut has_begun = false;
         let dropped = |error, has_begun| match Error::of_connection(error) {
             Error::Dropped(error) if has_begun => Error::BrokenOff(error),
@@ -104,7 +101,7 @@ impl Connection {
             if self.received.len() > MAX_HEAD {
                 return Err(Error::BadReply(format!("a response head over {MAX_HEAD} bytes")));
             }
-            self.wait(PollFlags::IN, patience)?;
+            patience.wait(&self.stream, PollFlags::IN)?;
             if self.receive(&patience.deadline).map_err(|error| dropped(error, has_begun))? == 0 {
                 return Err(dropped(ErrorKind::UnexpectedEof.into(), has_begun));
             }
@@ -114,11 +111,7 @@ impl Connection {
 
     /// Waits until the function asks for the body or has said nothing for `longest`; false when its final reply comes
     /// first, which is left to be read.
-    pub fn is_asked_to_continue(
-        &mut self,
-        longest: Duration,
-        patience: &Patience<'_>,
-    ) -> Result<bool, Error> {
+    pub fn is_asked_to_continue(&mut self, longest: Duration, patience: &Patience) -> Result<bool, Error> {
         let began = Instant::now();
         loop {
             match ReplyHead::parse(&self.received)? {
@@ -131,9 +124,10 @@ impl Connection {
                 }
                 None if self.received.len() > MAX_HEAD || began.elapsed() > longest => return Ok(true),
                 None => {
-                    let events = ready(&self.stream, PollFlags::IN, &patience.deadline, CALLER_CHECK_EVERY)
-                        .map_err(Error::of_connection)?;
-                    if events.is_empty() && (patience.caller_gone)() {
+                    let events =
+                        ready(&self.stream, PollFlags::IN, &patience.deadline, RECIPIENT_CHECK_EVERY)
+                            .map_err(Error::of_connection)?;
+                    if events.is_empty() && patience.recipient.has_gone() {
                         return Err(Error::CallerGone);
                     }
                     // The end of the connection is found by whoever reads next.
@@ -162,12 +156,12 @@ impl Connection {
         Ok(!possible(&self.stream, PollFlags::IN)?.is_empty())
     }
 
-    /// Waits for bytes to [`receive`](Self::receive); false when a signal interrupted that.
-    pub fn wait_for_bytes(&self, deadline: &Deadline) -> io::Result<bool> {
+    /// Waits for bytes to [`receive`](Self::receive).
+    pub fn wait_for_bytes(&self, patience: &Patience) -> Result<(), Error> {
         // A function that writes head and body apart may be held up by Nagle's algorithm until the head is
         // acknowledged.
         let _ = set_tcp_quickack(&self.stream, true); // only speed depends on it
-        Ok(!ready(&self.stream, PollFlags::IN, deadline, Duration::MAX)?.is_empty())
+        patience.wait(&self.stream, PollFlags::IN).map(drop)
     }
 
     /// To wait on beside another.
@@ -183,19 +177,6 @@ impl Connection {
     /// Ends the connection for whoever else holds a handle to it.
     pub fn cut(&self) {
         let _ = self.stream.shutdown(Shutdown::Both); // it may be closed already
-    }
-
-    fn wait(&self, wanted: PollFlags, patience: &Patience<'_>) -> Result<PollFlags, Error> {
-        loop {
-            let ready = ready(&self.stream, wanted, &patience.deadline, CALLER_CHECK_EVERY)
-                .map_err(Error::of_connection)?;
-            if !ready.is_empty() {
-                return Ok(ready);
-            }
-            if (patience.caller_gone)() {
-                return Err(Error::CallerGone);
-            }
-        }
     }
 
     /// How many bytes have arrived, up to one; 0 is the end.

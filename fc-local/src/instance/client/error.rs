@@ -36,9 +36,25 @@ impl Error {
 
     /// What went wrong while a reply's body was read.
     pub fn of_body(error: io::Error) -> Error {
-        match error.kind() {
-            ErrorKind::InvalidData | ErrorKind::FileTooLarge => Error::BadReply(error.to_string()),
-            _ => Error::of_connection(error),
+        match error.downcast() {
+            Ok(error) => error,
+            Err(error) => match error.kind() {
+                ErrorKind::InvalidData | ErrorKind::FileTooLarge => Error::BadReply(error.to_string()),
+                _ => Error::of_connection(error),
+            },
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// For a reader, whose errors are the system's; [`Error::of_body`] has it back.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        match error {
+            Error::TimedOut => ErrorKind::TimedOut.into(),
+            Error::Dropped(error) => error,
+            error => io::Error::other(error),
         }
     }
 }

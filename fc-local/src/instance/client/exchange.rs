@@ -25,7 +25,7 @@ pub fn exchange(
     mut connection: Connection,
     head: &RequestHead,
     body: &mut RequestBody<'_>,
-    patience: &Patience<'_>,
+    patience: &Patience,
     idle: &Arc<IdleConnections>,
 ) -> Result<Reply, Error> {
     let upload = match body {
@@ -36,7 +36,7 @@ pub fn exchange(
     let framing = reply.framing(&head.method)?;
     let keep_alive = reply.keep_alive && upload.is_none();
     let idle = keep_alive.then(|| Arc::clone(idle));
-    let body = ReplyBody::new(connection, framing, idle, patience.deadline.clone());
+    let body = ReplyBody::new(connection, framing, idle, patience.clone());
     Ok(Reply { status: reply.status, headers: reply.headers, body, upload })
 }
 
@@ -46,7 +46,7 @@ fn send_bytes(
     connection: &Connection,
     head: &RequestHead,
     body: &[u8],
-    patience: &Patience<'_>,
+    patience: &Patience,
 ) -> Result<Option<Upload>, Error> {
     let mut out = head.bytes.clone();
     if !body.is_empty() || !head.is_safe() {
@@ -64,7 +64,7 @@ fn send_stream(
     head: &RequestHead,
     source: &mut dyn BodySource,
     length: Option<u64>,
-    patience: &Patience<'_>,
+    patience: &Patience,
 ) -> Result<Option<Upload>, Error> {
     let is_chunked = length.is_none();
     let mut out = stream_head(head, length);
@@ -120,7 +120,7 @@ fn stream_head(head: &RequestHead, length: Option<u64>) -> Vec<u8> {
 fn replies_before(
     connection: &Connection,
     source: &mut dyn BodySource,
-    patience: &Patience<'_>,
+    patience: &Patience,
 ) -> Result<bool, Error> {
     while let Some(caller) = source.waits_for() {
         let readable = readable(caller, connection.stream(), &patience.deadline);

@@ -18,8 +18,9 @@ mod chunk;
 mod reply_head;
 mod request;
 
-mod error;
 mod wait;
+
+mod error;
 
 pub use connection::IdleState;
 pub use error::Error;
@@ -28,4 +29,4 @@ pub use reply::{Reply, ReplyBody};
 pub use reply_head::{Headers, is_listed};
 pub use request::{BodySource, RequestBody, RequestHead};
 pub use upload::Upload;
-pub use wait::{Deadline, Patience, Pause, Pauses, readable};
+pub use wait::{Deadline, Patience, Pause, Pauses, Recipient, Stays, readable};

@@ -27,7 +27,7 @@ impl Pool {
         &self,
         head: &RequestHead,
         mut body: RequestBody<'_>,
-        patience: &Patience<'_>,
+        patience: &Patience,
     ) -> Result<Reply, Error> {
         let is_repeatable = head.is_safe() && matches!(body, RequestBody::Bytes(_));
         while let Some(connection) = self.idle.take() {

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::idle::IdleConnections;
 use super::reply_head::{Framing, Headers};
 use super::upload::Upload;
-use super::wait::Deadline;
+use super::wait::{Deadline, Patience};
 
 pub struct Reply {
     pub status: u16,
@@ -26,7 +26,7 @@ pub struct ReplyBody {
     /// Where the connection goes then, unless it ends with the body.
     idle: Option<Arc<IdleConnections>>,
     framing: Framing,
-    deadline: Deadline,
+    patience: Patience,
     /// What a look ahead found, for the next read: the system tells of a reset once.
     broken_off: Option<io::Error>,
 }
@@ -36,9 +36,9 @@ impl ReplyBody {
         connection: Connection,
         framing: Framing,
         idle: Option<Arc<IdleConnections>>,
-        deadline: Deadline,
+        patience: Patience,
     ) -> ReplyBody {
-        let mut body = ReplyBody { connection: Some(connection), idle, framing, deadline, broken_off: None };
+        let mut body = ReplyBody { connection: Some(connection), idle, framing, patience, broken_off: None };
         if framing == Framing::Length(0) {
             body.end();
         }
@@ -69,7 +69,7 @@ impl ReplyBody {
             if connection.has_bytes().is_ok_and(|has_bytes| !has_bytes) {
                 return true;
             }
-            match connection.receive(&self.deadline) {
+            match connection.receive(&self.patience.deadline) {
                 Ok(1..) => {}
                 Ok(0) => return false,
                 Err(error) => {
@@ -80,9 +80,14 @@ impl ReplyBody {
         }
     }
 
+    /// How long, and for whom, to wait for something else beside it.
+    pub fn patience(&self) -> &Patience {
+        &self.patience
+    }
+
     /// When the call is over, for whoever waits for something else.
     pub fn deadline(&self) -> Deadline {
-        self.deadline.clone()
+        self.patience.deadline.clone()
     }
 
     /// The connection, to wait on beside another.
@@ -133,7 +138,7 @@ impl ReplyBody {
     /// The same after waiting for some.
     fn available(&mut self) -> io::Result<u64> {
         loop {
-            self.deadline.left()?;
+            self.patience.deadline.left()?;
             if let Some(count) = self.advance()? {
                 return Ok(count);
             }
@@ -141,10 +146,8 @@ impl ReplyBody {
                 return Err(error);
             }
             let Some(connection) = &mut self.connection else { return Ok(0) };
-            if !connection.wait_for_bytes(&self.deadline)? {
-                continue;
-            }
-            if connection.receive(&self.deadline)? == 0 {
+            connection.wait_for_bytes(&self.patience)?;
+            if connection.receive(&self.patience.deadline)? == 0 {
                 if self.framing == Framing::UntilClose {
                     self.idle = None;
                     self.end();

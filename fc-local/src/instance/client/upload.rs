@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -12,7 +11,7 @@ use rustix::net::{SendFlags, send};
 use super::chunk;
 use super::connection::Connection;
 use super::error::Error;
-use super::wait::{Deadline, ready};
+use super::wait::{Deadline, Patience};
 
 pub struct Upload {
     /// A second handle: the reply's body owns the connection.
@@ -64,8 +63,8 @@ impl Upload {
     }
 
     /// Waits until more can be sent or something arrived.
-    pub fn wait(&self, deadline: &Deadline) -> io::Result<()> {
-        ready(&self.stream, PollFlags::IN | PollFlags::OUT, deadline, Duration::MAX).map(drop)
+    pub fn wait(&self, patience: &Patience) -> Result<(), Error> {
+        patience.wait(&self.stream, PollFlags::IN | PollFlags::OUT).map(drop)
     }
 
     /// Forgets what is still to be sent.

@@ -10,8 +10,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::error::Error;
+
 /// How often a wait looks whether time still passes.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How often a wait looks whether whoever waits for the reply is still there.
+pub const RECIPIENT_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a call runs before anybody looks whether its time passes: most are over by then.
 const FIRST_LOOK: Duration = Duration::from_millis(20);
@@ -95,17 +100,46 @@ impl Deadline {
     }
 }
 
-/// How long to wait, and for whom.
-pub struct Patience<'a> {
-    pub deadline: Deadline,
-    /// Whether the caller has gone away.
-    pub caller_gone: &'a dyn Fn() -> bool,
+/// Whoever waits for a reply.
+pub trait Recipient: Send + Sync {
+    /// Whether nobody is there to take it.
+    fn has_gone(&self) -> bool;
 }
 
-impl Patience<'_> {
+/// One that stays: the platform itself.
+pub struct Stays;
+
+impl Recipient for Stays {
+    fn has_gone(&self) -> bool {
+        false
+    }
+}
+
+/// How long a reply is waited for, and for whom: from the request's first byte to the last one of the reply.
+#[derive(Clone)]
+pub struct Patience {
+    pub deadline: Deadline,
+    pub recipient: Arc<dyn Recipient>,
+}
+
+impl Patience {
     /// For requests of the platform's own.
-    pub fn of(deadline: Deadline) -> Patience<'static> {
-        Patience { deadline, caller_gone: &|| false }
+    pub fn of(deadline: Deadline) -> Patience {
+        Patience { deadline, recipient: Arc::new(Stays) }
+    }
+
+    /// Waits until `wanted` is possible.
+    pub fn wait(&self, stream: &TcpStream, wanted: PollFlags) -> Result<PollFlags, Error> {
+        loop {
+            let ready = ready(stream, wanted, &self.deadline, RECIPIENT_CHECK_EVERY);
+            let ready = ready.map_err(Error::of_connection)?;
+            if !ready.is_empty() {
+                return Ok(ready);
+            }
+            if self.recipient.has_gone() {
+                return Err(Error::CallerGone);
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::*;
 use crate::instance::client::request::BodySource;
-use crate::instance::client::wait::Deadline;
+use crate::instance::client::wait::{Deadline, Recipient};
 
 /// No test waits for longer.
 const WATCHDOG: Duration = Duration::from_secs(30);
@@ -65,6 +66,16 @@ fn send(pool: &Pool, method: &str, body: RequestBody<'_>) -> Result<Reply, Error
 
 fn text(mut reply: Reply) -> String {
     String::from_utf8(reply.body.read_all(1000).expect("a whole body")).expect("text")
+}
+
+/// Somebody who goes away when told.
+#[derive(Default)]
+struct MayGo(AtomicBool);
+
+impl Recipient for MayGo {
+    fn has_gone(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -206,7 +217,7 @@ fn waiting_ends_at_its_limit_and_when_the_caller_has_gone() {
     let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
     let limit = Patience::of(Deadline::after(Duration::from_millis(1)));
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &limit), Err(Error::TimedOut)));
-    let gone = Patience { deadline: Deadline::after(WATCHDOG), caller_gone: &|| true };
+    let gone = Patience { deadline: Deadline::after(WATCHDOG), recipient: Arc::new(MayGo(true.into())) };
     assert!(matches!(pool.send(&head("GET"), RequestBody::Bytes(b""), &gone), Err(Error::CallerGone)));
 }
 
@@ -259,4 +270,27 @@ fn a_reset_that_a_look_ahead_found_is_no_end_of_the_body() {
         thread::yield_now();
     }
     assert!(reply.body.read(&mut [0]).is_err(), "the reply is not whole");
+}
+
+#[test]
+fn whoever_goes_away_during_a_silent_body_ends_it() {
+    for head_of_reply in ["transfer-encoding: chunked\r\n", "content-length: 9\r\n", ""] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let pool = Pool::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().expect("bound").port());
+        let serving = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            request(&mut stream);
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head_of_reply}\r\n").as_bytes()).expect("a peer");
+            assert_eq!(stream.read(&mut [0]).expect("its end"), 0, "and the connection is closed");
+        });
+        let recipient = Arc::new(MayGo::default());
+        let patience = Patience { deadline: Deadline::after(WATCHDOG), recipient: recipient.clone() };
+        let reply = pool.send(&head("GET"), RequestBody::Bytes(b""), &patience);
+        let mut reply = reply.expect("a head");
+        recipient.0.store(true, Ordering::SeqCst);
+        let error = reply.body.read(&mut [0]).expect_err("nothing comes");
+        assert!(matches!(Error::of_body(error), Error::CallerGone), "{head_of_reply:?}");
+        drop(reply);
+        serving.join().expect("served");
+    }
 }
