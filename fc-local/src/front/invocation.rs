@@ -253,6 +253,12 @@ impl InvocationBody {
         result.map_err(|error| self.fail(error)).inspect(|_| self.finish())
     }
 
+    /// Reads the body to its end for nobody; an error is the invocation's failure.
+    pub fn discard(&mut self) -> Result<(), Failure> {
+        let result = io::copy(&mut self.body, &mut io::sink());
+        result.map_err(|error| self.fail(error)).map(|_| self.finish())
+    }
+
     /// The first `count` bytes of a longer body. Failing here still becomes a response of its own: that is what the
     /// server sends at once.
     pub fn read_beginning(&mut self, count: u64) -> Result<Vec<u8>, Failure> {

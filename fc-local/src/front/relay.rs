@@ -18,6 +18,8 @@ pub const SMALL: u64 = 64 * 1024;
 /// What one read takes.
 const PIECE: usize = 16 * 1024;
 
+const RESET_CONTENT: u16 = 205;
+
 /// The function's reply as the caller of `request` gets it. `request_left` is what may still come of its body.
 pub fn response(
     mut reply: InvocationReply,
@@ -28,6 +30,11 @@ pub fn response(
     // A caller that takes its time takes the function's, for as long as the function is not done.
     request.end_waits_in(reply.body.deadline().left().unwrap_or(Duration::ZERO));
     let response = match (reply.upload.take(), length) {
+        // It may be framed like any other, and has no content all the same (RFC 9110 section 15.3.6).
+        _ if reply.status == RESET_CONTENT => {
+            reply.body.discard()?;
+            without_body(None)
+        }
         (None, Some(0)) => without_body(reply.headers.content_length()),
         (None, Some(length)) if length <= SMALL => {
             // Failing here still becomes a response of its own, which a cut connection would not be.

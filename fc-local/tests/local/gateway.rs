@@ -51,6 +51,41 @@ fn head_is_answered_without_a_body() {
     assert_eq!((response.status, response.header("x-custom")), (200, Some("yes")));
 }
 
+/// What a server of a few lines does with a body that it should not have.
+#[test]
+fn a_body_of_a_status_that_has_none_is_dropped_and_the_call_is_fine() {
+    let script = r"
+import os, socket
+s = socket.create_server(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])))
+while True:
+    c, _ = s.accept()
+    f = c.makefile('rb')
+    line = f.readline()
+    while f.readline().strip(): pass
+    if not line: continue
+    _, status, framing = line.split()[1].split(b'/')
+    c.sendall(b'HTTP/1.1 %s x\r\nconnection: close\r\n' % status)
+    if framing == b'chunked': c.sendall(b'transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n')
+    if framing == b'length': c.sendall(b'content-length: 4\r\n\r\nbody')
+    if framing == b'large': c.sendall(b'content-length: 100000\r\n\r\n' + b'x' * 100000)
+    if framing == b'until-close': c.sendall(b'\r\nbody')
+    f.close(); c.close()
+";
+    let mut fc = start_with(Scratch::new(), &[], &python_script(script));
+    let mut client = fc.client();
+    for status in [204, 205, 304] {
+        for framing in ["chunked", "length", "large", "until-close"] {
+            let target = format!("/{status}/{framing}");
+            client.send(get(&target));
+            let response = client.reply();
+            assert_eq!((response.status, response.text()), (status, ""), "{target}");
+            fc.wait_for_log(&format!("GET {target} {status} "));
+        }
+    }
+    assert!(fc.stop().success());
+    assert!(!fc.log().contains("failed after"), "{}", fc.log());
+}
+
 #[test]
 fn hook_paths_of_a_client_are_ordinary_calls() {
     let fc = start(&["--initializer", "--pre-stop"]);
