@@ -66,6 +66,15 @@ impl FunctionOutput {
     /// Reads all that there is now, and not what comes meanwhile. A function has printed what belongs to a reply before its last byte, so
     /// that this makes the log complete up to that reply.
     pub fn drain(&self) {
+        self.read(false);
+    }
+
+    /// The same, and logs also a line whose end has not come: what is said next stands behind it.
+    pub fn show(&self) {
+        self.read(true);
+    }
+
+    fn read(&self, breaks_lines: bool) {
         let mut streams = self.streams.lock();
         let Streams { stdout, stderr, tail } = &mut *streams;
         let log = |origin, line: &[u8]| {
@@ -74,6 +83,10 @@ impl FunctionOutput {
         let mut printed = Vec::new();
         stdout.drain(&mut printed, log);
         stderr.drain(&mut printed, log);
+        if breaks_lines {
+            stdout.break_line(log);
+            stderr.break_line(log);
+        }
         tail.append(&mut printed);
     }
 
@@ -140,8 +153,10 @@ impl Tail {
 struct Stream<R> {
     origin: Origin,
     pipe: R,
-    /// The beginning of a line whose end has not been read.
+    /// What has not been logged of a line whose end has not been read.
     line: Vec<u8>,
+    /// Whether its beginning has been.
+    is_broken: bool,
     has_begun: bool,
     is_open: bool,
     is_kept: bool,
@@ -149,7 +164,7 @@ struct Stream<R> {
 
 impl<R: Read> Stream<R> {
     fn new(origin: Origin, pipe: R, is_kept: bool) -> Stream<R> {
-        Stream { origin, pipe, line: Vec::new(), has_begun: false, is_open: true, is_kept }
+        Stream { origin, pipe, line: Vec::new(), is_broken: false, has_begun: false, is_open: true, is_kept }
     }
 
     /// Appends what there is to `printed`, when it is kept, and tells `log` every line that it completes.
@@ -166,9 +181,7 @@ impl<R: Read> Stream<R> {
             };
             if bytes.is_empty() {
                 self.is_open = false;
-                if !self.line.is_empty() {
-                    log(self.origin, &std::mem::take(&mut self.line));
-                }
+                self.break_line(log);
                 return;
             }
             self.has_begun = true;
@@ -178,11 +191,32 @@ impl<R: Read> Stream<R> {
             }
             for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
                 self.line.extend_from_slice(piece);
-                if piece.ends_with(b"\n") || self.line.len() >= MAX_LINE {
-                    log(self.origin, self.line.trim_ascii_end());
-                    self.line.clear();
+                if piece.ends_with(b"\n") {
+                    self.end_line(&log);
+                } else if self.line.len() >= MAX_LINE {
+                    self.break_line(&log);
                 }
             }
+        }
+    }
+
+    fn end_line(&mut self, log: impl Fn(Origin, &[u8])) {
+        let line = self.line.trim_ascii_end();
+        // The end alone of one that has been logged is none.
+        if !line.is_empty() || !self.is_broken {
+            log(self.origin, line);
+        }
+        self.line.clear();
+        self.is_broken = false;
+    }
+
+    /// Logs what there is of a line; what comes of it later stands on one of its own.
+    fn break_line(&mut self, log: impl Fn(Origin, &[u8])) {
+        let line = self.line.trim_ascii_end();
+        if !line.is_empty() {
+            log(self.origin, line);
+            self.line.clear();
+            self.is_broken = true;
         }
     }
 }
@@ -254,6 +288,28 @@ mod tests {
         let mut printed = Vec::new();
         Stream::new(Origin::Stdout, Endless, true).drain(&mut printed, |_, _| {});
         assert_eq!(printed.len(), MAX_PIPE);
+    }
+
+    #[test]
+    fn a_line_that_was_broken_goes_on_in_one_of_its_own_and_its_end_alone_is_none() {
+        let mut stream = stream(&["one"], ErrorKind::WouldBlock, false);
+        let broken = |stream: &mut Stream<Pieces>| {
+            let lines = std::cell::RefCell::new(drained(stream).0);
+            stream.break_line(|_, line| lines.borrow_mut().push(String::from_utf8_lossy(line).into_owned()));
+            lines.into_inner()
+        };
+        assert_eq!(broken(&mut stream), ["one"]);
+        assert_eq!(broken(&mut stream), [""; 0], "once");
+        for (pieces, wanted) in [
+            (&b"\ntwo"[..], &["two"][..]),
+            (b" and", &[" and"]),
+            (b" more\n\nfour\n", &[" more", "", "four"]),
+            (b" ", &[]),
+            (b"five", &[" five"]),
+        ] {
+            stream.pipe.0.push(pieces);
+            assert_eq!(broken(&mut stream), wanted);
+        }
     }
 
     #[test]

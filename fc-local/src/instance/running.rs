@@ -213,7 +213,7 @@ impl Instance {
 
     /// The log, once it has all that the function has printed so far: what is said next stands behind it.
     pub fn log(&self) -> &Log {
-        self.process.output.drain();
+        self.process.output.show();
         &self.surroundings.log
     }
 

@@ -107,7 +107,7 @@ class Function(BaseHTTPRequestHandler):
         self.answer(200, body)
 
     def do_say(self, query, body):
-        print(query.get("text", "said"), flush=True)
+        print(query.get("text", "said"), end="" if "unfinished" in query else "\n", flush=True)
         self.answer(200, b"done")
 
     def do_fail(self, query, body):

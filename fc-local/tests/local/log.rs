@@ -287,3 +287,20 @@ fn a_python_function_whose_output_would_be_lost_is_told() {
     assert!(!warns_of_buffering(&[], &python_script(&silent("print('up', flush=True)"))));
     assert!(!warns_of_buffering(&[], &example("hello")), "another language");
 }
+
+#[test]
+fn an_unfinished_line_stands_before_what_is_said_of_its_call() {
+    let mut fc = start(&[]);
+    for text in ["one", "two"] {
+        fc.invoke(&format!(r#"{{"path":"/say","text":"{text}","unfinished":true}}"#));
+    }
+    assert!(fc.stop().success());
+    let log = fc.log();
+    let told: Vec<&str> = log
+        .lines()
+        .filter_map(|line| {
+            line.split_once(" | ").map(|(_, said)| said).or(line.contains(" event 200 ").then_some("*"))
+        })
+        .collect();
+    assert_eq!(told, ["function is up", "one", "*", "two", "*"], "{log}");
+}
