@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use crate::harness::{example, fc_local, python};
+use crate::harness::{example, fc_local, python, python_script};
 use support::{Program, Scratch, Signal, WATCHDOG, reserved_port, run_to_end};
 
 fn command(arguments: &[&str], function: &[String]) -> Command {
@@ -134,6 +134,31 @@ fn ctrl_c_stops_the_function_with_its_pre_stop() {
     let output = invoke.finish(WATCHDOG);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("PreStop took"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_the_function_prints_after_its_response_is_shown() {
+    let script = "
+import os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class F(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('content-length', '2')
+        self.end_headers()
+        self.wfile.write(b'ok')
+        time.sleep(0.2) # later than whoever does not wait
+        print('FC Invoke End', flush=True)
+    def log_message(self, *a): pass
+HTTPServer(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])), F).serve_forever()
+";
+    // For as long as an instance would run on, or until its author has seen enough.
+    let arguments = ["--http", "GET /", "--freeze-after", "1h"];
+    let invoke = Program::start(&mut command(&arguments, &python_script(script)));
+    invoke.said.wait_for("| FC Invoke End", 1);
+    invoke.signal(Signal::INT);
+    let output = invoke.finish(WATCHDOG);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod report;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -38,15 +38,19 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     let upkeep = load::upkeep(&args.platform, IDLE_TIMEOUT);
     let platform = Platform::start(function, 1, upkeep, surroundings).context("cannot start a thread")?;
     let platform = Opened::new(platform);
-    let is_interrupted = stop_at_ctrl_c(&platform)?;
+    let interrupted = stop_at_ctrl_c(&platform)?;
     let request_id = id::request();
     let call = Call { platform: &platform, request_id: &request_id, args };
     let result = match &input {
         Input::Event(payload) => call.event(payload),
         Input::Http(request) => call.http(request),
     };
+    // As long as the platform would leave it before a freeze: it may print more behind its response.
+    let is_answered = result.as_ref().is_ok_and(|summary| summary.is_answered);
+    let patience = if is_answered { args.platform.freeze_after } else { Duration::ZERO };
+    let was_interrupted = interrupted.recv_timeout(patience).is_ok();
     platform.close();
-    let is_interrupted = is_interrupted.load(Ordering::SeqCst);
+    let is_interrupted = was_interrupted || interrupted.try_recv().is_ok();
     let summary = match result {
         Err(_) if is_interrupted => return Ok(ExitCode::from(signals::INTERRUPTED)),
         result => result?,
@@ -59,18 +63,18 @@ pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
     })
 }
 
-/// Stops the platform at Ctrl-C; whether that has happened.
-fn stop_at_ctrl_c(platform: &Arc<Platform>) -> Result<Arc<AtomicBool>> {
-    let is_interrupted = Arc::new(AtomicBool::new(false));
-    let (platform, interrupted) = (Arc::clone(platform), Arc::clone(&is_interrupted));
+/// Stops the platform at Ctrl-C, and tells of it.
+fn stop_at_ctrl_c(platform: &Arc<Platform>) -> Result<Receiver<()>> {
+    let (told, interrupted) = channel();
+    let platform = Arc::clone(platform);
     signals::at_first(move || {
-        interrupted.store(true, Ordering::SeqCst);
+        let _ = told.send(()); // the command may be over already
         console::interrupt();
         platform.log().event(None, "stopping; once more to stop at once");
         platform.stop_starting();
         platform.close();
     })?;
-    Ok(is_interrupted)
+    Ok(interrupted)
 }
 
 /// The one call.
@@ -86,7 +90,12 @@ impl Call<'_> {
             Ok(reply) => {
                 print_body(&reply.body)?;
                 let memory_mb = reply.instance.memory.peak_mb();
-                Ok(Summary { failed: reply.failed, milliseconds: reply.milliseconds, memory_mb })
+                Ok(Summary {
+                    is_answered: true,
+                    failed: reply.failed,
+                    milliseconds: reply.milliseconds,
+                    memory_mb,
+                })
             }
             Err(not_answered) => self.refused(&not_answered, CallKind::Event),
         }
@@ -125,6 +134,7 @@ impl Call<'_> {
         }
         let failed = headers::failure_status(&reply.headers).is_some();
         Ok(Summary {
+            is_answered: true,
             failed: failed || copied.is_err() || reply.status >= 500,
             milliseconds: billed(reply.started.elapsed()),
             memory_mb: reply.instance.memory.peak_mb(),
@@ -139,6 +149,6 @@ impl Call<'_> {
         print_head(refusal.status, error_type.into_iter(), args.json);
         print_body(refusal.body.as_bytes())?;
         let memory_mb = failure.memory_mb().unwrap_or(0.0);
-        Ok(Summary { failed: true, milliseconds: after.map_or(0, billed), memory_mb })
+        Ok(Summary { is_answered: false, failed: true, milliseconds: after.map_or(0, billed), memory_mb })
     }
 }

@@ -11,6 +11,8 @@ use crate::log::terminal;
 
 /// What the last line reports.
 pub struct Summary {
+    /// Whether there was a response of the function's own.
+    pub is_answered: bool,
     pub failed: bool,
     pub milliseconds: u64,
     pub memory_mb: f64,
