@@ -14,7 +14,7 @@ use super::failure::{CallKind, Failure, Refusal};
 use super::guard::{self, Claims, Guard};
 use super::http_trigger::{self, HttpCall};
 use super::served::Served;
-use super::trigger_rules::{self, Claim};
+use super::trigger_rules;
 use crate::function::{CustomDomain, Route, header_text};
 use crate::id;
 use crate::log::{End, Failed, Log, RequestLine};
@@ -125,12 +125,19 @@ impl Gateway {
         request: &mut Request<'_>,
         request_id: &str,
     ) -> Result<Response, Failure> {
-        if let Some(trigger) = &served.platform.function().http_trigger {
-            let claim = Claim { method: request.method(), authorization: request.header("authorization") };
-            trigger_rules::check(trigger, &claim)?;
-        }
-        let call = HttpCall::of(request, self.http_timeout_status);
-        http_trigger::invoke(&served.platform.scaler, call, request, request_id)
+        let call = HttpCall::of(request);
+        call.check_trigger(served.platform.function().http_trigger.as_ref())?;
+        self.invoke(served, &call, request, request_id)
+    }
+
+    fn invoke(
+        &self,
+        served: &Served,
+        call: &HttpCall<'_>,
+        request: &mut Request<'_>,
+        request_id: &str,
+    ) -> Result<Response, Failure> {
+        http_trigger::invoke(&served.platform.scaler, call, request, request_id, self.http_timeout_status)
     }
 
     /// A call to a custom domain. Without routes, as one that only has a name, it leads to the only function.
@@ -142,12 +149,7 @@ impl Gateway {
     ) -> Result<Response, Failure> {
         trigger_rules::check_authorization(&domain.auth_type, request.header("authorization"))?;
         if let ([], [only]) = (domain.routes.as_slice(), self.functions.as_slice()) {
-            return http_trigger::invoke(
-                &only.platform.scaler,
-                HttpCall::of(request, self.http_timeout_status),
-                request,
-                request_id,
-            );
+            return self.invoke(only, &HttpCall::of(request), request, request_id);
         }
         let route = domains::route(domain, request.method(), request.path())
             .map_err(|unrouted| not_routed(domain, request, unrouted))?;
@@ -163,8 +165,7 @@ impl Gateway {
         {
             return Err(Failure::InvalidArgument(error.to_string()));
         }
-        let call = HttpCall::of(request, self.http_timeout_status).at(target);
-        http_trigger::invoke(&served.platform.scaler, call, request, request_id)
+        self.invoke(served, &HttpCall::of(request).at(target), request, request_id)
     }
 
     /// The main address is none of the functions': where they are.

@@ -12,7 +12,9 @@ use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
-use crate::instance::client::{Recipient, RequestBody, RequestHead, is_listed};
+use super::trigger_rules::{self, Claim};
+use crate::function::HttpTrigger;
+use crate::instance::client::{Recipient, RequestBody, RequestHead, Stays, is_listed};
 use crate::instance::{Instance, headers};
 use crate::scaling::{Scaler, WhenFull};
 
@@ -24,21 +26,64 @@ const FC2_FIELDS: [&str; 2] = ["x-fc-account-id", "x-fc-security-token"];
 
 /// What the function is asked for.
 pub struct HttpCall<'r> {
+    method: &'r str,
     target: String,
     fields: Vec<(&'r str, &'r [u8])>,
-    /// The status when it times out.
-    timeout_status: u16,
+    /// Who waits for the response.
+    pub caller: Arc<dyn Recipient>,
+    /// Whether the client wants to be asked for its body.
+    expects_continue: bool,
 }
 
 impl<'r> HttpCall<'r> {
     /// What a client asks for: path and query, whatever host its target names, and the header fields.
-    pub fn of(request: &Request<'r>, timeout_status: u16) -> HttpCall<'r> {
-        HttpCall { target: target(request), fields: fields(request), timeout_status }
+    pub fn of(request: &Request<'r>) -> HttpCall<'r> {
+        // Only a request with a body asks; the server has seen to it.
+        let expectation = request.header("expect").unwrap_or_default();
+        HttpCall {
+            method: request.method(),
+            target: target(request),
+            fields: fields(request),
+            caller: Arc::new(Caller::of(request)),
+            expects_continue: is_listed("100-continue", expectation.as_bytes()),
+        }
+    }
+
+    /// One of this machine's, which came over no connection.
+    pub fn made_here(method: &'r str, target: &str, fields: Vec<(&'r str, &'r [u8])>) -> HttpCall<'r> {
+        HttpCall {
+            method,
+            target: target.to_owned(),
+            fields,
+            caller: Arc::new(Stays),
+            expects_continue: false,
+        }
     }
 
     /// The same, for another path and query when there is one.
     pub fn at(self, target: Option<String>) -> HttpCall<'r> {
         HttpCall { target: target.unwrap_or(self.target), ..self }
+    }
+
+    /// Refuses what the function's HTTP trigger does not take, when it has one.
+    pub fn check_trigger(&self, trigger: Option<&HttpTrigger>) -> Result<(), Failure> {
+        let authorization = self.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let authorization = authorization.map(|(_, value)| String::from_utf8_lossy(value));
+        let claim = Claim { method: self.method, authorization: authorization.as_deref() };
+        trigger.map_or(Ok(()), |trigger| trigger_rules::check(trigger, &claim))
+    }
+
+    /// Refuses what is outside of the platform's limits, with a body of this length if that is known.
+    pub fn check_limits(&self, length: Option<u64>) -> Result<(), Failure> {
+        check_limits(&self.target, &self.fields, length)
+    }
+
+    /// The request that the function sees.
+    pub fn head(&self, instance: &Instance, request_id: &str) -> RequestHead {
+        let HttpCall { method, target, expects_continue, .. } = self;
+        let common = &instance.common_headers;
+        let head = headers::forwarded(method, target, self.fields.iter().copied(), request_id, common);
+        RequestHead { expects_continue: *expects_continue, ..head }
     }
 }
 
@@ -47,36 +92,28 @@ impl<'r> HttpCall<'r> {
 /// to be asked for first.
 pub fn invoke(
     scaler: &Scaler,
-    call: HttpCall<'_>,
+    call: &HttpCall<'_>,
     request: &mut Request<'_>,
     request_id: &str,
+    timeout_status: u16,
 ) -> Result<Response, Failure> {
     let length = content_length(request);
-    let (method, HttpCall { target, fields, timeout_status }) = (request.method(), call);
-    check_limits(&target, &fields, length)?;
-    let title = format!("{method} {}", request.path());
-    // Only a request with a body asks; the server has seen to it.
-    let expectation = request.header("expect").unwrap_or_default();
-    let expects_continue = is_listed("100-continue", expectation.as_bytes());
-    let head = |instance: &Instance| {
-        let common = &instance.common_headers;
-        let head = headers::forwarded(method, &target, fields.iter().copied(), request_id, common);
-        RequestHead { expects_continue, ..head }
-    };
-    let caller: Arc<dyn Recipient> = Arc::new(Caller::of(request));
-    let has_gone = || caller.has_gone();
+    call.check_limits(length)?;
+    let title = format!("{} {}", call.method, request.path());
+    let head = |instance: &Instance| call.head(instance, request_id);
+    let has_gone = || call.caller.has_gone();
     let invocation = |title, body| Invocation {
         kind: CallKind::Http,
         request_id,
         title,
         head: &head,
         body,
-        caller: Arc::clone(&caller),
+        caller: Arc::clone(&call.caller),
         timeout_status,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     let has_body = is_chunked || length.unwrap_or(0) > 0;
-    if is_chunked || length.unwrap_or(0) > SMALL || (expects_continue && has_body) {
+    if is_chunked || length.unwrap_or(0) > SMALL || (call.expects_continue && has_body) {
         let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);

@@ -25,3 +25,4 @@ mod limited_body;
 pub mod failure;
 
 pub use gateway::{Entrance, Gateway};
+pub use http_trigger::HttpCall;

@@ -71,6 +71,40 @@ fn an_http_call_is_made_as_written() {
 }
 
 #[test]
+fn what_the_http_trigger_does_not_take_is_refused_as_start_refuses_it() {
+    let scratch = Scratch::new();
+    let template = scratch.write(
+        "s.yaml",
+        "edition: 3.0.0
+resources:
+  f:
+    component: fc3
+    props:
+      functionName: f
+      runtime: custom
+      code: .
+      triggers:
+        - triggerName: http
+          triggerType: http
+          triggerConfig: {authType: function, methods: [GET]}
+",
+    );
+    let long = format!("GET /{}", "x".repeat(4096));
+    let signed = ["--header", "Authorization: local"];
+    for (line, more, code, wanted) in [
+        ("GET /x", &signed[..], Some(0), "HTTP 200"),
+        ("DELETE /x", &signed[..], Some(1), "HTTP 403"),
+        ("GET /x", &[], Some(1), "HTTP 400"),
+        (&long, &signed[..], Some(1), "HTTP 400"),
+    ] {
+        let output = invoke(&[&["-t", &template, "--http", line], more].concat());
+        let text = stderr(&output);
+        assert_eq!((output.status.code(), text.contains(wanted)), (code, true), "{line} {more:?}: {text}");
+        assert_eq!(text.contains("process "), code == Some(0), "nothing is started for a refusal: {text}");
+    }
+}
+
+#[test]
 fn the_exit_code_is_1_when_the_function_failed() {
     for arguments in [
         ["--event", r#"{"path":"/fail"}"#],

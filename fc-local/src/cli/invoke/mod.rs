@@ -15,11 +15,12 @@ use anyhow::{Context as _, Result};
 use super::args::InvokeArgs;
 use super::console::{self, Answer};
 use super::{load, signals};
+use crate::front::HttpCall;
 use crate::front::event::{self, Event};
 use crate::front::failure::CallKind;
 use crate::front::invocation::{self, Invocation, NotAnswered};
 use crate::id;
-use crate::instance::client::{RequestBody, Stays};
+use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::{Log, billed};
 use crate::scaling::{Opened, Platform, WhenFull};
@@ -102,18 +103,21 @@ impl Call<'_> {
     }
 
     fn http(&self, request: &HttpRequest) -> Result<Summary> {
-        let head = |instance: &Instance| {
-            let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-            let common = &instance.common_headers;
-            headers::forwarded(&request.method, &request.target, fields, self.request_id, common)
-        };
+        let fields = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let call = HttpCall::made_here(&request.method, &request.target, fields.collect());
+        let function = self.platform.function();
+        let is_taken = call.check_trigger(function.http_trigger.as_ref());
+        if let Err(failure) = is_taken.and_then(|()| call.check_limits(Some(request.body.len() as u64))) {
+            return self.refused(&NotAnswered { failure, after: None }, CallKind::Http);
+        }
+        let head = |instance: &Instance| call.head(instance, self.request_id);
         let invocation = Invocation {
             kind: CallKind::Http,
             request_id: self.request_id,
             title: format!("{} {}", request.method, request.target),
             head: &head,
             body: RequestBody::Bytes(&request.body),
-            caller: Arc::new(Stays),
+            caller: Arc::clone(&call.caller),
             timeout_status: self.args.platform.http_timeout_status,
         };
         let ticket = self.platform.scaler.acquire(WhenFull::Refuse, &|| false);
