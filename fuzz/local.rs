@@ -193,8 +193,9 @@ fn request_fields(fields: &[(&str, &[u8])], body: &[u8]) {
     if sent.clone().any(|(name, _)| local::is_reserved(name)) {
         return;
     }
-    let head =
-        local::forwarded(&received.method, &received.target, sent.clone(), "1-2-3-4", b"x-fc-region: r\r\n");
+    let (method, target) = (&received.method, &received.target);
+    let client = Some(std::net::Ipv4Addr::new(192, 0, 2, 7).into());
+    let head = local::forwarded(method, target, sent.clone(), client, "1-2-3-4", b"x-fc-region: r\r\n");
     let mut forwarded = head.bytes;
     forwarded.extend(format!("content-length: {}\r\n\r\n", body.len()).bytes());
     forwarded.extend([body, b"GET /next HTTP/1.1\r\nHost: h\r\n\r\n"].concat());
@@ -218,9 +219,15 @@ fn request_fields(fields: &[(&str, &[u8])], body: &[u8]) {
         !hop_by_hop.iter().any(|hop| name.eq_ignore_ascii_case(hop))
             && (!is_named || name.eq_ignore_ascii_case("host"))
     };
-    let mut expected: Vec<(&str, &[u8])> = sent.filter(|(name, _)| is_kept(name)).collect();
+    let kept = sent.filter(|(name, _)| is_kept(name));
+    let (hops, mut expected): (Vec<_>, Vec<_>) =
+        kept.partition(|(name, _)| name.eq_ignore_ascii_case("x-forwarded-for"));
+    let hops: Vec<&[u8]> = hops.into_iter().map(|(_, value)| value).chain([&b"192.0.2.7"[..]]).collect();
+    let hops = hops.join(&b", "[..]);
     let length = body.len().to_string();
     expected.extend([
+        ("X-Forwarded-For", hops.as_slice()),
+        ("x-fc-client-ip", b"192.0.2.7"),
         ("x-fc-region", &b"r"[..]),
         ("x-fc-control-path", b"/http-invoke"),
         ("x-fc-request-id", b"1-2-3-4"),

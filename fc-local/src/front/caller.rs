@@ -1,7 +1,7 @@
 //! Has the caller of a call gone away? One that has only ended its sending has not (RFC 9112 section 9.6), and looks the
 //! same from here until something is written to it. What follows is not known here.
 
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 
 use fc_runtime::Request;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +18,12 @@ impl Caller {
     pub fn of(request: &Request<'_>) -> Caller {
         let socket = request.socket().and_then(|socket| socket.try_clone_to_owned().ok());
         Caller(socket.map(TcpStream::from))
+    }
+
+    /// Where it calls from, unless it has reset its connection.
+    pub fn address(&self) -> Option<IpAddr> {
+        let address = self.0.as_ref()?.peer_addr().ok()?;
+        Some(address.ip().to_canonical())
     }
 }
 
@@ -72,6 +78,7 @@ mod tests {
         for host in ["127.0.0.1", "::1"] {
             let (mut theirs, mut ours) = pair(host);
             let caller = Caller(Some(ours.try_clone().expect("a handle")));
+            assert_eq!(caller.address(), host.parse().ok());
             assert!(!caller.has_gone());
             theirs.shutdown(Shutdown::Write).expect("a peer");
             assert_eq!(ours.read(&mut [0]).expect("its end"), 0);

@@ -2,6 +2,7 @@
 //! of the reply is in `relay.rs`.
 
 use std::iter;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fc_runtime::{Request, Response};
@@ -29,6 +30,8 @@ pub struct HttpCall<'r> {
     method: &'r str,
     target: String,
     fields: Vec<(&'r str, &'r [u8])>,
+    /// Where it comes from, as far as that is known.
+    client: Option<IpAddr>,
     /// Who waits for the response.
     pub caller: Arc<dyn Recipient>,
     /// Whether the client wants to be asked for its body.
@@ -40,11 +43,13 @@ impl<'r> HttpCall<'r> {
     pub fn of(request: &Request<'r>) -> HttpCall<'r> {
         // Only a request with a body asks; the server has seen to it.
         let expectation = request.header("expect").unwrap_or_default();
+        let caller = Caller::of(request);
         HttpCall {
             method: request.method(),
             target: target(request),
             fields: fields(request),
-            caller: Arc::new(Caller::of(request)),
+            client: caller.address(),
+            caller: Arc::new(caller),
             expects_continue: is_listed("100-continue", expectation.as_bytes()),
         }
     }
@@ -55,6 +60,7 @@ impl<'r> HttpCall<'r> {
             method,
             target: target.to_owned(),
             fields,
+            client: Some(Ipv4Addr::LOCALHOST.into()),
             caller: Arc::new(Stays),
             expects_continue: false,
         }
@@ -80,9 +86,10 @@ impl<'r> HttpCall<'r> {
 
     /// The request that the function sees.
     pub fn head(&self, instance: &Instance, request_id: &str) -> RequestHead {
-        let HttpCall { method, target, expects_continue, .. } = self;
+        let HttpCall { method, target, client, expects_continue, .. } = self;
         let common = &instance.common_headers;
-        let head = headers::forwarded(method, target, self.fields.iter().copied(), request_id, common);
+        let head =
+            headers::forwarded(method, target, self.fields.iter().copied(), *client, request_id, common);
         RequestHead { expects_continue: *expects_continue, ..head }
     }
 }

@@ -1,6 +1,8 @@
 //! Which headers does the platform add to requests and take from replies? What a request is for is not known
 //! here.
 
+use std::net::IpAddr;
+
 use super::client::{Headers, RequestHead, is_listed};
 use crate::function::Function;
 use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
@@ -32,6 +34,10 @@ const NOT_PASSED_ON: [&str; 8] = [
     "trailer",
     "upgrade",
 ];
+
+/// Whom a request comes from, each hop appended by the next. The platform's pages do not list it: it is what its load
+/// balancers set, and where the vendor's templates look for a client's address.
+const FORWARDED_FOR: &str = "X-Forwarded-For";
 
 /// The common headers, which are the same for every request to one function.
 pub fn common(function: &Function) -> Vec<u8> {
@@ -75,11 +81,12 @@ pub fn request(
     RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
-/// A client's request as the function sees it.
+/// A client's request as the function sees it, from `client` if that is known.
 pub fn forwarded<'h>(
     method: &str,
     target: &str,
     headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+    client: Option<IpAddr>,
     request_id: &str,
     common: &[u8],
 ) -> RequestHead {
@@ -87,8 +94,21 @@ pub fn forwarded<'h>(
     let fields: Vec<_> = headers.collect();
     let connection = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("connection"));
     let connection: Vec<&[u8]> = connection.map(|(_, value)| *value).collect();
+    let mut forwarded_for: Vec<&[u8]> = Vec::new();
     for (name, value) in fields.iter().filter(|(name, _)| !is_hop_by_hop(name, &connection)) {
-        append(&mut bytes, name, value);
+        if name.eq_ignore_ascii_case(FORWARDED_FOR) {
+            forwarded_for.push(value);
+        } else {
+            append(&mut bytes, name, value);
+        }
+    }
+    let client = client.map(|client| client.to_string());
+    forwarded_for.extend(client.iter().map(String::as_bytes));
+    if !forwarded_for.is_empty() {
+        append(&mut bytes, FORWARDED_FOR, &forwarded_for.join(&b", "[..]));
+    }
+    if let Some(client) = &client {
+        append(&mut bytes, "x-fc-client-ip", client.as_bytes());
     }
     finish(&mut bytes, Some("/http-invoke"), request_id, common);
     RequestHead { method: method.to_owned(), bytes, expects_continue: false }
@@ -149,6 +169,8 @@ pub fn size<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn text(head: &RequestHead) -> String {
@@ -165,13 +187,30 @@ mod tests {
             ("TE", b"trailers"),
             ("X-Empty", b""),
         ];
-        let head = forwarded("PUT", "/a?b", headers.into_iter(), "1-2-3-4", b"x-fc-region: r\r\n");
+        let head = forwarded("PUT", "/a?b", headers.into_iter(), None, "1-2-3-4", b"x-fc-region: r\r\n");
         assert_eq!(head.method, "PUT");
         assert_eq!(
             text(&head),
             "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-Empty:\r\nx-fc-region: r\r\n\
              x-fc-control-path: /http-invoke\r\nx-fc-request-id: 1-2-3-4\r\n"
         );
+    }
+
+    #[test]
+    fn a_client_is_named_behind_whom_it_names_itself() {
+        let client = Some(Ipv4Addr::new(192, 0, 2, 7).into());
+        for (fields, wanted) in [
+            (&[][..], "192.0.2.7"),
+            (&[("x-forwarded-for", &b"10.0.0.1, 10.0.0.2"[..])], "10.0.0.1, 10.0.0.2, 192.0.2.7"),
+            (&[("X-Forwarded-For", b"10.0.0.1"), ("X-FORWARDED-FOR", b"::1")], "10.0.0.1, ::1, 192.0.2.7"),
+            (&[("X-Forwarded-For", b"10.0.0.1"), ("Connection", b"x-forwarded-for")], "192.0.2.7"),
+        ] {
+            let text = text(&forwarded("GET", "/", fields.iter().copied(), client, "1", b""));
+            let named: Vec<&str> =
+                text.lines().filter_map(|line| line.strip_prefix("X-Forwarded-For: ")).collect();
+            assert_eq!(named, [wanted], "{text}");
+            assert!(text.contains("x-fc-client-ip: 192.0.2.7\r\n"), "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,10 @@ fn methods_paths_headers_and_bodies_reach_the_function_as_sent() {
         assert_eq!(headers["host"], "test");
         assert_eq!(headers["x-fc-control-path"], "/http-invoke");
         assert_eq!(headers["x-fc-request-id"].as_str(), response.header("x-fc-request-id"));
+        assert_eq!(
+            (&headers["x-forwarded-for"], &headers["x-fc-client-ip"]),
+            (&"127.0.0.1".into(), &"127.0.0.1".into())
+        );
     }
 }
 

@@ -54,8 +54,14 @@ pub fn chunked_body(subject: &mut Subject) -> Finding {
         let mut body: &[u8] = b"{\"chunked\":true}";
         let body = RequestBody::Stream(&mut body, None);
         let fields = [("host", b"127.0.0.1".as_slice()), ("content-type", b"application/octet-stream")];
-        let head =
-            headers::forwarded("POST", "/invoke", fields.into_iter(), REQUEST_ID, &instance.common_headers);
+        let head = headers::forwarded(
+            "POST",
+            "/invoke",
+            fields.into_iter(),
+            None,
+            REQUEST_ID,
+            &instance.common_headers,
+        );
         send_head(pool, &head, body, timeout)
     });
     match result {
