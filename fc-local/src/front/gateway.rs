@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use fc_runtime::{Request, Response};
@@ -27,6 +28,7 @@ pub struct Gateway {
     guard: Guard,
     /// The status of an HTTP call that timed out.
     http_timeout_status: u16,
+    told_of_websocket: AtomicBool,
     log: Arc<Log>,
 }
 
@@ -60,7 +62,8 @@ impl Gateway {
     ) -> Gateway {
         let functions = functions.map(|(platform, address)| Served::new(platform, address)).collect();
         let domains = Mutex::new(Arc::new(Domains::new(domains)));
-        Gateway { functions, domains, guard, http_timeout_status, log }
+        let told_of_websocket = AtomicBool::new(false);
+        Gateway { functions, domains, guard, http_timeout_status, told_of_websocket, log }
     }
 
     /// The custom domains of a changed configuration.
@@ -137,6 +140,11 @@ impl Gateway {
         request: &mut Request<'_>,
         request_id: &str,
     ) -> Result<Response, Failure> {
+        if call.asks_for_websocket() && !self.told_of_websocket.swap(true, Ordering::Relaxed) {
+            let text = "a client asks for a WebSocket, which an HTTP trigger has on the platform and not here: the function gets \
+                 the request without its Upgrade; to try one, connect to the function's own port, with --no-freeze";
+            self.log.warn(None, text);
+        }
         http_trigger::invoke(&served.platform.scaler, call, request, request_id, self.http_timeout_status)
     }
 

@@ -79,6 +79,12 @@ impl<'r> HttpCall<'r> {
         trigger.map_or(Ok(()), |trigger| trigger_rules::check(trigger, &claim))
     }
 
+    /// Whether the client would go on in another protocol: `Upgrade` is its connection's, and does not go further.
+    pub fn asks_for_websocket(&self) -> bool {
+        let is_it = |value: &[u8]| is_listed("websocket", value);
+        self.fields.iter().any(|(name, value)| name.eq_ignore_ascii_case("upgrade") && is_it(value))
+    }
+
     /// Refuses what is outside of the platform's limits, with a body of this length if that is known.
     pub fn check_limits(&self, length: Option<u64>) -> Result<(), Failure> {
         check_limits(&self.target, &self.fields, length)

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use serde_json::Value;
+
 use crate::harness::{Said as _, example, python_script, start, start_with};
 use support::{Scratch, get};
 
@@ -135,6 +137,22 @@ fn fields_that_connection_names_stay_on_their_hop_both_ways() {
     assert_eq!((seen["x-end"].as_str(), reply.header("x-end")), (Some("c"), Some("3")));
     assert_eq!(seen["host"], "test", "nobody takes that away");
     assert!(seen.get("x-fc-request-id").is_some(), "nor what is the platform's");
+}
+
+#[test]
+fn a_websocket_is_said_once_not_to_be_done_here() {
+    let mut fc = start(&[]);
+    let fields = "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n";
+    for _ in 0..2 {
+        let seen = fc.request("GET", "/", fields, b"").json();
+        assert_eq!(
+            (&seen["headers"]["upgrade"], &seen["headers"]["sec-websocket-version"]),
+            (&Value::Null, &"13".into())
+        );
+    }
+    fc.request("GET", "/", "Connection: Upgrade\r\nUpgrade: h2c\r\n", b"");
+    assert!(fc.stop().success());
+    assert_eq!(fc.log().matches("# a client asks for a WebSocket").count(), 1, "{}", fc.log());
 }
 
 #[test]
