@@ -117,6 +117,35 @@ while True:
 }
 
 #[test]
+fn every_probe_sends_what_the_platform_sends_and_a_failed_head_is_a_warning() {
+    let script = "
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class F(BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_POST(self):
+        wanted = ['x-fc-request-id', 'x-fc-region', 'x-fc-function-name', 'x-fc-control-path']
+        if self.headers['x-fc-control-path'] == '/http-invoke': wanted += ['x-forwarded-for', 'host']
+        if not all(name in self.headers for name in wanted): os._exit(3)
+        if 'chunked' in self.headers.get('transfer-encoding', ''):
+            while n := int(self.rfile.readline(), 16): self.rfile.read(n); self.rfile.readline()
+            self.rfile.readline()
+        self.rfile.read(int(self.headers.get('content-length', 0)))
+        self.send_response(500 if self.command == 'HEAD' else 200)
+        self.send_header('content-length', '0')
+        self.end_headers()
+    do_GET = do_HEAD = do_POST
+    def log_message(self, *a): pass
+ThreadingHTTPServer(('0.0.0.0', int(os.environ['FC_CUSTOM_LISTEN_PORT'])), F).serve_forever()
+";
+    let (code, findings) = check(&["--pre-stop", "--concurrency", "3"], &python_script(script));
+    let remarks: Vec<_> =
+        findings.iter().filter(|(_, (verdict, _))| !["pass", "skip"].contains(&verdict.as_str())).collect();
+    let head = ("HEAD".to_owned(), ("warn".to_owned(), "answered with status 500".to_owned()));
+    assert_eq!((code, remarks), (Some(0), vec![(&head.0, &head.1)]), "{findings:?}");
+}
+
+#[test]
 fn a_failing_initializer_hides_nothing_else() {
     let (code, findings) = check(&["--initializer", "--env", "INITIALIZE=500"], &python());
     assert_eq!((code, findings.len()), (Some(1), 16), "{findings:?}");

@@ -2,10 +2,12 @@
 //! asked is not known here.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::front::HttpCall;
 use crate::function::Function;
 use crate::instance::client::{Deadline, Error, Patience, Pool, RequestBody, RequestHead};
 use crate::instance::port::Lease;
@@ -167,10 +169,24 @@ impl Subject {
     }
 
     /// A connection of its own, outside any pool.
-    pub fn connect(&mut self) -> Result<TcpStream, String> {
+    fn connect(&mut self) -> Result<TcpStream, String> {
         let address = self.instance()?.pool.address();
         self.make_room();
         connect(address).map_err(|error| format!("cannot connect: {error}"))
+    }
+
+    /// The same, and `rest` sent on it behind the head of a request, which is without its framing.
+    pub fn begin(
+        &mut self,
+        method: &str,
+        path: &str,
+        control_path: &str,
+        rest: &[u8],
+    ) -> Result<TcpStream, String> {
+        let head = head(&*self.instance()?, method, path, control_path);
+        let mut stream = self.connect()?;
+        stream.write_all(&[&head.bytes, rest].concat()).map_err(|error| error.to_string())?;
+        Ok(stream)
     }
 }
 
@@ -188,6 +204,18 @@ fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The head of a request as the platform sends it, whether it is its own or one of the HTTP trigger's.
+pub fn head(instance: &Instance, method: &str, path: &str, control_path: &str) -> RequestHead {
+    if control_path != "/http-invoke" {
+        return headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
+    }
+    let mut fields = vec![("host", b"127.0.0.1".as_slice())];
+    if method == "POST" {
+        fields.push(("content-type", b"application/octet-stream"));
+    }
+    HttpCall::made_here(method, path, fields).head(instance, REQUEST_ID)
+}
+
 /// One request over `pool`.
 pub fn send(
     instance: &Instance,
@@ -198,19 +226,9 @@ pub fn send(
     body: RequestBody<'_>,
     timeout: Duration,
 ) -> Result<ProbeReply, String> {
-    let head = headers::request(method, path, Some(control_path), REQUEST_ID, &instance.common_headers);
-    send_head(pool, &head, body, timeout)
-}
-
-/// The request `head` over `pool`.
-pub fn send_head(
-    pool: &Pool,
-    head: &RequestHead,
-    body: RequestBody<'_>,
-    timeout: Duration,
-) -> Result<ProbeReply, String> {
+    let head = head(instance, method, path, control_path);
     let mut reply =
-        pool.send(head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
+        pool.send(&head, body, &Patience::of(Deadline::after(timeout))).map_err(|error| match error {
             Error::TimedOut => format!("no answer within {} s", timeout.as_secs()),
             error => error.to_string(),
         })?;

@@ -34,13 +34,16 @@ pub fn connections(subject: &mut Subject) -> Finding {
         first.reset();
         second.reset();
         match beside {
-            Ok(()) => Ok(true),
-            Err(_) => ask(&instance.pool.another(), timeout).map(|()| false),
+            Ok(status) => Ok((true, status)),
+            Err(_) => ask(&instance.pool.another(), timeout).map(|status| (false, status)),
         }
     });
     match result {
-        Ok(true) => Finding::pass("a second one is served while the first one is idle"),
-        Ok(false) => {
+        Ok((true, status)) => {
+            let remark = if status >= 500 { format!(" (GET / has status {status})") } else { String::new() };
+            Finding::pass(format!("a second one is served while the first one is idle{remark}"))
+        }
+        Ok((false, _)) => {
             subject.serves_one_connection = true;
             Finding::warn(
                 "serves one connection at a time: a second one waits until the first is closed",
@@ -51,8 +54,10 @@ pub fn connections(subject: &mut Subject) -> Finding {
     }
 }
 
-fn get(instance: &Instance, pool: &Pool, timeout: Duration) -> Result<(), String> {
-    send(instance, pool, "GET", "/", "/http-invoke", RequestBody::Bytes(b""), timeout).map(drop)
+/// The status of a GET.
+fn get(instance: &Instance, pool: &Pool, timeout: Duration) -> Result<u16, String> {
+    let reply = send(instance, pool, "GET", "/", "/http-invoke", RequestBody::Bytes(b""), timeout);
+    reply.map(|reply| reply.status)
 }
 
 /// All but one request stop in the middle of their body; the last one must be answered meanwhile, and then
@@ -80,10 +85,7 @@ pub fn concurrency(subject: &mut Subject) -> Finding {
 }
 
 fn half_a_request(subject: &mut Subject) -> Result<TcpStream, String> {
-    let mut stream = subject.connect()?;
-    let head = "POST /invoke HTTP/1.1\r\nhost: x\r\nx-fc-control-path: /invoke\r\ncontent-length: 2\r\n\r\n{";
-    stream.write_all(head.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(stream)
+    subject.begin("POST", "/invoke", "/invoke", b"content-length: 2\r\n\r\n{")
 }
 
 /// Whether the answer begins within `timeout`, however it comes.
@@ -101,7 +103,12 @@ fn finish(stream: &mut TcpStream, timeout: Duration) -> io::Result<()> {
 /// A response to HEAD ends with its head, whatever the connection does then.
 pub fn head(subject: &mut Subject) -> Finding {
     let timeout = subject.function.timeout;
-    match subject.connect().and_then(|stream| ask_for_head(stream, timeout)) {
+    let asked = subject.begin("HEAD", "/", "/http-invoke", b"\r\n");
+    match asked.and_then(|stream| read_head(stream, timeout)) {
+        Ok((status, 0)) if status.starts_with('5') => Finding::warn(
+            format!("answered with status {status}"),
+            "callers of an HTTP trigger may ask with it: answer HEAD like GET, without the body",
+        ),
         Ok((status, 0)) => Finding::pass(format!("status {status}, no body")),
         Ok((_, length)) => Finding::fail(
             format!("sends {length} bytes of a body after the head"),
@@ -112,10 +119,8 @@ pub fn head(subject: &mut Subject) -> Finding {
 }
 
 /// The status, and how many bytes come behind the head, before the connection ends or falls silent.
-fn ask_for_head(mut stream: TcpStream, timeout: Duration) -> Result<(String, usize), String> {
+fn read_head(mut stream: TcpStream, timeout: Duration) -> Result<(String, usize), String> {
     let told = |error: io::Error| error.to_string();
-    let head = "HEAD / HTTP/1.1\r\nhost: x\r\nx-fc-control-path: /http-invoke\r\n\r\n";
-    stream.write_all(head.as_bytes()).map_err(told)?;
     let deadline = Deadline::after(timeout);
     let (mut received, mut piece) = (Vec::new(), [0; 4096]);
     loop {
@@ -193,7 +198,7 @@ impl Idling {
         let lived = self.since.elapsed();
         match pool.idle_state() {
             Some(IdleState::Silent) => match get(&instance, &pool, self.timeout) {
-                Ok(()) => Finding::pass(format!("open and usable after {:.0} s", lived.as_secs_f64())),
+                Ok(_) => Finding::pass(format!("open and usable after {:.0} s", lived.as_secs_f64())),
                 Err(reason) => {
                     Finding::fail(format!("after {:.0} s: {reason}", lived.as_secs_f64()), KEEP_ALIVE)
                 }

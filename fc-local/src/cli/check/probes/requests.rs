@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::check::report::Finding;
-use crate::cli::check::subject::{REQUEST_ID, Subject, send_head};
+use crate::cli::check::subject::{Subject, send};
+use crate::instance::Instance;
 use crate::instance::client::{IdleState, Pool, RequestBody};
-use crate::instance::{Instance, headers};
 
 /// The platform's limit for the body of a synchronous call.
 const LARGE: usize = 32 * 1024 * 1024;
@@ -53,16 +53,7 @@ pub fn chunked_body(subject: &mut Subject) -> Finding {
     let result = on_own_connection(subject, |instance, pool, timeout| {
         let mut body: &[u8] = b"{\"chunked\":true}";
         let body = RequestBody::Stream(&mut body, None);
-        let fields = [("host", b"127.0.0.1".as_slice()), ("content-type", b"application/octet-stream")];
-        let head = headers::forwarded(
-            "POST",
-            "/invoke",
-            fields.into_iter(),
-            None,
-            REQUEST_ID,
-            &instance.common_headers,
-        );
-        send_head(pool, &head, body, timeout)
+        send(instance, pool, "POST", "/invoke", "/http-invoke", body, timeout)
     });
     match result {
         Ok((_, Some(IdleState::Talking))) => Finding::fail(
