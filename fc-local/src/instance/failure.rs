@@ -93,8 +93,16 @@ impl NotStarted {
         plain
     }
 
-    /// For the log, where it takes a line: of `Logs:`, whose lines are there already, the last one.
-    pub fn in_the_log(&self) -> NotStarted {
+    /// How the process ended, which the platform reads as an errno, in plain words.
+    pub fn end(&self) -> Option<String> {
+        match self {
+            NotStarted::Exited { status, .. } => Some(format!("the process {}", exit::plainly(*status))),
+            _ => None,
+        }
+    }
+
+    /// For the log, where it takes a line: of `Logs:`, whose lines are there already, the last one if there is any.
+    pub fn in_the_log(&self) -> String {
         let mut shown = self.clone();
         if let NotStarted::Exited { logs, .. } | NotStarted::PortClosed { logs, .. } = &mut shown {
             *logs = excerpt::last_line(logs);
@@ -105,7 +113,11 @@ impl NotStarted {
         {
             *command = excerpt::first_line(command);
         }
-        shown
+        let text = shown.unexplained().to_string();
+        let mut lines = vec![text.strip_suffix("Logs:").unwrap_or(&text).trim_end().to_owned()];
+        lines.extend(self.end().map(|end| format!("fc-local: {end}")));
+        lines.extend(self.fault().map(|fault| format!("fc-local: {fault}; {}", fault.remedy())));
+        lines.join("\n")
     }
 }
 
@@ -264,17 +276,22 @@ mod tests {
 
     #[test]
     fn the_log_has_the_last_line_of_what_it_has_had_already() {
-        let failure = NotStarted::Exited {
+        let exited = |logs: &str| NotStarted::Exited {
             status: ExitStatus::from_raw(1 << 8),
             command: "./x".to_owned(),
-            logs: "Traceback\n  in line 1\nKeyError: 'a'".to_owned(),
+            logs: logs.to_owned(),
             fault: None,
         };
-        assert!(failure.in_the_log().to_string().ends_with(" Logs:22 bytes and …KeyError: 'a'"));
-        assert!(
-            failure.to_string().ends_with("Logs:Traceback\n  in line 1\nKeyError: 'a'"),
-            "a caller gets all"
-        );
+        let platforms = "Function instance exited unexpectedly(code 1, message:operation not permitted) with start command './x'.";
+        let failure = exited("Traceback\n  in line 1\nKeyError: 'a'");
+        let shown =
+            format!("{platforms} Logs:22 bytes and …KeyError: 'a'\nfc-local: the process exited with 1");
+        assert_eq!(failure.in_the_log(), shown);
+        let all = format!("{platforms} Logs:Traceback\n  in line 1\nKeyError: 'a'");
+        assert_eq!(failure.to_string(), all, "a caller gets all");
+        let silent = exited("");
+        assert_eq!(silent.in_the_log(), format!("{platforms}\nfc-local: the process exited with 1"));
+        assert_eq!(silent.to_string(), format!("{platforms} Logs:"), "as the platform has it");
     }
 
     #[test]

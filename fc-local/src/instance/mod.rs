@@ -39,7 +39,7 @@ pub mod port;
 pub mod procfs;
 mod spawn;
 
-pub use exit::describe as describe_exit;
+pub use exit::plainly as describe_exit;
 #[cfg(test)]
 pub use failure::Listens;
 pub use failure::{IgnoresPort, NotInitialized, NotStarted, UnexpectedExit};

@@ -185,7 +185,7 @@ impl Fleet {
             state.slots.remove(id);
             let text = match self.surroundings.debugging {
                 Debugging::Attached => "your function has gone; the next call waits for another".to_owned(),
-                _ => format!("process exited ({})", describe_exit(status)),
+                _ => format!("process {}", describe_exit(status)),
             };
             self.surroundings.log.warn(Some(&instance.id), &text);
             self.tell_all();

@@ -214,7 +214,7 @@ impl Scaler {
                     outcome
                 });
                 if let Outcome::Failed(unavailable) = &outcome {
-                    surroundings.log.warn(None, &unavailable.in_the_log().to_string());
+                    surroundings.log.warn(None, &unavailable.in_the_log());
                 }
                 return outcome;
             }

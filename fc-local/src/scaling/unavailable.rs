@@ -36,10 +36,10 @@ impl From<NoRoom> for Unavailable {
 
 impl Unavailable {
     /// For the log, which has had the function's output already.
-    pub fn in_the_log(&self) -> Unavailable {
+    pub fn in_the_log(&self) -> String {
         match self {
-            Unavailable::NotStarted(not_started) => Unavailable::NotStarted(not_started.in_the_log()),
-            other => other.clone(),
+            Unavailable::NotStarted(not_started) => not_started.in_the_log(),
+            other => other.to_string(),
         }
     }
 }

@@ -268,7 +268,7 @@ fn a_crash_and_a_stop_in_isolation_are_told_as_elsewhere() {
     let mut fc = start(with_template("code", ""), "on", &["--no-freeze", "--sigterm", "30s"]);
     assert_eq!(fc.get("/exit").status, 502);
     assert_eq!(fc.get("/").status, 200);
-    fc.wait_for_log("process exited (code 7");
+    fc.wait_for_log("process exited with 7");
     let pid = fc.get("/").pid();
     assert!(fc.stop().success(), "SIGTERM reaches it");
     assert!(matches!(state(pid), None | Some('Z')));

@@ -44,10 +44,10 @@ pub fn start(subject: &mut Subject) -> Finding {
 }
 
 fn without_remedy(reason: &NotServing) -> String {
-    match fault_of(reason) {
-        Some((not_started, fault)) => format!("{}\n{fault}", not_started.unexplained()),
-        None => reason.to_string(),
-    }
+    let NotServing::NotStarted(not_started) = reason else { return reason.to_string() };
+    let fault = not_started.fault().map(Fault::to_string);
+    let lines = [Some(not_started.unexplained().to_string()), not_started.end(), fault];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn fault_of(reason: &NotServing) -> Option<(&NotStarted, &Fault)> {
