@@ -139,7 +139,7 @@ impl Document {
                 name: name.clone(),
                 component: (*component).to_owned(),
                 line: node.line.clone(),
-                props: node.get("props").cloned().unwrap_or(nothing).without_nulls(),
+                props: node.entry("props").cloned().unwrap_or(nothing).without_nulls(),
                 node,
             });
         }
@@ -181,7 +181,7 @@ fn check_edition(root: &Node) -> Result<()> {
     if let Some((edition, line)) = edition.filter(|(edition, _)| edition != "3.0.0") {
         bail!("line {line}: edition {edition} is not read here; {REWRITE}, or write 'edition: 3.0.0'");
     }
-    if root.get("resources").is_some() {
+    if root.entry("resources").is_some() {
         return Ok(());
     }
     match root.get("services") {

@@ -37,7 +37,7 @@ pub fn of(resources: &[Resource], notes: &mut Vec<Note>) -> Result<Vec<CustomDom
 }
 
 fn domain(resource: &str, node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
-    let name = string(node, "domainName")?;
+    let name = string(node, "domainName")?.filter(|name| !name.is_empty());
     let name = name.map(|name| match name.as_str() {
         auto if auto.eq_ignore_ascii_case("auto") => format!("{}.localhost", resource.to_ascii_lowercase()),
         _ => name,

@@ -141,7 +141,7 @@ impl Evaluation<'_> {
         };
         let node = Node::new(self.context.line().clone(), self.of(object)?);
         let item = key.parse().ok().and_then(|at: usize| node.items().get(at));
-        Ok(node.get(&key).or(item).map_or(Value::Null, |node| node.value.clone()))
+        Ok(node.entry(&key).or(item).map_or(Value::Null, |node| node.value.clone()))
     }
 
     /// `vars.a['b']` as its parts; `None` when it begins with a value.

@@ -74,12 +74,27 @@ impl Node {
         NODE_SIZE + inner
     }
 
-    /// The entry `key` of a mapping; an explicit null counts as absent.
+    /// The entry `key` of a mapping. One that says nothing counts as absent: exports write down whatever is not set.
     pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).filter(|node| !node.says_nothing())
+    }
+
+    /// The same with empty lists and mappings, which references can lead to; an explicit null counts as absent.
+    pub fn entry(&self, key: &str) -> Option<&Node> {
         self.entries()
             .iter()
             .find(|(name, node)| name == key && !matches!(node.value, Value::Null))
             .map(|(_, node)| node)
+    }
+
+    /// Whether it is null, or a list or mapping that has nothing else in it.
+    pub fn says_nothing(&self) -> bool {
+        match &self.value {
+            Value::Null => true,
+            Value::List(items) => items.iter().all(Node::says_nothing),
+            Value::Map(entries) => entries.iter().all(|(_, node)| node.says_nothing()),
+            _ => false,
+        }
     }
 
     /// What a dotted path leads to.

@@ -171,12 +171,12 @@ impl<'a> Scope<'a> {
             }
             ("this" | "that", path, Some(this)) => (this.node, path, Some(this)),
             ("resources", [name, path @ ..], _) => {
-                match self.document.get("resources").and_then(|all| all.get(name)) {
+                match self.document.get("resources").and_then(|all| all.entry(name)) {
                     Some(node) => (node, path, Some(This { name, node })),
                     None => return Ok(None),
                 }
             }
-            ("vars" | "components", path, _) => match self.document.get(root) {
+            ("vars" | "components", path, _) => match self.document.entry(root) {
                 Some(node) => (node, path, this),
                 None => return broken(format!("the template has no '{root}'")),
             },
@@ -247,7 +247,7 @@ fn walk<'n, 'p>(node: &'n Node, path: &'p [&'p str]) -> Option<(&'n Node, &'p [&
     let (mut node, mut path) = (node, path);
     while let Some((key, rest)) = path.split_first() {
         let next = match &node.value {
-            Value::Map(_) => Some(node.get(key)?),
+            Value::Map(_) => Some(node.entry(key)?),
             Value::List(items) => key.parse().ok().and_then(|at: usize| items.get(at)),
             _ => None,
         };

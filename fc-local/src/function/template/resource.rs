@@ -74,7 +74,7 @@ pub fn fields(resource: &Resource, document: &Document, notes: &mut Vec<Note>) -
         variables: variables_of(props, notes)?,
         initializer: lifecycle.map(|node| initializer(node, props, notes)).transpose()?.flatten(),
         pre_stop: lifecycle.map(pre_stop).transpose()?.flatten(),
-        health: runtime.get("healthCheckConfig").map(health).transpose()?,
+        health: runtime.get("healthCheckConfig").map(health).transpose()?.flatten(),
         async_retries: match props.get("asyncInvokeConfig") {
             Some(config) => integer(config, "maxAsyncRetryAttempts", 0..=8)?,
             None => None,
@@ -141,7 +141,8 @@ fn http_trigger(props: &Node, notes: &mut Vec<Note>) -> Result<Option<HttpTrigge
 /// The layers that are here; the platform's own are noted.
 fn layers(props: &Node, directory: &Path, notes: &mut Vec<Note>) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for layer in props.get("layers").iter().flat_map(|all| all.items()) {
+    let named = props.get("layers").into_iter().flat_map(Node::items).filter(|layer| !layer.says_nothing());
+    for layer in named {
         let name = layer.text().unwrap_or_default();
         match directory.join(&name).canonicalize() {
             Ok(path) if !name.is_empty() => found.push(path),
@@ -278,19 +279,20 @@ fn pre_stop(lifecycle: &Node) -> Result<Option<PreStop>> {
     Ok(handler.then_some(PreStop { timeout }))
 }
 
-fn health(node: &Node) -> Result<HealthCheck> {
-    let Some(path) = string(node, "httpGetUrl")? else {
-        bail!("line {}: healthCheckConfig needs httpGetUrl", node.line);
+/// The vendor requires no field of it: without a path there is nothing to ask for.
+fn health(node: &Node) -> Result<Option<HealthCheck>> {
+    let Some(path) = string(node, "httpGetUrl")?.filter(|path| !path.is_empty()) else {
+        return Ok(None);
     };
     header_text::check_path("httpGetUrl", &path)
         .with_context(|| format!("line {}", line_of(node, "httpGetUrl")))?;
     let defaults = HealthCheck::new(path);
-    Ok(HealthCheck {
+    Ok(Some(HealthCheck {
         initial_delay: seconds(node, "initialDelaySeconds", 0..=120)?.unwrap_or(defaults.initial_delay),
         period: seconds(node, "periodSeconds", 1..=120)?.unwrap_or(defaults.period),
         timeout: seconds(node, "timeoutSeconds", 1..=3)?.unwrap_or(defaults.timeout),
         failure_threshold: integer(node, "failureThreshold", 1..=120)?.unwrap_or(defaults.failure_threshold),
         success_threshold: integer(node, "successThreshold", 1..=120)?.unwrap_or(defaults.success_threshold),
         path: defaults.path,
-    })
+    }))
 }

@@ -174,7 +174,7 @@ pub fn check(resource: &Resource, notes: &mut Vec<Note>) {
 }
 
 fn check_fields(node: &Node, above: &str, notes: &mut Vec<Note>) {
-    for (key, value) in node.entries() {
+    for (key, value) in node.entries().iter().filter(|(_, value)| !value.says_nothing()) {
         let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
         match PROPS.iter().find(|(known, _)| **known == path) {
             Some((_, Used)) => check_fields(value, &path, notes),
@@ -192,7 +192,8 @@ fn check_fields(node: &Node, above: &str, notes: &mut Vec<Note>) {
 }
 
 fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
-    for trigger in props.get("triggers").iter().flat_map(|all| all.items()) {
+    let all = props.get("triggers").into_iter().flat_map(Node::items);
+    for trigger in all.filter(|trigger| !trigger.says_nothing()) {
         let kind = trigger.get("triggerType").and_then(Node::text).unwrap_or_default();
         if kind != "http" {
             let text = format!("a trigger of type '{kind}' calls nothing here; 'fc-local invoke' does");
@@ -219,7 +220,42 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::document::Document;
+    use super::super::reading;
     use super::*;
+
+    /// What is read of a function whose field `path` is `value`, and how much there is to say about it.
+    fn read(path: &str, value: &str) -> (String, usize) {
+        let inner = path.rsplit('.').fold(value.to_owned(), |inner, key| format!("{{{key}: {inner}}}"));
+        let text = format!("resources: {{f: {{component: fc3, props: {inner}}}}}");
+        let fields = reading::parse(&text, Path::new("."), None);
+        let fields = fields.unwrap_or_else(|error| panic!("{path}: {value}: {error:#}"));
+        let mut document = Document::parse(&text, Path::new(".")).expect("a template");
+        let mut notes = Vec::new();
+        document.resources(&["fc3"]).expect("a resource").iter().for_each(|found| check(found, &mut notes));
+        (format!("{fields:?}"), notes.len())
+    }
+
+    #[test]
+    fn a_field_in_which_nothing_is_written_is_as_if_it_were_absent() {
+        let absent = read("handler", "null");
+        for (path, _) in PROPS {
+            for nothing in ["null", "{}", "[]"] {
+                assert_eq!(read(path, nothing), absent, "{path}: {nothing}");
+            }
+        }
+        for (path, nothing) in [
+            ("triggers", "[{}, null]"),
+            ("layers", "[null]"),
+            ("customDomain", "{domainName: null}"),
+            ("customRuntimeConfig.healthCheckConfig", "{httpGetUrl: ''}"),
+            ("customRuntimeConfig.healthCheckConfig", "{periodSeconds: 5}"),
+        ] {
+            assert_eq!(read(path, nothing), absent, "{path}: {nothing}");
+        }
+    }
 
     #[test]
     fn the_nearest_name_is_the_one_that_was_meant() {
