@@ -12,6 +12,7 @@ use super::rewrite::Rewrite;
 pub struct Project {
     /// At least one; no two have the same name.
     pub functions: Vec<Function>,
+    /// No two have the same name.
     pub domains: Vec<CustomDomain>,
     /// The files that say all this, or would if they were there.
     pub sources: Vec<PathBuf>,

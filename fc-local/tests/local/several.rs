@@ -311,6 +311,18 @@ fn a_custom_domains_paths_lead_to_functions_on_the_main_address() {
 }
 
 #[test]
+fn functions_share_a_custom_domain() {
+    let own = |path: &str| format!("customDomain: {{domainName: shop.example, route: {{path: '{path}'}}}}");
+    let of = |name: &str, path: &str| resource(name, &own(path));
+    let fc = start(&[of("alpha", "/a/*"), of("beta", "/b/*"), of("gamma", "/a/*")], &[]);
+    for (target, wanted) in [("/a/1", "alpha"), ("/b/1", "beta")] {
+        let seen = ask(fc.address, "GET", target, "host: shop.example\r\n", "").json();
+        assert_eq!(seen["function"], wanted, "{target}");
+    }
+    fc.wait_for_log("customDomain: shop.example/a/* leads to alpha already");
+}
+
+#[test]
 fn a_route_rewrites_the_path_that_the_function_sees() {
     let domain = "  domain:
     component: fc3-domain

@@ -5,15 +5,15 @@ use anyhow::{Context as _, Result, bail};
 
 use super::document::Resource;
 use super::fields::{string, strings};
-use super::node::{Node, Value};
+use super::node::{Line, Node, Value};
 use super::note::{Kind, Note};
 use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
 use crate::function::rewrite::Rewrite;
 
-/// All custom domains of a template. The vendor's `auto` is a domain of its own making: here `NAME.localhost`, which leads
-/// to this machine, by the name of the resource.
+/// All custom domains of a template, each once with the routes of all resources that name it. The vendor's `auto` is a
+/// domain of its own making: here `NAME.localhost`, which leads to this machine, by the name of the resource.
 pub fn of(resources: &[Resource], notes: &mut Vec<Note>) -> Result<Vec<CustomDomain>> {
-    let mut found = Vec::new();
+    let mut found: Vec<CustomDomain> = Vec::new();
     for Resource { name, component, props, .. } in resources {
         let own = match component.as_str() {
             "fc3-domain" => Some(props),
@@ -26,14 +26,51 @@ pub fn of(resources: &[Resource], notes: &mut Vec<Note>) -> Result<Vec<CustomDom
             notes.push(Note::new(Kind::Unresolved, &node.line, &format!("{name}: its domain"), reason));
             continue;
         }
-        if component == "fc3-domain" {
-            found.extend(domain(name, own, routes(own)?)?);
+        let routes = if component == "fc3-domain" {
+            routes(own)?
         } else {
             let function = string(props, "functionName").unwrap_or(None).unwrap_or_else(|| name.clone());
-            found.extend(domain(name, own, vec![own_route(own, function)?])?);
-        }
+            vec![own_route(own, function)?]
+        };
+        let Some(domain) = domain(name, own, routes)? else { continue };
+        add(&mut found, domain, &own.line, notes);
     }
     Ok(found)
+}
+
+/// Adds what a resource says of a domain at `line` to what others have said of it.
+fn add(all: &mut Vec<CustomDomain>, more: CustomDomain, line: &Line, notes: &mut Vec<Note>) {
+    let place = all.iter().position(|known| known.name.eq_ignore_ascii_case(&more.name));
+    let nothing = || CustomDomain { name: more.name.clone(), auth_type: String::new(), routes: Vec::new() };
+    let mut known = place.map_or_else(nothing, |place| all.remove(place));
+    let mut say = |text: String| notes.push(Note::remark(line, "customDomain", text));
+    let CustomDomain { name, auth_type, routes } = &mut known;
+    let of_others = routes.len();
+    for route in more.routes {
+        // Within a resource methods tell them apart.
+        let rivals = |(place, other): &(usize, &Route)| {
+            other.path == route.path && (*place < of_others || shares_method(other, &route))
+        };
+        if let Some((_, first)) = routes.iter().enumerate().find(rivals) {
+            let Route { path, function, .. } = &route;
+            let other = &first.function;
+            say(format!(
+                "{name}{path} leads to {other} already: the vendor's tool refuses {function} as a second one"
+            ));
+        }
+        routes.push(route);
+    }
+    if !auth_type.is_empty() && !more.auth_type.is_empty() && *auth_type != more.auth_type {
+        say(format!("{name} has authType {auth_type} already, so not {}", more.auth_type));
+    } else if auth_type.is_empty() {
+        *auth_type = more.auth_type;
+    }
+    all.insert(place.unwrap_or(all.len()), known);
+}
+
+fn shares_method(one: &Route, other: &Route) -> bool {
+    let is_any = one.methods.is_empty() || other.methods.is_empty();
+    is_any || one.methods.iter().any(|method| other.methods.contains(method))
 }
 
 fn domain(resource: &str, node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
@@ -178,6 +215,42 @@ mod tests {
                     auth_type: String::new(),
                     routes: Vec::new()
                 },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_domain_has_the_routes_of_all_resources_that_name_it() {
+        let text = "vars: {}
+resources:
+  a: {component: fc3, props: {customDomain: {domainName: one.example, route: {path: /a}}}}
+  b: {component: fc3, props: {customDomain: {domainName: ONE.example, authConfig: {authType: function}, route: {path: /b}}}}
+  c: {component: fc3, props: {customDomain: {domainName: one.example, authConfig: {authType: jwt}, route: {path: /a, methods: [PUT]}}}}
+  d:
+    component: fc3-domain
+    props:
+      domainName: one.example
+      routeConfig:
+        routes:
+          - {path: /d, functionName: a, methods: [GET]}
+          - {path: /d, functionName: b, methods: [PUT]}
+          - {path: /d, functionName: c, methods: [PUT]}
+";
+        let mut document = Document::parse(text, Path::new("/nonexistent")).expect("a template");
+        let resources = document.resources(&["fc3", "fc3-domain"]).expect("resources");
+        let mut notes = Vec::new();
+        let found = of(&resources, &mut notes).expect("domains");
+        let [domain] = found.as_slice() else { panic!("{found:?}") };
+        let paths: Vec<_> = domain.routes.iter().map(|route| (&*route.path, &*route.function)).collect();
+        assert_eq!(paths, [("/a", "a"), ("/b", "b"), ("/a", "c"), ("/d", "a"), ("/d", "b"), ("/d", "c")]);
+        assert_eq!(domain.auth_type, "function");
+        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            notes,
+            [
+                "line 5: customDomain: one.example/a leads to a already: the vendor's tool refuses c as a second one",
+                "line 5: customDomain: one.example has authType function already, so not jwt",
+                "line 9: customDomain: one.example/d leads to b already: the vendor's tool refuses c as a second one",
             ]
         );
     }
