@@ -42,7 +42,7 @@ struct FunctionReport {
     resource: String,
     name: Option<String>,
     /// Why it cannot run.
-    error: Option<String>,
+    faults: Vec<String>,
     fields: Vec<FieldReport>,
     notes: Vec<NoteReport>,
 }
@@ -96,7 +96,7 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
     let report =
         Report { template: path.display().to_string(), sources, functions: functions.collect(), notes };
     console::print(if args.json { serde_json::to_string_pretty(&report)? } else { report.text(&path) })?;
-    let fails = report.functions.iter().any(|function| function.error.is_some());
+    let fails = report.functions.iter().any(|function| !function.faults.is_empty());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -110,7 +110,7 @@ impl Report {
                 Some(name) => format!("function {name} (resource {})", function.resource),
                 None => format!("resource {}", function.resource),
             });
-            lines.extend(function.error.iter().map(|error| format!("  cannot run: {error}")));
+            lines.extend(function.faults.iter().map(|fault| format!("  cannot run: {fault}")));
             let width = function.fields.iter().map(|field| field.start().chars().count()).max();
             let width = width.unwrap_or_default().min(48);
             let fields = function.fields.iter().filter(|field| function.reads(&field.field));
@@ -143,8 +143,8 @@ impl FunctionReport {
         collect(&function.resource.props, "", &is_secret, &mut fields);
         FunctionReport {
             resource: function.resource.name.clone(),
-            name: function.fields.as_ref().ok().and_then(|fields| fields.name.clone()),
-            error: function.fields.as_ref().err().map(|error| format!("{error:#}")),
+            name: function.fields.name.clone(),
+            faults: function.faults.iter().map(|fault| format!("{fault:#}")).collect(),
             fields,
             notes: function.notes.iter().map(NoteReport::of).collect(),
         }

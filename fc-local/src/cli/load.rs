@@ -45,12 +45,13 @@ pub fn project(args: &FunctionArgs) -> Result<Project> {
     };
     let (mut functions, mut failures, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for function in chosen {
-        found.extend(function.notes);
-        let fields = function.fields.with_context(|| path.display().to_string());
-        sources.extend(fields.iter().filter_map(|fields| fields.code.watched().cloned()));
+        found.extend(function.notes.iter().cloned());
+        sources.extend(function.fields.code.watched().cloned());
+        let name = function.resource.name.clone();
+        let fields = function.runnable().with_context(|| path.display().to_string());
         match fields.and_then(|fields| configured(args, fields, Some(&path), &mut said)) {
             Ok(function) => functions.push(function),
-            Err(error) => failures.push((function.resource.name, error)),
+            Err(error) => failures.push((name, error)),
         }
     }
     if functions.is_empty() && !failures.is_empty() {

@@ -6,8 +6,12 @@ mod schema;
 
 mod resource;
 
+mod findings;
+
 mod code;
 mod domains;
+mod name;
+
 mod fields;
 
 mod document;

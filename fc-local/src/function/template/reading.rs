@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::document::{Document, Resource};
 use super::domains;
+use super::findings::Findings;
 use super::note::{Kind, Note};
 use super::resource::{Fields, fields};
 use super::schema;
@@ -28,8 +29,10 @@ pub struct Template {
 /// One function of a template.
 pub struct TemplateFunction {
     pub resource: Resource,
-    /// What it is to run with, or why it cannot run.
-    pub fields: Result<Fields>,
+    /// What it is to run with, as far as that could be read.
+    pub fields: Fields,
+    /// Why it cannot run.
+    pub faults: Vec<anyhow::Error>,
     pub notes: Vec<Note>,
 }
 
@@ -73,11 +76,18 @@ impl Template {
 
 impl TemplateFunction {
     fn of(resource: Resource, document: &Document) -> TemplateFunction {
-        let mut notes = Vec::new();
-        let fields = fields(&resource, document, &mut notes);
+        let mut found = Findings::default();
+        let fields = fields(&resource, document, &mut found);
+        let Findings { mut notes, faults } = found;
         schema::check(&resource, &mut notes);
         notes.sort_by_key(|note| (note.line.file.clone(), note.line.number));
-        TemplateFunction { resource, fields, notes }
+        TemplateFunction { resource, fields, faults, notes }
+    }
+
+    /// What it is to run with, or everything that keeps it from that.
+    pub fn runnable(self) -> Result<Fields> {
+        let faults: Vec<String> = self.faults.iter().map(|fault| format!("{fault:#}")).collect();
+        if faults.is_empty() { Ok(self.fields) } else { Err(anyhow!("{}", faults.join("; "))) }
     }
 }
 
@@ -123,7 +133,7 @@ pub fn summary(notes: &[Note]) -> Option<String> {
 /// The fields of one function of a text whose paths begin at `directory`.
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Fields> {
-    Template::of(Document::parse(text, directory)?)?.choose(resource)?.fields
+    Template::of(Document::parse(text, directory)?)?.choose(resource)?.runnable()
 }
 
 #[cfg(test)]

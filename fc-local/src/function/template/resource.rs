@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::code::Code;
 use super::document::{Document, Resource};
 use super::domains;
 use super::fields::{integer, line_of, seconds, string, strings};
+use super::findings::Findings;
+use super::name;
 use super::node::{Node, Value};
 use super::note::{Kind, Note};
 use crate::function::configuration::{
@@ -43,87 +45,60 @@ pub struct Fields {
     pub log_store: Option<String>,
 }
 
-/// The fields of `resource`, and what there is to say about them.
-pub fn fields(resource: &Resource, document: &Document, notes: &mut Vec<Note>) -> Result<Fields> {
+/// The fields of `resource`, as far as they can be read.
+pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) -> Fields {
     let Resource { name, node, props, line, .. } = resource;
     if !matches!(props.value, Value::Map(_)) {
-        bail!("line {line}: the resource '{name}' has no 'props'");
+        found.faults.push(anyhow!("line {line}: the resource '{name}' has no 'props'"));
+        return Fields::default();
     }
-    let container = is_container(props)?;
-    check_ranges(props)?;
+    let runtime = found.of(string(props, "runtime"));
+    let container = found.of(is_container(props, runtime.as_deref()));
     let config = if container { "customContainerConfig" } else { "customRuntimeConfig" };
     let nothing = Node::new(props.line.clone(), Value::Null);
-    let runtime = props.get(config).unwrap_or(&nothing);
-    let lifecycle = props.get("instanceLifecycleConfig");
+    let config = props.get(config).unwrap_or(&nothing);
+    let lifecycle = props.get("instanceLifecycleConfig").unwrap_or(&nothing);
     let log = props.get("logConfig").unwrap_or(&nothing);
-    let command = command(runtime, container)?;
-    Ok(Fields {
-        name: Some(name_of(props, name, notes)?),
-        region: needless(props, "region", notes)?,
-        http_trigger: http_trigger(props, notes)?,
+    let retries = props.get("asyncInvokeConfig").unwrap_or(&nothing);
+    let command = found.of(command(config, container));
+    check_needless(props, found);
+    Fields {
+        name: name_of(props, name, found),
+        region: found.needless_text(props, "region"),
+        http_trigger: http_trigger(props, found),
         container,
         code: Code::of(props, node, &document.root, &document.directory, &command),
-        layers: layers(props, &document.directory, notes),
-        handler: needless(props, "handler", notes)?,
-        runtime: string(props, "runtime")?,
+        layers: layers(props, &document.directory, &mut found.notes),
+        handler: found.needless_text(props, "handler"),
+        runtime,
         command,
-        port: integer(runtime, "port", 1..=65535)?,
-        memory_mb: integer(props, "memorySize", 128..=32768)?,
-        timeout: seconds(props, "timeout", 1..=86400)?,
-        concurrency: integer(props, "instanceConcurrency", 1..=200)?,
-        variables: variables_of(props, notes)?,
-        initializer: lifecycle.map(|node| initializer(node, props, notes)).transpose()?.flatten(),
-        pre_stop: lifecycle.map(pre_stop).transpose()?.flatten(),
-        health: runtime.get("healthCheckConfig").map(health).transpose()?.flatten(),
-        async_retries: match props.get("asyncInvokeConfig") {
-            Some(config) => integer(config, "maxAsyncRetryAttempts", 0..=8)?,
-            None => None,
-        },
-        log_project: needless(log, "project", notes)?,
-        log_store: needless(log, "logstore", notes)?,
-    })
+        port: found.of(integer(config, "port", 1..=65535)),
+        memory_mb: memory(props, found),
+        timeout: found.of(seconds(props, "timeout", 1..=86400)),
+        concurrency: found.of(integer(props, "instanceConcurrency", 1..=200)),
+        variables: variables_of(props, found),
+        initializer: initializer_of(lifecycle, props, found),
+        pre_stop: found.of(pre_stop(lifecycle)),
+        health: found.of(config.get("healthCheckConfig").map(health).transpose()).flatten(),
+        async_retries: found.of(integer(retries, "maxAsyncRetryAttempts", 0..=8)),
+        log_project: found.needless_text(log, "project"),
+        log_store: found.needless_text(log, "logstore"),
+    }
 }
 
-/// A text without which a function runs as well.
-fn needless(node: &Node, key: &str, notes: &mut Vec<Note>) -> Result<Option<String>> {
-    match node.get(key).and_then(Node::broken) {
-        Some((broken, reason)) => {
-            notes.push(Note::new(Kind::Unresolved, &broken.line, key, reason));
-            Ok(None)
+fn name_of(props: &Node, resource: &str, found: &mut Findings) -> Option<String> {
+    let written = found.needless_text(props, "functionName");
+    match name::of(props, written, resource) {
+        Ok(name) if props.get("functionName").is_none() => {
+            let text = format!("it is missing, which the vendor's tool refuses; here it is '{name}'");
+            found.notes.push(Note::remark(&props.line, "functionName", text));
+            Some(name)
         }
-        None => string(node, key),
+        read => found.of(read.map(Some)),
     }
 }
 
-/// The function's name; the platform's rule for it is `[A-Za-z_][A-Za-z0-9_-]{0,63}`.
-fn name_of(props: &Node, resource: &str, notes: &mut Vec<Note>) -> Result<String> {
-    const LENGTH: usize = 64;
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let starts_well = |name: &str| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let fits = |name: &str| starts_well(name) && name.len() <= LENGTH && name.chars().all(is_word);
-    if let Some(name) = needless(props, "functionName", notes)? {
-        // A function of FC 2.0 is SERVICE$FUNCTION in 3.0.
-        let (service, function) = name.split_once('$').unwrap_or(("_", &name));
-        if !fits(service) || !fits(function) {
-            bail!(
-                "line {}: functionName '{name}' is refused: up to {LENGTH} letters, digits, _ and -, no digit and no - first",
-                line_of(props, "functionName")
-            );
-        }
-        return Ok(name);
-    }
-    // The resource's own, as far as it is one.
-    let name: String = resource.chars().map(|c| if is_word(c) { c } else { '_' }).collect();
-    let name = if starts_well(&name) { name } else { format!("_{name}") };
-    let name: String = name.chars().take(LENGTH).collect();
-    if props.get("functionName").is_none() {
-        let text = format!("it is missing, which the vendor's tool refuses; here it is '{name}'");
-        notes.push(Note::remark(&props.line, "functionName", text));
-    }
-    Ok(name)
-}
-
-fn http_trigger(props: &Node, notes: &mut Vec<Note>) -> Result<Option<HttpTrigger>> {
+fn http_trigger(props: &Node, found: &mut Findings) -> Option<HttpTrigger> {
     let triggers = props.get("triggers");
     let http = triggers
         .iter()
@@ -131,11 +106,29 @@ fn http_trigger(props: &Node, notes: &mut Vec<Note>) -> Result<Option<HttpTrigge
         .filter(|trigger| trigger.get("triggerType").and_then(Node::text).is_some_and(|kind| kind == "http"));
     match http.filter_map(Node::broken).next() {
         Some((broken, reason)) => {
-            notes.push(Note::new(Kind::Unresolved, &broken.line, "triggers", reason));
-            Ok(None)
+            found.notes.push(Note::new(Kind::Unresolved, &broken.line, "triggers", reason));
+            None
         }
-        None => domains::http_trigger(props),
+        None => found.of(domains::http_trigger(props)),
     }
+}
+
+/// The vendor's schema has 32768 as the most; functions with a GPU have more.
+fn memory(props: &Node, found: &mut Findings) -> Option<u64> {
+    const MOST: u64 = 32768;
+    let has_gpu = props.get("gpuConfig").or(props.get("gpuMemorySize")).is_some();
+    let range = 128..=if has_gpu { 1 << 20 } else { MOST };
+    let memory = found.of(integer::<u64>(props, "memorySize", range))?;
+    let line = line_of(props, "memorySize");
+    if !memory.is_multiple_of(64) {
+        let fault = anyhow!("line {line}: memorySize must be a multiple of 64, not {memory}");
+        found.faults.push(fault);
+    }
+    if memory > MOST {
+        let text = format!("{memory} is over {MOST}, which only functions with a GPU may have");
+        found.notes.push(Note::remark(line, "memorySize", text));
+    }
+    Some(memory)
 }
 
 /// The layers that are here; the platform's own are noted.
@@ -160,8 +153,8 @@ fn layers(props: &Node, directory: &Path, notes: &mut Vec<Note>) -> Vec<PathBuf>
 const RUNTIMES: &str =
     "fc-local runs custom, custom.debian10, custom.debian11, custom.debian12 and custom-container";
 
-fn is_container(props: &Node) -> Result<bool> {
-    match string(props, "runtime")?.as_deref() {
+fn is_container(props: &Node, runtime: Option<&str>) -> Result<bool> {
+    match runtime {
         None | Some("custom" | "custom.debian10" | "custom.debian11" | "custom.debian12") => Ok(false),
         Some("custom-container") => Ok(true),
         Some(other) if other.starts_with("custom") => {
@@ -174,43 +167,47 @@ fn is_container(props: &Node) -> Result<bool> {
     }
 }
 
-/// Refuses values of fields that change nothing locally: the vendor refuses them all the same.
-fn check_ranges(props: &Node) -> Result<()> {
-    let is_whole = |key: &str| props.get(key).is_none_or(|node| node.broken().is_none());
-    if let Some(memory) = integer::<u64>(props, "memorySize", 128..=32768)?
-        && !memory.is_multiple_of(64)
-    {
-        bail!("line {}: memorySize must be a multiple of 64, not {memory}", line_of(props, "memorySize"));
-    }
-    if let Some(node) = props.get("cpu").filter(|_| is_whole("cpu")) {
-        let cpu = match node.value {
-            Value::Int(value) => value as f64,
-            Value::Float(value) => value,
-            // What `${env(…)}` gives is always text.
-            Value::Text(ref text) => text.parse().unwrap_or(f64::NAN),
-            _ => bail!("line {}: cpu must be a number", node.line),
-        };
-        // Multiples of 0.05, compared in thousandths: 0.35 has no exact binary form.
-        if !(0.05..=16.0).contains(&cpu) || !((cpu * 1000.0).round() as u64).is_multiple_of(50) {
-            bail!("line {}: cpu must be between 0.05 and 16 in steps of 0.05, not {cpu}", node.line);
+/// Values that the vendor refuses, of fields that change nothing here.
+fn check_needless(props: &Node, found: &mut Findings) {
+    for (key, check) in [("cpu", check_cpu as fn(&Node) -> Result<()>), ("diskSize", check_disk)] {
+        if let Some(node) = props.get(key).filter(|node| node.broken().is_none()) {
+            found.needless(key, &node.line, check(node));
         }
     }
-    if is_whole("diskSize")
-        && let Some(disk) = integer::<u64>(props, "diskSize", 512..=10240)?
-        && ![512, 10240].contains(&disk)
-    {
-        bail!("line {}: diskSize must be 512 or 10240, not {disk}", line_of(props, "diskSize"));
+}
+
+/// What `${env(…)}` gives is always text.
+fn number_of(node: &Node) -> f64 {
+    node.text().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+}
+
+fn shown(node: &Node) -> String {
+    node.text().unwrap_or_else(|| "a list or mapping".to_owned())
+}
+
+fn check_cpu(node: &Node) -> Result<()> {
+    let cpu = number_of(node);
+    // Multiples of 0.05, compared in thousandths: 0.35 has no exact binary form.
+    if !(0.05..=16.0).contains(&cpu) || !((cpu * 1000.0).round() as u64).is_multiple_of(50) {
+        bail!("the vendor's tool takes 0.05 to 16 in steps of 0.05, not {}", shown(node));
     }
     Ok(())
 }
 
-/// A container's entrypoint belongs to its image, which does not run here.
-fn command(runtime: &Node, container: bool) -> Result<Vec<String>> {
-    let mut command = strings(runtime, "command")?;
+fn check_disk(node: &Node) -> Result<()> {
+    if ![512.0, 10240.0].contains(&number_of(node)) {
+        bail!("the vendor's tool takes 512 or 10240, not {}", shown(node));
+    }
+    Ok(())
+}
+
+/// A container's entrypoint and command belong to its image, which does not run here.
+fn command(config: &Node, container: bool) -> Result<Vec<String>> {
     if container {
         return Ok(Vec::new());
     }
-    let arguments = strings(runtime, "args")?;
+    let mut command = strings(config, "command")?;
+    let arguments = strings(config, "args")?;
     if command.is_empty() && !arguments.is_empty() {
         command.push("/code/bootstrap".to_owned());
     }
@@ -218,34 +215,47 @@ fn command(runtime: &Node, container: bool) -> Result<Vec<String>> {
     Ok(command)
 }
 
-fn variables_of(props: &Node, notes: &mut Vec<Note>) -> Result<Vec<(String, String)>> {
-    let Some(node) = props.get("environmentVariables") else {
-        return Ok(Vec::new());
-    };
-    let entries = match &node.value {
-        Value::Map(entries) => entries,
-        Value::Broken { reason, .. } => bail!("line {}: environmentVariables: {reason}", node.line),
-        _ => bail!("line {}: environmentVariables must be a mapping", node.line),
-    };
-    let mut found = Vec::new();
-    for (name, value) in entries {
-        if let Value::Broken { text, reason } = &value.value {
-            let field = format!("environmentVariables.{name}");
-            let reason = format!("{reason}; the function gets the text as it is");
-            notes.push(Note::new(Kind::Unresolved, &value.line, &field, reason));
-            found.push((name.clone(), text.clone()));
-            continue;
+fn variables_of(props: &Node, found: &mut Findings) -> Vec<(String, String)> {
+    let Some(node) = props.get("environmentVariables") else { return Vec::new() };
+    let fault = match &node.value {
+        Value::Map(entries) => {
+            let read = entries.iter().filter_map(|(name, value)| variable(name, value, found));
+            return read.collect();
         }
-        let Some(text) = value.text() else {
-            bail!("line {}: the variable {name} must be a text", value.line);
-        };
-        variables::check_name(name).with_context(|| format!("line {}", value.line))?;
-        found.push((name.clone(), text));
-    }
-    Ok(found)
+        Value::Broken { reason, .. } => anyhow!("line {}: environmentVariables: {reason}", node.line),
+        _ => anyhow!("line {}: environmentVariables must be a mapping", node.line),
+    };
+    found.faults.push(fault);
+    Vec::new()
 }
 
-fn initializer(lifecycle: &Node, props: &Node, notes: &mut Vec<Note>) -> Result<Option<Initializer>> {
+fn variable(name: &str, value: &Node, found: &mut Findings) -> Option<(String, String)> {
+    if let Value::Broken { text, reason } = &value.value {
+        let field = format!("environmentVariables.{name}");
+        let reason = format!("{reason}; the function gets the text as it is");
+        found.notes.push(Note::new(Kind::Unresolved, &value.line, &field, reason));
+        return Some((name.to_owned(), text.clone()));
+    }
+    let text =
+        value.text().with_context(|| format!("line {}: the variable {name} must be a text", value.line));
+    let checked = variables::check_name(name).with_context(|| format!("line {}", value.line));
+    Some((name.to_owned(), found.of(checked.and(text).map(Some))?))
+}
+
+fn initializer_of(lifecycle: &Node, props: &Node, found: &mut Findings) -> Option<Initializer> {
+    let initializer = found.of(initializer(lifecycle));
+    if let Some(Initializer { kind: InitializerKind::Command(_), .. }) = initializer
+        && props.get("gpuConfig").is_none()
+        && let Some(command) = lifecycle.at("initializer.command")
+    {
+        let text = "the platform takes it for functions with a gpuConfig only";
+        let field = "instanceLifecycleConfig.initializer.command";
+        found.notes.push(Note::remark(&command.line, field, text));
+    }
+    initializer
+}
+
+fn initializer(lifecycle: &Node) -> Result<Option<Initializer>> {
     let Some(node) = lifecycle.get("initializer") else {
         return Ok(None);
     };
@@ -256,14 +266,7 @@ fn initializer(lifecycle: &Node, props: &Node, notes: &mut Vec<Note>) -> Result<
         (true, false) => {
             bail!("line {}: an initializer has a handler or a command, not both", line_of(node, "command"))
         }
-        (_, false) => {
-            if props.get("gpuConfig").is_none() {
-                let text = "the platform takes it for functions with a gpuConfig only";
-                let line = line_of(node, "command");
-                notes.push(Note::remark(line, "instanceLifecycleConfig.initializer.command", text));
-            }
-            InitializerKind::Command(command)
-        }
+        (_, false) => InitializerKind::Command(command),
         (true, true) => InitializerKind::Code,
         (false, true) => return Ok(None),
     };

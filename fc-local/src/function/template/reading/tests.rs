@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::super::code::Code;
 use super::super::resource::Fields;
-use super::parse;
+use super::{Document, Template, TemplateFunction, parse};
 use crate::function::{Initializer, InitializerKind};
 
 const WHOLE: &str = "\
@@ -43,14 +43,24 @@ resources:
       logConfig: auto
 ";
 
+/// The function whose props are `props`, whether it can run or not.
+fn function(props: &str) -> TemplateFunction {
+    let document = Document::parse(&text(props), Path::new(".")).expect("a template");
+    Template::of(document).and_then(|template| template.choose(None)).expect("one function")
+}
+
 fn read(text: &str) -> Result<Fields, String> {
     parse(text, Path::new("."), None).map_err(|error| format!("{error:#}"))
 }
 
 /// A template whose props are `props`, each line indented; the first of them is line 5.
-fn with(props: &str) -> Result<Fields, String> {
+fn text(props: &str) -> String {
     let props: String = props.lines().map(|line| format!("      {line}\n")).collect();
-    read(&format!("resources:\n  f:\n    component: fc3\n    props:\n{props}"))
+    format!("resources:\n  f:\n    component: fc3\n    props:\n{props}")
+}
+
+fn with(props: &str) -> Result<Fields, String> {
+    read(&text(props))
 }
 
 #[test]
@@ -83,10 +93,8 @@ fn values_outside_the_vendors_ranges_are_refused_with_their_line() {
         ("timeout: 86401", "line 5: timeout"),
         ("runtime: custom\nmemorySize: 500", "line 6: memorySize must be a multiple of 64"),
         ("memorySize: 64", "line 5: memorySize"),
+        ("memorySize: 65536", "line 5: memorySize must be a whole number from 128 to 32768"),
         ("instanceConcurrency: 201", "line 5: instanceConcurrency must be a whole number from 1 to 200"),
-        ("cpu: 17", "line 5: cpu must be between 0.05 and 16"),
-        ("cpu: 0.07", "line 5: cpu"),
-        ("diskSize: 1024", "line 5: diskSize must be 512 or 10240"),
         ("customRuntimeConfig:\n  port: 70000", "line 6: port"),
         ("customRuntimeConfig:\n  command: python3 app.py", "line 6: command must be a list"),
         ("environmentVariables:\n  FC_X: 1", "line 6"),
@@ -97,6 +105,43 @@ fn values_outside_the_vendors_ranges_are_refused_with_their_line() {
         let error = with(props).expect_err(props);
         assert!(error.contains(wanted), "{props}: {error}");
     }
+}
+
+#[test]
+fn what_a_run_does_not_need_never_stops_it() {
+    for (props, wanted) in [
+        ("cpu: 17", "line 5: cpu: the vendor's tool takes 0.05 to 16 in steps of 0.05, not 17"),
+        ("cpu: 0.07", "line 5: cpu: the vendor's tool takes"),
+        ("cpu: [1]", "line 5: cpu: the vendor's tool takes 0.05 to 16 in steps of 0.05, not a list"),
+        ("diskSize: 1024", "line 5: diskSize: the vendor's tool takes 512 or 10240, not 1024"),
+        ("diskSize: 61440", "line 5: diskSize: the vendor's tool takes 512 or 10240, not 61440"),
+        ("region: [a]", "line 5: region: must be a text"),
+        ("logConfig: {project: {a: b}}", "line 5: project: must be a text"),
+        (
+            "memorySize: 65536\ngpuConfig: {gpuType: fc.gpu.tesla.1}",
+            "line 5: memorySize: 65536 is over 32768",
+        ),
+        ("memorySize: 65536\ngpuMemorySize: 16384", "line 5: memorySize: 65536 is over 32768"),
+    ] {
+        let function = function(props);
+        assert!(function.faults.is_empty(), "{props}: {:?}", function.faults);
+        let said: Vec<String> = function.notes.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|note| note.starts_with(wanted)), "{props}: {said:?}");
+    }
+    let container =
+        "runtime: custom-container\ncustomContainerConfig: {command: a b, entrypoint: c, port: 80}";
+    assert_eq!(with(container).expect("what its image does is not read").port, Some(80));
+    assert_eq!(function("memorySize: 65536\ngpuMemorySize: 1").fields.memory_mb, Some(65536));
+}
+
+#[test]
+fn all_faults_of_a_function_are_found_at_once() {
+    let function =
+        function("timeout: 0\nmemorySize: 100\nregion: ${vars.x}\nenvironmentVariables: {FC_A: 1, B: [1]}");
+    let lines: Vec<String> =
+        function.faults.iter().map(|fault| format!("{fault:#}")[..7].to_owned()).collect();
+    assert_eq!(lines, ["line 6:", "line 5:", "line 8:", "line 8:"]);
+    assert!(function.notes.iter().any(|note| note.field == "region"), "{:?}", function.notes);
 }
 
 #[test]
