@@ -251,7 +251,11 @@ fn unreachable(path: &Path, error: ErrorKind) -> FaultKind {
     match (error, fs::read_link(path)) {
         (ErrorKind::PermissionDenied, _) => FaultKind::NotPermitted,
         (_, Ok(target)) => FaultKind::DanglingLink { target: target.display().to_string() },
-        (_, Err(_)) => FaultKind::NotFound { path: path.display().to_string() },
+        (_, Err(_)) => {
+            // Without the dot of `/srv/code/./bootstrap`.
+            let path: PathBuf = path.components().collect();
+            FaultKind::NotFound { path: path.display().to_string() }
+        }
     }
 }
 

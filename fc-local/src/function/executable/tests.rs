@@ -86,13 +86,13 @@ fn not_found(path: &str) -> FaultKind {
 fn what_is_no_file_is_told_apart() {
     let code = Code::new();
     let at = |name: &str| code.function.code.join(name).display().to_string();
-    assert_eq!(code.kind("./x"), Some(not_found(&at("./x"))));
+    assert_eq!(code.kind("./x"), Some(not_found(&at("x"))));
     assert_eq!(code.kind("/code/x"), Some(not_found(&at("x"))));
     code.write("x", b"#!/bin/sh\n", 0o755);
     assert_eq!((code.kind("./x"), code.kind("/code/x"), code.kind("sh")), (None, None, None));
     assert_eq!(code.kind("x"), Some(FaultKind::NotInPath { is_here: true }));
     assert_eq!(code.kind("no-such-program"), Some(FaultKind::NotInPath { is_here: false }));
-    assert_eq!(code.kind("./x/y"), Some(not_found(&at("./x/y"))));
+    assert_eq!(code.kind("./x/y"), Some(not_found(&at("x/y"))));
     symlink("nowhere", code.function.code.join("link")).expect("a link");
     assert_eq!(code.kind("./link"), Some(FaultKind::DanglingLink { target: "nowhere".to_owned() }));
     assert_eq!(code.kind("."), Some(FaultKind::NotInPath { is_here: true }));
@@ -146,7 +146,7 @@ fn each_fault_of_a_content_has_its_own_name() {
         (b"#!/bin/sh -e\r\n", Some(windows("/bin/sh -e\r"))),
         (b"#!/usr/bin/env python3\r\n", Some(windows("/usr/bin/env python3\r"))),
         (b"#!/usr/bin/nobash\n", Some(interpreter("/usr/bin/nobash", not_found("/usr/bin/nobash")))),
-        (b"#!./none -u\n", Some(interpreter("./none", not_found(&at("./none"))))),
+        (b"#!./none -u\n", Some(interpreter("./none", not_found(&at("none"))))),
         (b"#!./plain\n", Some(interpreter("./plain", FaultKind::NotExecutable))),
         (b"#!/usr/bin\n", Some(interpreter("/usr/bin", FaultKind::Directory))),
         (b"#!/usr/bin/env no-such-program\n", Some(env("no-such-program"))),

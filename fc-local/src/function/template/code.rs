@@ -48,7 +48,8 @@ impl Code {
             }
             _ => return missing("code must be a directory or a package".to_owned()),
         };
-        let path = directory.join(&text);
+        // Without the second dot of `././code`.
+        let path: PathBuf = directory.join(&text).components().collect();
         if text.contains('\0') {
             return missing("code has a NUL, which ends a path".to_owned());
         }
