@@ -38,7 +38,7 @@ pub enum Command {
     Invoke(InvokeArgs),
     /// Test whether the function is fit for the platform; exit code 1 if not, 2 if nobody can tell
     Check(CheckArgs),
-    /// Show what a template says: each value with its line and origin, and what means nothing here
+    /// Show what a template says, each value with its line and origin; exit code 1 if start would refuse some of it
     Config(ConfigArgs),
     /// Make the code package: a directory as a zip, the same bytes for the same files
     Package(PackageArgs),

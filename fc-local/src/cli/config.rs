@@ -33,6 +33,8 @@ const SECRET: [&str; 11] = [
 struct Report {
     template: String,
     sources: Vec<String>,
+    /// Why its functions cannot run together.
+    faults: Vec<String>,
     functions: Vec<FunctionReport>,
     notes: Vec<NoteReport>,
 }
@@ -77,6 +79,7 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
         bail!("there is no s.yaml here; name the template with -t");
     };
     let mut template = Template::read(&path)?;
+    let is_one_of_several = template.functions.len() > 1;
     let sources = template.sources.iter().filter(|path| path.exists()).map(|path| path.display().to_string());
     let (sources, notes) = (sources.collect(), template.notes.iter().map(NoteReport::of).collect());
     if args.resource.is_some() {
@@ -92,17 +95,27 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
             .with_context(|| path.display().to_string())?,
         ];
     }
-    let functions = template.functions.iter().map(|function| FunctionReport::of(function, args.show_secrets));
-    let report =
-        Report { template: path.display().to_string(), sources, functions: functions.collect(), notes };
+    let functions: Vec<FunctionReport> = template
+        .functions
+        .iter()
+        .map(|function| {
+            let faults = load::refusals(function, &path, is_one_of_several);
+            FunctionReport::of(function, faults, args.show_secrets)
+        })
+        .collect();
+    let names = functions.iter().filter_map(|function| function.name.as_deref());
+    let faults = load::check_names(names).err().map(|fault| fault.to_string()).into_iter().collect();
+    let report = Report { template: path.display().to_string(), sources, faults, functions, notes };
     console::print(if args.json { serde_json::to_string_pretty(&report)? } else { report.text(&path) })?;
-    let fails = report.functions.iter().any(|function| !function.faults.is_empty());
+    let fails =
+        !report.faults.is_empty() || report.functions.iter().any(|function| !function.faults.is_empty());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 impl Report {
     fn text(&self, path: &Path) -> String {
         let mut lines = vec![format!("{}, read from {}", path.display(), self.sources.join(", "))];
+        lines.extend(self.faults.iter().map(|fault| format!("  cannot run: {fault}")));
         lines.extend(self.notes.iter().map(|note| format!("  {}", note.line())));
         for function in &self.functions {
             lines.push(String::new());
@@ -137,14 +150,14 @@ fn heading(kind: &str) -> &'static str {
 }
 
 impl FunctionReport {
-    fn of(function: &TemplateFunction, shows_secrets: bool) -> FunctionReport {
+    fn of(function: &TemplateFunction, faults: Vec<String>, shows_secrets: bool) -> FunctionReport {
         let mut fields = Vec::new();
         let is_secret = |path: &str, node: &Node| !shows_secrets && is_secret(path, node);
         collect(&function.resource.props, "", &is_secret, &mut fields);
         FunctionReport {
             resource: function.resource.name.clone(),
             name: function.fields.name.clone(),
-            faults: function.faults.iter().map(|fault| format!("{fault:#}")).collect(),
+            faults,
             fields,
             notes: function.notes.iter().map(NoteReport::of).collect(),
         }

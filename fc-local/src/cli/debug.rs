@@ -40,7 +40,7 @@ pub fn project(args: &StartArgs) -> Result<Project> {
         function.template = load::template_path(&function);
         function.command = vec!["your own".to_owned()];
     }
-    let project = load::project(&function)?;
+    let project = load::project(&function, "start")?;
     if of(args)?.is_on() && project.functions.len() > 1 {
         let names: Vec<&str> = project.functions.iter().map(|function| function.name.as_str()).collect();
         bail!("one function is debugged at a time; choose one of {} with --resource", names.join(", "));

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use super::args::{FunctionArgs, PlatformArgs};
 use super::unpacked::{self, Unpacked};
 use super::{console, isolation};
-use crate::function::template::{self, Code, Fields, Note, NoteKind, Template, TemplateFunction};
+use crate::function::template::{self, Code, Fields, Note, NoteKind, Resource, Template, TemplateFunction};
 use crate::function::variables;
 use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
 use crate::instance::{StartAndStop, Surroundings};
@@ -22,10 +22,20 @@ use crate::scaling::{Freeze, Upkeep};
 /// How long an invocation may take unless template or flags say so.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// All that is to run: every function of the template, or the one that the command line names.
-pub fn project(args: &FunctionArgs) -> Result<Project> {
+/// Where a function's fields are from, and how it is named where somebody is to do something about it.
+#[derive(Clone, Copy)]
+struct Origin<'a> {
+    template: &'a Path,
+    resource: &'a Resource,
+    /// Whether it has to be chosen: `--resource`.
+    is_one_of_several: bool,
+}
+
+/// All that is to run: every function of the template, or the one that the command line names. `verb` is the command that
+/// its author has typed.
+pub fn project(args: &FunctionArgs, verb: &str) -> Result<Project> {
     let Some(path) = template_path(args) else {
-        let function = configured(args, Fields::default(), None, &mut Vec::new())?;
+        let function = configured(args, verb, Fields::default(), None, &mut Vec::new())?;
         return Ok(Project {
             functions: vec![function],
             domains: Vec::new(),
@@ -37,6 +47,7 @@ pub fn project(args: &FunctionArgs) -> Result<Project> {
     let (domains, mut sources) =
         (std::mem::take(&mut template.domains), std::mem::take(&mut template.sources));
     let mut found = std::mem::take(&mut template.notes);
+    let is_one_of_several = args.resource.is_some() || template.functions.len() > 1;
     let chosen = if args.resource.is_some() || template.functions.len() < 2 {
         vec![template.choose(args.resource.as_deref()).with_context(|| path.display().to_string())?]
     } else {
@@ -47,17 +58,19 @@ pub fn project(args: &FunctionArgs) -> Result<Project> {
     for function in chosen {
         found.extend(function.notes.iter().cloned());
         sources.extend(function.fields.code.watched().cloned());
-        let name = function.resource.name.clone();
-        let fields = function.runnable().with_context(|| path.display().to_string());
-        match fields.and_then(|fields| configured(args, fields, Some(&path), &mut said)) {
+        let TemplateFunction { resource, fields, faults, .. } = function;
+        let origin = Origin { template: &path, resource: &resource, is_one_of_several };
+        let fields = template::runnable(fields, &faults).with_context(|| path.display().to_string());
+        match fields.and_then(|fields| configured(args, verb, fields, Some(origin), &mut said)) {
             Ok(function) => functions.push(function),
-            Err(error) => failures.push((name, error)),
+            Err(error) => failures.push((resource.name, error)),
         }
     }
     if functions.is_empty() && !failures.is_empty() {
-        return Err(failures.swap_remove(0).1);
+        let failures = failures.iter().map(|(_, error)| format!("{error:#}"));
+        bail!("{}", failures.collect::<Vec<_>>().join("\n"));
     }
-    check_names(&functions)?;
+    check_names(functions.iter().map(|function| function.name.as_str()))?;
     let mut notes = template_notes(&path, &found);
     notes.extend(said);
     notes.extend(failures.iter().map(|(name, error)| format!("{name} is not served: {error:#}")));
@@ -65,8 +78,8 @@ pub fn project(args: &FunctionArgs) -> Result<Project> {
 }
 
 /// The one function that the command line means. Says what there is to say about it.
-pub fn function(args: &FunctionArgs) -> Result<Function> {
-    let mut project = project(args)?;
+pub fn function(args: &FunctionArgs, verb: &str) -> Result<Function> {
+    let mut project = project(args, verb)?;
     if project.functions.len() > 1 {
         let names = project.functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>();
         bail!("there are several functions; choose one with --resource: {}", names.join(", "));
@@ -86,12 +99,32 @@ fn check_options(args: &FunctionArgs, functions: &[TemplateFunction]) -> Result<
     }
 }
 
-fn check_names(functions: &[Function]) -> Result<()> {
+/// Refuses functions of one name.
+pub fn check_names<'a>(mut all: impl Iterator<Item = &'a str>) -> Result<()> {
     let mut names = BTreeSet::new();
-    match functions.iter().find(|function| !names.insert(function.name.as_str())) {
-        Some(twice) => bail!("two functions have the name '{}': give one another functionName", twice.name),
+    match all.find(|name| !names.insert(*name)) {
+        Some(twice) => bail!("two functions have the name '{twice}': give one another functionName"),
         None => Ok(()),
     }
+}
+
+/// All that `start` without options refuses of a template's function.
+pub fn refusals(function: &TemplateFunction, template: &Path, is_one_of_several: bool) -> Vec<String> {
+    let (args, fields) = (FunctionArgs::default(), &function.fields);
+    let origin = Origin { template, resource: &function.resource, is_one_of_several };
+    let mut unpacked = Vec::new();
+    let code = code(&args, fields, Some(origin), &mut unpacked).map(drop);
+    let layers = fields.layers.iter().try_for_each(|layer| place(layer, &mut unpacked).map(drop));
+    let variables = merged(fields.variables.clone(), &[]).map(drop);
+    let command = command(&args, "start", fields, Some(origin)).map(drop);
+    let found = [code, layers, variables, command].into_iter().filter_map(Result::err);
+    let template = format!("{}: ", template.display());
+    let said = function
+        .faults
+        .iter()
+        .map(|fault| format!("{fault:#}"))
+        .chain(found.map(|fault| format!("{fault:#}")));
+    said.map(|text| text.strip_prefix(&template).map_or(text.clone(), str::to_owned)).collect()
 }
 
 /// What is said of a template: what nothing here needs, each in a line, and all that changes nothing in one.
@@ -105,13 +138,14 @@ fn template_notes(path: &Path, notes: &[Note]) -> Vec<String> {
 /// The flags over what the template says, or over nothing.
 fn configured(
     args: &FunctionArgs,
+    verb: &str,
     template: Fields,
-    template_path: Option<&Path>,
+    origin: Option<Origin<'_>>,
     said: &mut Vec<String>,
 ) -> Result<Function> {
-    let command = command(args, &template, template_path.is_some())?;
+    let command = command(args, verb, &template, origin)?;
     let mut unpacked = Vec::new();
-    let code = code(args, &template, template_path, &mut unpacked)?;
+    let code = code(args, &template, origin, &mut unpacked)?;
     let layers = template.layers.iter().map(|layer| place(layer, &mut unpacked)).collect::<Result<_>>()?;
     let left_out = unpacked.iter().flat_map(|unpacked| &unpacked.left_out);
     said.extend(left_out.map(|link| format!("a link that leads out of its package is left out: {link}")));
@@ -124,7 +158,7 @@ fn configured(
         command,
         layers,
         http_trigger: template.http_trigger,
-        maps_code: template_path.is_some() || args.code.is_some(),
+        maps_code: origin.is_some() || args.code.is_some(),
         code,
         unpacked: unpacked.into_iter().map(|unpacked| unpacked.kept).collect(),
         port: args.port.or(template.port).unwrap_or(9000),
@@ -170,18 +204,26 @@ pub fn default_template() -> Option<PathBuf> {
     ["s.yaml", "s.YAML", "s.YML", "s.yml"].map(PathBuf::from).into_iter().find(|path| path.is_file())
 }
 
-fn command(args: &FunctionArgs, template: &Fields, from_template: bool) -> Result<Vec<String>> {
+fn command(
+    args: &FunctionArgs,
+    verb: &str,
+    template: &Fields,
+    origin: Option<Origin<'_>>,
+) -> Result<Vec<String>> {
     if !args.command.is_empty() {
         return Ok(args.command.clone());
     }
-    if template.container {
+    let Some(Origin { template: path, resource, is_one_of_several }) = origin else {
         bail!(
-            "a custom-container resource runs its image's command, which is not here; add it: fc-local start … -- COMMAND ARGS…"
+            "nothing to run: add the command after --, as in 'fc-local {verb} -- python3 app.py', or a template with -t s.yaml"
         );
-    }
-    if !from_template {
+    };
+    if template.container {
+        let Resource { name, line, .. } = resource;
+        let choice = if is_one_of_several { format!("--resource {name} ") } else { String::new() };
         bail!(
-            "nothing to run: add the command after --, as in 'fc-local start -- python3 app.py', or a template with -t s.yaml"
+            "{}: line {line}: the container '{name}' runs its image's command, which is not here; add it: fc-local {verb} … {choice}-- COMMAND ARGS…",
+            path.display()
         );
     }
     match template.command.as_slice() {
@@ -194,14 +236,14 @@ fn command(args: &FunctionArgs, template: &Fields, from_template: bool) -> Resul
 fn code(
     args: &FunctionArgs,
     template: &Fields,
-    template_path: Option<&Path>,
+    origin: Option<Origin<'_>>,
     unpacked: &mut Vec<Unpacked>,
 ) -> Result<PathBuf> {
     if let Some(directory) = &args.code {
         return canonical(directory);
     }
     let beside = |path: &Path| path.parent().filter(|parent| *parent != Path::new("")).map(Path::to_owned);
-    match (&template.code, template_path) {
+    match (&template.code, origin.map(|origin| origin.template)) {
         (Code::Directory(path) | Code::Package(path), _) => place(path, unpacked),
         // A container's code is in its image.
         (Code::Missing(text), Some(path)) if !template.container => bail!("{}: {text}", path.display()),
@@ -302,7 +344,7 @@ mod tests {
 
     #[test]
     fn without_a_template_the_defaults_are_the_platforms() {
-        let function = function(&args(&["--", "python3", "app.py"])).expect("a function");
+        let function = function(&args(&["--", "python3", "app.py"]), "start").expect("a function");
         assert_eq!((function.name.as_str(), function.region.as_str()), ("local", "cn-hangzhou"));
         assert_eq!((function.port, function.memory_mb, function.concurrency), (9000, 512, 1));
         assert_eq!((function.timeout, function.async_retries), (Duration::from_secs(3), 3));
@@ -312,13 +354,8 @@ mod tests {
 
     #[test]
     fn a_function_without_a_command_says_what_to_add() {
-        let nothing = command(&args(&[]), &Fields::default(), false).expect_err("nothing to run");
-        assert!(nothing.to_string().contains("add the command after --"), "{nothing}");
-        let container = Fields { container: true, ..Fields::default() };
-        let boxed = command(&args(&[]), &container, true).expect_err("an image's command");
-        assert!(boxed.to_string().contains("-- COMMAND ARGS…"), "{boxed}");
-        let bare = command(&args(&[]), &Fields::default(), true).expect("the platform's default");
-        assert_eq!(bare, ["/code/bootstrap"]);
+        let nothing = command(&args(&[]), "check", &Fields::default(), None).expect_err("nothing to run");
+        assert!(nothing.to_string().contains("'fc-local check -- python3 app.py'"), "{nothing}");
     }
 
     #[test]

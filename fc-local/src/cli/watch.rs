@@ -95,7 +95,7 @@ fn follow(changes: &Receiver<Change>, args: &FunctionArgs, reload: &Reload) {
         if !settle(changes, first) {
             return;
         }
-        match load::project(args) {
+        match load::project(args, "start") {
             Ok(project) => {
                 project.notes.iter().for_each(|remark| reload.log.warn(None, remark));
                 reload.reload(project);

@@ -124,6 +124,75 @@ fn config_shows_values_with_their_lines_and_origins_but_no_secrets() {
     assert!(!json.contains("hunter2"));
 }
 
+#[test]
+fn config_shows_at_once_all_that_start_refuses() {
+    let props = "code: ./nowhere\ntimeout: 0\ninstanceConcurrency: 0\nregion: ${vars.x}\nenvironmentVariables: {A: 1}";
+    let scratch = template(
+        &(one(props, "")
+            + "  twin: {component: fc3, props: {functionName: f, runtime: python3.10, code: ./code}}\n"
+            + "  boxed: {component: fc3, props: {functionName: b, runtime: custom-container}}\n"),
+    );
+    let (code, out, err) = said(&scratch, &["config"]);
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    for wanted in [
+        "cannot run: two functions have the name 'f'",
+        "cannot run: line 10: code './nowhere': No such file",
+        "cannot run: line 11: timeout must be",
+        "cannot run: line 12: instanceConcurrency must be",
+        "line 13: region: the template has no 'vars'",
+        "cannot run: line 15: runtime 'python3.10' is run by the platform itself",
+        "cannot run: line 16: the container 'boxed' runs its image's command, which is not here; add it: fc-local start … --resource boxed -- COMMAND",
+    ] {
+        assert!(out.contains(wanted), "'{wanted}' is not in\n{out}");
+    }
+    let fine = template(&one("code: ./code\ntimeOut: 5\nregion: ${vars.x}", ""));
+    assert_eq!(said(&fine, &["config"]).0, Some(0), "what is only worth a note");
+    let (code, _, err) = said(&fine, &["config", "-t", "elsewhere.yaml"]);
+    assert_eq!(code, Some(2), "{err}");
+}
+
+#[test]
+fn a_container_says_how_its_command_is_given() {
+    let boxed = |name: &str| {
+        format!(
+            "  {name}:\n    component: fc3\n    props: {{functionName: {name}, runtime: custom-container}}\n"
+        )
+    };
+    let scratch = template(&format!("resources:\n{}", boxed("web")));
+    for verb in ["start", "invoke", "check"] {
+        let (code, _, err) = said(&scratch, &[verb]);
+        assert_eq!(code, Some(2));
+        let wanted = format!(
+            "s.yaml: line 3: the container 'web' runs its image's command, which is not here; add it: fc-local {verb} … -- COMMAND ARGS…"
+        );
+        assert!(err.contains(&wanted), "{err}");
+    }
+    scratch.write("s.yaml", &format!("resources:\n{}{}", boxed("web"), boxed("job")));
+    let (_, _, err) = said(&scratch, &["start"]);
+    for wanted in
+        ["line 3: the container 'web'", "start … --resource web -- COMMAND", "line 6: the container 'job'"]
+    {
+        assert!(err.contains(wanted), "'{wanted}' is not in\n{err}");
+    }
+    let port = reserved_port().to_string();
+    let command = [
+        "invoke",
+        "--resource",
+        "job",
+        "--code",
+        "code",
+        "--port",
+        &port,
+        "--event",
+        "{}",
+        "--",
+        "python3",
+        "app.py",
+    ];
+    let (code, _, err) = said(&scratch, &command);
+    assert_eq!(code, Some(0), "as it says: {err}");
+}
+
 fn pack(path: &str, body: &str) {
     // As a build does: all of it is there at once.
     let beside = format!("{path}.new");

@@ -21,7 +21,7 @@ use report::{Report, Verdict};
 use subject::Subject;
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let function = load::function(&args.function)?;
+    let function = load::function(&args.function, "check")?;
     let surroundings = Arc::new(load::surroundings(&args.platform, Arc::new(Log::silent()), &function)?);
     let mut subject = Subject::new(Arc::clone(&surroundings), function);
     if !args.platform.json {

@@ -31,7 +31,7 @@ use report::{Summary, print_body, print_head};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 pub fn run(args: &InvokeArgs) -> Result<ExitCode> {
-    let function = load::function(&args.function)?;
+    let function = load::function(&args.function, "invoke")?;
     let memory_size_mb = function.memory_mb;
     let input = Input::of(args)?;
     let log = Arc::new(Log::to_stderr(args.platform.json, args.platform.log_time));

@@ -33,11 +33,12 @@ mod node;
 mod number;
 
 pub use code::Code;
+pub use document::Resource;
 #[cfg(test)]
 pub use node::Line;
 pub use node::{Node, Value};
 pub use note::{Kind as NoteKind, Note};
 #[cfg(any(fuzzing, feature = "internals"))]
 pub use reading::parse;
-pub use reading::{Template, TemplateFunction, summary};
+pub use reading::{Template, TemplateFunction, runnable, summary};
 pub use resource::Fields;

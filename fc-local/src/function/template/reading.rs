@@ -83,12 +83,12 @@ impl TemplateFunction {
         notes.sort_by_key(|note| (note.line.file.clone(), note.line.number));
         TemplateFunction { resource, fields, faults, notes }
     }
+}
 
-    /// What it is to run with, or everything that keeps it from that.
-    pub fn runnable(self) -> Result<Fields> {
-        let faults: Vec<String> = self.faults.iter().map(|fault| format!("{fault:#}")).collect();
-        if faults.is_empty() { Ok(self.fields) } else { Err(anyhow!("{}", faults.join("; "))) }
-    }
+/// What a function is to run with, or everything that keeps it from that.
+pub fn runnable(fields: Fields, faults: &[anyhow::Error]) -> Result<Fields> {
+    let faults: Vec<String> = faults.iter().map(|fault| format!("{fault:#}")).collect();
+    if faults.is_empty() { Ok(fields) } else { Err(anyhow!("{}", faults.join("; "))) }
 }
 
 /// What to do with a template that has no function of component fc3.
@@ -133,7 +133,8 @@ pub fn summary(notes: &[Note]) -> Option<String> {
 /// The fields of one function of a text whose paths begin at `directory`.
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Fields> {
-    Template::of(Document::parse(text, directory)?)?.choose(resource)?.runnable()
+    let function = Template::of(Document::parse(text, directory)?)?.choose(resource)?;
+    runnable(function.fields, &function.faults)
 }
 
 #[cfg(test)]
