@@ -170,6 +170,7 @@ mod tests {
     fn trigger(methods: &[&str], auth_type: &str, disables_internet_url: bool) -> HttpTrigger {
         let methods = methods.iter().map(|method| (*method).to_owned()).collect();
         HttpTrigger {
+            qualifier: "LATEST".to_owned(),
             name: "http".to_owned(),
             methods,
             auth_type: auth_type.to_owned(),

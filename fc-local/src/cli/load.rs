@@ -158,6 +158,7 @@ fn configured(
         command,
         layers,
         http_trigger: template.http_trigger,
+        other_triggers: template.other_triggers,
         maps_code: origin.is_some() || args.code.is_some(),
         code,
         unpacked: unpacked.into_iter().map(|unpacked| unpacked.kept).collect(),

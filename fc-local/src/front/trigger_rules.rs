@@ -64,6 +64,7 @@ mod tests {
 
     fn trigger(methods: &[&str], auth_type: &str) -> HttpTrigger {
         HttpTrigger {
+            qualifier: "LATEST".to_owned(),
             name: "http".to_owned(),
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
             auth_type: auth_type.to_owned(),

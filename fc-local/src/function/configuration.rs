@@ -42,10 +42,15 @@ pub struct Route {
     pub rewrites: Vec<Rewrite>,
 }
 
+/// The version that is not published yet.
+pub const LATEST: &str = "LATEST";
+
 /// A function's HTTP trigger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpTrigger {
     pub name: String,
+    /// The version or alias that it calls: what runs here is [`LATEST`].
+    pub qualifier: String,
     /// In upper case; empty is any.
     pub methods: Vec<String>,
     /// `anonymous`, `function`, `bearer`, `jwt`.
@@ -74,6 +79,8 @@ pub struct Function {
     pub layers: Vec<PathBuf>,
     /// Without one, as without a template, everything is answered.
     pub http_trigger: Option<HttpTrigger>,
+    /// Those of other qualifiers, which nothing here answers to.
+    pub other_triggers: Vec<HttpTrigger>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
     /// other.
     pub maps_code: bool,
@@ -149,6 +156,11 @@ impl Function {
         self.command.join(" ")
     }
 
+    /// All its HTTP triggers, the one that counts first.
+    pub fn http_triggers(&self) -> impl Iterator<Item = &HttpTrigger> {
+        self.http_trigger.iter().chain(&self.other_triggers)
+    }
+
     /// Whether the Initializer is a request, which can be repeated; a command is run once per instance.
     pub fn has_code_initializer(&self) -> bool {
         self.initializer.as_ref().is_some_and(|initializer| initializer.kind == InitializerKind::Code)
@@ -170,6 +182,7 @@ impl Function {
             layers: Vec::new(),
             unpacked: Vec::new(),
             http_trigger: None,
+            other_triggers: Vec::new(),
             maps_code: true,
             port: 9000,
             memory_mb: 512,

@@ -90,6 +90,27 @@ fn the_api_tells_of_the_trigger_and_where_it_is() {
 }
 
 #[test]
+fn of_several_triggers_that_of_latest_is_served_and_the_api_tells_of_all() {
+    let http = |name: &str, fields: &str, method: &str| {
+        format!(
+            "{{triggerName: {name}, triggerType: http, {fields}triggerConfig: {{authType: anonymous, methods: [{method}]}}}}"
+        )
+    };
+    let (test, own) = (http("t2", "qualifier: test, ", "PUT"), http("t", "", "GET"));
+    let fc = start(&[resource("f", &format!("triggers: [{test}, {own}]"))], &[]);
+    assert_eq!((call(&fc, "GET", "").status, call(&fc, "PUT", "").status), (200, 403));
+    let get = |target: &str| ask(fc.address, "GET", target, "host: localhost\r\n", "").json();
+    let all = get("/2023-03-30/functions/f/triggers");
+    let told: Vec<_> = all["triggers"].as_array().expect("a list").iter().collect();
+    let of = |told: &serde_json::Value| (told["triggerName"].clone(), told["qualifier"].clone());
+    assert_eq!(of(told[0]), ("t".into(), "LATEST".into()));
+    assert_eq!(of(told[1]), ("t2".into(), "test".into()));
+    assert!(told[1]["httpTrigger"].is_null(), "nothing is served for it");
+    assert_eq!(&get("/2023-03-30/functions/f/triggers/t2"), told[1]);
+    fc.wait_for_log("triggers[0]: it is that of test: what runs here is called as 't' says");
+}
+
+#[test]
 fn each_of_several_triggers_keeps_its_own_settings() {
     let config = |name: &str, methods: &str| {
         resource(

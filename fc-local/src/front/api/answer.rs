@@ -35,13 +35,12 @@ pub fn answer(all: &[Served], request: &mut Request<'_>, request_id: &str) -> Re
         Action::ListTriggers(name) => {
             let (served, function) = find(all, &name)?;
             let triggers: Vec<Value> =
-                function.http_trigger.iter().map(|http| of_trigger(http, served, &function)).collect();
+                function.http_triggers().map(|http| of_trigger(http, served, &function)).collect();
             json!({ "triggers": triggers })
         }
         Action::GetTrigger(name, trigger) => {
             let (served, function) = find(all, &name)?;
-            let http = function.http_trigger.as_ref().filter(|http| http.name == trigger);
-            match http {
+            match function.http_triggers().find(|http| http.name == trigger) {
                 Some(http) => of_trigger(http, served, &function),
                 None => return Err(Failure::TriggerNotFound(trigger)),
             }
@@ -54,7 +53,8 @@ pub fn answer(all: &[Served], request: &mut Request<'_>, request_id: &str) -> Re
 }
 
 fn of_trigger(http: &HttpTrigger, served: &Served, function: &Function) -> Value {
-    let address = (!http.disables_internet_url).then_some(served.address);
+    let is_served = function.http_trigger.as_ref() == Some(http) && !http.disables_internet_url;
+    let address = is_served.then_some(served.address);
     describe::trigger(http, function, address)
 }
 

@@ -136,7 +136,7 @@ pub fn trigger(trigger: &HttpTrigger, function: &Function, address: Option<Socke
         "triggerName": trigger.name,
         "triggerType": "http",
         "triggerConfig": config.to_string(),
-        "qualifier": "LATEST",
+        "qualifier": trigger.qualifier,
         "targetArn": format!("acs:fc:{region}:{ACCOUNT_ID}:functions/{name}"),
     });
     if let Some(address) = address {
@@ -225,6 +225,7 @@ mod tests {
     #[test]
     fn a_triggers_configuration_is_a_text_of_json() {
         let http = HttpTrigger {
+            qualifier: "LATEST".to_owned(),
             name: "http".to_owned(),
             methods: vec!["GET".to_owned()],
             auth_type: "anonymous".to_owned(),

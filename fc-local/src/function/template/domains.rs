@@ -1,5 +1,5 @@
-//! How do callers reach a template's functions? Their HTTP triggers, and the custom domains, each of a resource of its own
-//! or a function's. What a function is, is not known here.
+//! Which custom domains has a template, each of a resource of its own or a function's, and where do they lead? What a
+//! function is, is not known here.
 
 use anyhow::{Context as _, Result, bail};
 
@@ -7,7 +7,7 @@ use super::document::Resource;
 use super::fields::{string, strings};
 use super::node::{Line, Node, Value};
 use super::note::{Kind, Note};
-use crate::function::configuration::{CustomDomain, HttpTrigger, Route};
+use crate::function::configuration::{CustomDomain, Route};
 use crate::function::rewrite::Rewrite;
 
 /// All custom domains of a template, each once with the routes of all resources that name it. The vendor's `auto` is a
@@ -110,7 +110,7 @@ fn route(node: &Node, path: String, function: String) -> Result<Route> {
     Ok(Route { path, function, methods: methods(node)?, rewrites: rewrites(node)? })
 }
 
-fn methods(node: &Node) -> Result<Vec<String>> {
+pub fn methods(node: &Node) -> Result<Vec<String>> {
     Ok(strings(node, "methods")?.into_iter().map(|method| method.to_ascii_uppercase()).collect())
 }
 
@@ -138,32 +138,11 @@ fn rewrites(route: &Node) -> Result<Vec<Rewrite>> {
     Ok(found)
 }
 
-/// The first HTTP trigger of a function: the platform allows one for each version.
-pub fn http_trigger(props: &Node) -> Result<Option<HttpTrigger>> {
-    let Some(Node { value: Value::List(triggers), .. }) = props.get("triggers") else { return Ok(None) };
-    for trigger in triggers {
-        if string(trigger, "triggerType")?.as_deref() != Some("http") {
-            continue;
-        }
-        let nothing = Node::new(trigger.line.clone(), Value::Null);
-        let config = trigger.get("triggerConfig").unwrap_or(&nothing);
-        let closed = config.get("disableURLInternet").map(|node| &node.value);
-        return Ok(Some(HttpTrigger {
-            name: string(trigger, "triggerName")?.unwrap_or_default(),
-            methods: methods(config)?,
-            auth_type: string(config, "authType")?.unwrap_or_default(),
-            disables_internet_url: matches!(closed, Some(Value::Bool(true))),
-        }));
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::super::document::Document;
-    use super::super::yaml;
     use super::*;
 
     fn domains(resources: &str) -> Result<Vec<CustomDomain>> {
@@ -277,22 +256,5 @@ resources:
             let error = refused(route);
             assert!(error.starts_with(wanted), "{error}");
         }
-    }
-
-    #[test]
-    fn the_http_trigger_is_the_one_among_all() {
-        let read =
-            |text: &str| http_trigger(&yaml::parse(text, None).expect("YAML")).expect("a trigger or none");
-        assert_eq!(read("a: 1"), None);
-        assert_eq!(read("triggers: [{triggerType: timer, triggerName: t}]"), None);
-        let trigger = read(
-            "triggers: [{triggerType: timer}, {triggerType: http, triggerName: h, triggerConfig: {authType: anonymous, methods: [get, POST], disableURLInternet: true}}]",
-        );
-        let trigger = trigger.expect("the second one");
-        assert_eq!((trigger.name.as_str(), trigger.auth_type.as_str()), ("h", "anonymous"));
-        assert_eq!(
-            (trigger.methods, trigger.disables_internet_url),
-            (vec!["GET".to_owned(), "POST".to_owned()], true)
-        );
     }
 }

@@ -9,6 +9,8 @@ mod resource;
 mod findings;
 
 mod code;
+mod triggers;
+
 mod domains;
 mod name;
 

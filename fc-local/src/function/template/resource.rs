@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::code::Code;
 use super::document::{Document, Resource};
-use super::domains;
 use super::fields::{integer, line_of, seconds, string, strings};
 use super::findings::Findings;
 use super::name;
 use super::node::{Node, Value};
 use super::note::{Kind, Note};
+use super::triggers;
 use crate::function::configuration::{
     HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
 };
@@ -25,6 +25,7 @@ pub struct Fields {
     pub name: Option<String>,
     pub region: Option<String>,
     pub http_trigger: Option<HttpTrigger>,
+    pub other_triggers: Vec<HttpTrigger>,
     pub container: bool,
     pub code: Code,
     /// Local directories and packages; layers of the platform are not here.
@@ -61,11 +62,13 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
     let log = props.get("logConfig").unwrap_or(&nothing);
     let retries = props.get("asyncInvokeConfig").unwrap_or(&nothing);
     let command = found.of(command(config, container));
+    let triggers = triggers::of(props, found);
     check_needless(props, found);
     Fields {
         name: name_of(props, name, found),
         region: found.needless_text(props, "region"),
-        http_trigger: http_trigger(props, found),
+        http_trigger: triggers.used,
+        other_triggers: triggers.others,
         container,
         code: Code::of(props, node, &document.root, &document.directory, &command),
         layers: layers(props, &document.directory, &mut found.notes),
@@ -95,21 +98,6 @@ fn name_of(props: &Node, resource: &str, found: &mut Findings) -> Option<String>
             Some(name)
         }
         read => found.of(read.map(Some)),
-    }
-}
-
-fn http_trigger(props: &Node, found: &mut Findings) -> Option<HttpTrigger> {
-    let triggers = props.get("triggers");
-    let http = triggers
-        .iter()
-        .flat_map(|all| all.items())
-        .filter(|trigger| trigger.get("triggerType").and_then(Node::text).is_some_and(|kind| kind == "http"));
-    match http.filter_map(Node::broken).next() {
-        Some((broken, reason)) => {
-            found.notes.push(Note::new(Kind::Unresolved, &broken.line, "triggers", reason));
-            None
-        }
-        None => found.of(domains::http_trigger(props)),
     }
 }
 
