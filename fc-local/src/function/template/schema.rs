@@ -127,6 +127,34 @@ const PROPS: &[(&str, Effect)] = &[
     ("vpcConfig", NETWORK),
 ];
 
+/// The fields of a trigger.
+const TRIGGER: &[&str] = &[
+    "description",
+    "invocationRole",
+    "qualifier",
+    "sourceArn",
+    "triggerConfig",
+    "triggerName",
+    "triggerType",
+];
+
+const TRIGGER_TYPES: &[&str] =
+    &["cdn_events", "eventbridge", "http", "log", "mns_topic", "oss", "tablestore", "timer"];
+
+/// The fields of an HTTP trigger's `triggerConfig`, and the values that they have.
+const HTTP: &[&str] = &["authConfig", "authType", "corsConfig", "disableURLInternet", "methods"];
+const AUTH_TYPES: &[&str] = &["anonymous", "function", "jwt", "bearer"];
+const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
+/// What fields were called in FC 2.0, and what they are called now.
+const RENAMED: &[(&str, &str)] = &[
+    ("codeUri", "code"),
+    ("config", "triggerConfig"),
+    ("name", "triggerName"),
+    ("role", "invocationRole"),
+    ("type", "triggerType"),
+];
+
 /// What a resource has beside its `props`.
 const RESOURCE: &[&str] = &["access", "actions", "component", "extend", "name", "props"];
 
@@ -185,20 +213,57 @@ fn check_fields(node: &Node, above: &str, notes: &mut Vec<Note>) {
                     Some((parent, name)) => (parent == above).then_some(name),
                     None => above.is_empty().then_some(*known),
                 });
-                notes.push(unknown(&value.line, &path, nearest(key, siblings)));
+                notes.push(unknown(&value.line, &path, meant(key, siblings)));
             }
         }
     }
 }
 
 fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
-    let all = props.get("triggers").into_iter().flat_map(Node::items);
-    for trigger in all.filter(|trigger| !trigger.says_nothing()) {
+    let all = props.get("triggers").into_iter().flat_map(Node::items).enumerate();
+    for (place, trigger) in all.filter(|(_, trigger)| !trigger.says_nothing()) {
+        let path = format!("triggers[{place}]");
+        check_keys(trigger, &path, TRIGGER, notes);
         let kind = trigger.get("triggerType").and_then(Node::text).unwrap_or_default();
-        if kind != "http" {
-            let text = format!("a trigger of type '{kind}' calls nothing here; 'fc-local invoke' does");
-            notes.push(Note::new(Kind::Ignored, &trigger.line, "triggers", text));
+        match kind.as_str() {
+            "http" => trigger.get("triggerConfig").iter().for_each(|config| {
+                check_http(config, &format!("{path}.triggerConfig"), notes);
+            }),
+            "" => notes.push(Note::remark(&trigger.line, &path, "without a triggerType it calls nothing")),
+            _ => {
+                let meant = nearest(&kind, TRIGGER_TYPES.iter().copied()).filter(|name| **name != kind);
+                let meant = meant.map(|name| format!(" (is it '{name}'?)")).unwrap_or_default();
+                let text =
+                    format!("a trigger of type '{kind}'{meant} calls nothing here; 'fc-local invoke' does");
+                notes.push(Note::new(Kind::Ignored, &trigger.line, "triggers", text));
+            }
         }
+    }
+}
+
+fn check_keys(node: &Node, above: &str, known: &[&str], notes: &mut Vec<Note>) {
+    for (key, value) in node.entries().iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        notes.push(unknown(&value.line, &format!("{above}.{key}"), meant(key, known.iter().copied())));
+    }
+}
+
+/// The settings of an HTTP trigger, whose values the vendor's schema lists.
+fn check_http(config: &Node, path: &str, notes: &mut Vec<Note>) {
+    check_keys(config, path, HTTP, notes);
+    let kinds = config.get("authType").into_iter().map(|kind| ("authType", kind, AUTH_TYPES));
+    let methods = config.get("methods").into_iter().flat_map(Node::items);
+    let methods = methods.map(|method| ("methods", method, METHODS));
+    for (key, node, known) in kinds.chain(methods) {
+        let Some(value) =
+            node.text().filter(|value| !known.iter().any(|known| known.eq_ignore_ascii_case(value)))
+        else {
+            continue;
+        };
+        let text = match nearest(&value, known.iter().copied()) {
+            Some(name) => format!("there is no '{value}'; is it '{name}'?"),
+            None => format!("there is no '{value}'; there are: {}", known.join(", ")),
+        };
+        notes.push(Note::remark(&node.line, &format!("{path}.{key}"), text));
     }
 }
 
@@ -210,7 +275,13 @@ fn unknown(line: &Line, field: &str, nearest: Option<&str>) -> Note {
     Note { nearest: nearest.map(str::to_owned), ..Note::new(Kind::Unknown, line, field, text) }
 }
 
-/// The known name that was probably meant.
+/// The known name that was probably meant: what it is called now, or one that is written much like it.
+fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    let renamed = RENAMED.iter().find(|(older, _)| *older == name);
+    renamed.and_then(|(_, now)| known.clone().find(|known| known == now)).or_else(|| nearest(name, known))
+}
+
+/// The known name that is written much like this one.
 fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let distances = known.map(|known| (strsim::damerau_levenshtein(&known.to_lowercase(), &name), known));
@@ -255,6 +326,53 @@ mod tests {
         ] {
             assert_eq!(read(path, nothing), absent, "{path}: {nothing}");
         }
+    }
+
+    #[test]
+    fn what_stands_below_triggers_is_checked_too() {
+        let said = |trigger: &str| {
+            let text = format!("resources: {{f: {{component: fc3, props: {{triggers: [{trigger}]}}}}}}");
+            let mut document = Document::parse(&text, Path::new(".")).expect("a template");
+            let mut notes = Vec::new();
+            let resources = document.resources(&["fc3"]).expect("a resource");
+            resources.iter().for_each(|resource| check(resource, &mut notes));
+            notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let http =
+            |config: &str| said(&format!("{{triggerName: t, triggerType: http, triggerConfig: {config}}}"));
+        let fine =
+            "{authType: anonymous, methods: [get, POST], disableURLInternet: true, authConfig: {jwks: {}}}";
+        assert!(http(fine).is_empty(), "{:?}", http(fine));
+        assert!(http("{authType: '${x}', methods: ['${x}']}").is_empty(), "what is open is said elsewhere");
+        for (config, wanted) in [
+            (
+                "{authType: anonymus}",
+                "line 1: triggers[0].triggerConfig.authType: there is no 'anonymus'; is it 'anonymous'?",
+            ),
+            ("{authType: none}", "there is no 'none'; there are: anonymous, function, jwt, bearer"),
+            (
+                "{methods: [GET, POSTT]}",
+                "triggers[0].triggerConfig.methods: there is no 'POSTT'; is it 'POST'?",
+            ),
+            (
+                "{disableURLInternt: true}",
+                "triggers[0].triggerConfig.disableURLInternt: there is no such field; is it 'disableURLInternet'?",
+            ),
+        ] {
+            let said = http(config);
+            assert!(said.len() == 1 && said[0].contains(wanted), "{config}: {said:?}");
+        }
+        let older = said("{name: t, type: http, config: {a: b}}").join("; ");
+        for wanted in ["is it 'triggerName'?", "is it 'triggerType'?", "is it 'triggerConfig'?"] {
+            assert!(older.contains(wanted), "{older}");
+        }
+        let misspelt = said("{triggerType: htp}").join("; ");
+        assert!(
+            misspelt.contains("a trigger of type 'htp' (is it 'http'?) calls nothing here"),
+            "{misspelt}"
+        );
+        let timer = said("{triggerType: timer, triggerConfig: {anything: 1}}");
+        assert!(timer.len() == 1 && timer[0].contains("of type 'timer' calls nothing here"), "{timer:?}");
     }
 
     #[test]
