@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::args::ConfigArgs;
 use super::{console, load};
 use crate::function::template::{Node, Note, NoteKind, Template, TemplateFunction, Value};
+use crate::function::{CustomDomain, Route};
 
 /// What stands for a value that nobody should see.
 const HIDDEN: &str = "(hidden: --show-secrets)";
@@ -36,7 +37,23 @@ struct Report {
     /// Why its functions cannot run together.
     faults: Vec<String>,
     functions: Vec<FunctionReport>,
+    domains: Vec<DomainReport>,
     notes: Vec<NoteReport>,
+}
+
+#[derive(Serialize)]
+struct DomainReport {
+    name: String,
+    auth_type: String,
+    routes: Vec<RouteReport>,
+}
+
+#[derive(Serialize)]
+struct RouteReport {
+    path: String,
+    function: String,
+    /// Empty is any.
+    methods: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -86,7 +103,7 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
         let resource = args.resource.as_deref();
         template.functions = vec![
             Template {
-                functions: template.functions,
+                functions: std::mem::take(&mut template.functions),
                 domains: Vec::new(),
                 sources: Vec::new(),
                 notes: Vec::new(),
@@ -105,7 +122,13 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
         .collect();
     let names = functions.iter().filter_map(|function| function.name.as_deref());
     let faults = load::check_names(names).err().map(|fault| fault.to_string()).into_iter().collect();
-    let report = Report { template: path.display().to_string(), sources, faults, functions, notes };
+    let is_shown = |route: &Route| {
+        args.resource.is_none()
+            || functions.iter().any(|function| function.name.as_ref() == Some(&route.function))
+    };
+    let domains = template.domains.iter().map(|domain| DomainReport::of(domain, is_shown));
+    let domains = domains.filter(|domain| args.resource.is_none() || !domain.routes.is_empty()).collect();
+    let report = Report { template: path.display().to_string(), sources, faults, functions, domains, notes };
     console::print(if args.json { serde_json::to_string_pretty(&report)? } else { report.text(&path) })?;
     let fails =
         !report.faults.is_empty() || report.functions.iter().any(|function| !function.faults.is_empty());
@@ -136,7 +159,35 @@ impl Report {
                 }
             }
         }
+        for domain in &self.domains {
+            lines.push(String::new());
+            lines.push(match domain.auth_type.as_str() {
+                "" => format!("domain {}", domain.name),
+                auth_type => format!("domain {} (authType {auth_type})", domain.name),
+            });
+            lines.extend(domain.routes.iter().map(|RouteReport { path, function, methods }| {
+                let methods =
+                    if methods.is_empty() { String::new() } else { format!(" ({})", methods.join(", ")) };
+                format!("  {path} leads to {function}{methods}")
+            }));
+        }
         lines.join("\n")
+    }
+}
+
+impl DomainReport {
+    /// With the routes that are to be shown.
+    fn of(domain: &CustomDomain, is_shown: impl Fn(&Route) -> bool) -> DomainReport {
+        let routes = domain.routes.iter().filter(|route| is_shown(route)).map(|route| RouteReport {
+            path: route.path.clone(),
+            function: route.function.clone(),
+            methods: route.methods.clone(),
+        });
+        DomainReport {
+            name: domain.name.clone(),
+            auth_type: domain.auth_type.clone(),
+            routes: routes.collect(),
+        }
     }
 }
 

@@ -152,6 +152,25 @@ fn config_shows_at_once_all_that_start_refuses() {
 }
 
 #[test]
+fn config_shows_custom_domains_and_where_they_lead() {
+    let other = "  site:\n    component: fc3-domain\n    props:\n      domainName: site.example\n      authConfig: {authType: function}\n      routeConfig: {routes: [{path: /x, functionName: f, methods: [get]}, {path: /y, functionName: gone}]}\n";
+    let props = "code: ./code\ncustomDomain: {domainName: own.example}";
+    let scratch = template(&format!("{}{other}", one(props, "")));
+    let (code, out, _) = said(&scratch, &["config"]);
+    assert_eq!(code, Some(0));
+    for wanted in [
+        "domain own.example\n  /* leads to f\n",
+        "domain site.example (authType function)\n  /x leads to f (GET)\n  /y leads to gone",
+        "line 17: site: a route: /y leads to 'gone', which is no function of this template",
+    ] {
+        assert!(out.contains(wanted), "'{wanted}' is not in\n{out}");
+    }
+    let (_, json, _) = said(&scratch, &["config", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(report["domains"][1]["routes"][0]["methods"][0], "GET");
+}
+
+#[test]
 fn a_container_says_how_its_command_is_given() {
     let boxed = |name: &str| {
         format!(

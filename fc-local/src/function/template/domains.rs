@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::document::Resource;
 use super::fields::{string, strings};
+use super::name;
 use super::node::{Line, Node, Value};
 use super::note::{Kind, Note};
 use crate::function::configuration::{CustomDomain, Route};
@@ -13,29 +14,37 @@ use crate::function::rewrite::Rewrite;
 /// All custom domains of a template, each once with the routes of all resources that name it. The vendor's `auto` is a
 /// domain of its own making: here `NAME.localhost`, which leads to this machine, by the name of the resource.
 pub fn of(resources: &[Resource], notes: &mut Vec<Note>) -> Result<Vec<CustomDomain>> {
+    let functions = resources.iter().filter(|resource| resource.component != "fc3-domain");
+    let functions: Vec<String> = functions.map(function_of).collect();
     let mut found: Vec<CustomDomain> = Vec::new();
-    for Resource { name, component, props, .. } in resources {
-        let own = match component.as_str() {
-            "fc3-domain" => Some(props),
-            _ => props.get("customDomain"),
-        };
+    for resource in resources {
+        let of_function = resource.component != "fc3-domain";
+        let own = if of_function { resource.props.get("customDomain") } else { Some(&resource.props) };
         let Some(own) = own else { continue };
-        // One that cannot be resolved is another run's matter.
-        let needed = ["domainName", "authConfig", "routeConfig", "route"];
-        if let Some((node, reason)) = needed.iter().find_map(|key| own.get(key)?.broken()) {
-            notes.push(Note::new(Kind::Unresolved, &node.line, &format!("{name}: its domain"), reason));
-            continue;
-        }
-        let routes = if component == "fc3-domain" {
-            routes(own)?
+        let Some(mut domain) = domain(resource, own, notes)? else { continue };
+        if of_function {
+            domain.routes.extend(own_route(resource, own, notes)?);
         } else {
-            let function = string(props, "functionName").unwrap_or(None).unwrap_or_else(|| name.clone());
-            vec![own_route(own, function)?]
-        };
-        let Some(domain) = domain(name, own, routes)? else { continue };
+            domain.routes = routes(resource, own, &functions, notes)?;
+        }
         add(&mut found, domain, &own.line, notes);
     }
     Ok(found)
+}
+
+/// Whether a value can be made out. Where it cannot, that is another run's matter, and the rest of the domain stays.
+fn is_whole(node: &Node, resource: &Resource, what: &str, notes: &mut Vec<Note>) -> bool {
+    if let Some((broken, reason)) = node.broken() {
+        let field = format!("{}: {what}", resource.name);
+        notes.push(Note::new(Kind::Unresolved, &broken.line, &field, reason));
+    }
+    node.broken().is_none()
+}
+
+/// The name of a resource's function.
+fn function_of(resource: &Resource) -> String {
+    let written = string(&resource.props, "functionName").unwrap_or(None);
+    name::of(&resource.props, written, &resource.name).unwrap_or_else(|_| resource.name.clone())
 }
 
 /// Adds what a resource says of a domain at `line` to what others have said of it.
@@ -73,36 +82,57 @@ fn shares_method(one: &Route, other: &Route) -> bool {
     is_any || one.methods.iter().any(|method| other.methods.contains(method))
 }
 
-fn domain(resource: &str, node: &Node, routes: Vec<Route>) -> Result<Option<CustomDomain>> {
-    let name = string(node, "domainName")?.filter(|name| !name.is_empty());
-    let name = name.map(|name| match name.as_str() {
-        auto if auto.eq_ignore_ascii_case("auto") => format!("{}.localhost", resource.to_ascii_lowercase()),
+/// A domain without its routes.
+fn domain(resource: &Resource, own: &Node, notes: &mut Vec<Note>) -> Result<Option<CustomDomain>> {
+    if own.get("domainName").is_some_and(|name| !is_whole(name, resource, "its domain", notes)) {
+        return Ok(None);
+    }
+    let Some(name) = string(own, "domainName")?.filter(|name| !name.is_empty()) else { return Ok(None) };
+    let name = match name.as_str() {
+        auto if auto.eq_ignore_ascii_case("auto") => {
+            format!("{}.localhost", resource.name.to_ascii_lowercase())
+        }
         _ => name,
-    });
-    let auth_type = match node.get("authConfig") {
-        Some(config) => string(config, "authType")?.unwrap_or_default(),
-        None => String::new(),
     };
-    Ok(name.map(|name| CustomDomain { name, auth_type, routes }))
+    let config = own.get("authConfig").filter(|node| is_whole(node, resource, "authConfig", notes));
+    let auth_type = config.map(|node| string(node, "authType")).transpose()?.flatten().unwrap_or_default();
+    Ok(Some(CustomDomain { name, auth_type, routes: Vec::new() }))
 }
 
-fn routes(domain: &Node) -> Result<Vec<Route>> {
-    let listed = domain.get("routeConfig").and_then(|config| config.get("routes"));
-    let Some(Node { value: Value::List(routes), .. }) = listed else { return Ok(Vec::new()) };
-    let read = |node: &Node| {
+/// The routes of a domain, as far as they can be made out, to one of the functions or to another one.
+fn routes(
+    resource: &Resource,
+    own: &Node,
+    functions: &[String],
+    notes: &mut Vec<Note>,
+) -> Result<Vec<Route>> {
+    let listed = own.at("routeConfig.routes").map(Node::items).unwrap_or_default();
+    let mut found = Vec::new();
+    for node in listed {
+        if !is_whole(node, resource, "a route", notes) {
+            continue;
+        }
         let (Some(path), Some(function)) = (string(node, "path")?, string(node, "functionName")?) else {
             bail!("line {}: a route needs path and functionName", node.line);
         };
-        route(node, path, function)
-    };
-    routes.iter().map(read).collect()
+        if !functions.contains(&function) {
+            let text = format!("{path} leads to '{function}', which is no function of this template");
+            notes.push(Note::remark(&node.line, &format!("{}: a route", resource.name), text));
+        }
+        found.push(route(node, path, function)?);
+    }
+    Ok(found)
 }
 
 /// The route of a function's own domain: every path, unless it says which.
-fn own_route(domain: &Node, function: String) -> Result<Route> {
-    match domain.get("route") {
-        Some(node) => route(node, string(node, "path")?.unwrap_or_else(|| "/*".to_owned()), function),
-        None => Ok(Route { path: "/*".to_owned(), function, methods: Vec::new(), rewrites: Vec::new() }),
+fn own_route(resource: &Resource, own: &Node, notes: &mut Vec<Note>) -> Result<Option<Route>> {
+    let (path, function) = ("/*".to_owned(), function_of(resource));
+    match own.get("route") {
+        None => Ok(Some(Route { path, function, methods: Vec::new(), rewrites: Vec::new() })),
+        Some(node) if is_whole(node, resource, "its route", notes) => {
+            route(node, string(node, "path")?.unwrap_or(path), function).map(Some)
+        }
+        Some(_) => Ok(None),
     }
 }
 
@@ -232,6 +262,41 @@ resources:
                 "line 9: customDomain: one.example/d leads to b already: the vendor's tool refuses c as a second one",
             ]
         );
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_takes_no_other_one_with_it() {
+        let text = "resources:
+  f: {component: fc3, props: {functionName: f, customDomain: {domainName: own.example, route: {path: \"${vars.no}\"}}}}
+  d:
+    component: fc3-domain
+    props:
+      domainName: d.example
+      authConfig: {authType: \"${vars.no}\"}
+      routeConfig:
+        routes:
+          - {path: /a, functionName: \"${resources.other.output.functionName}\"}
+          - {path: /b, functionName: f}
+          - {path: /c, functionName: elsewhere}
+";
+        let mut document = Document::parse(text, Path::new("/nonexistent")).expect("a template");
+        let resources = document.resources(&["fc3", "fc3-domain"]).expect("resources");
+        let mut notes = Vec::new();
+        let found = of(&resources, &mut notes).expect("domains");
+        let paths = found.iter().map(|domain| {
+            let routes = domain.routes.iter().map(|route| route.path.as_str());
+            (domain.name.as_str(), routes.collect::<Vec<_>>())
+        });
+        assert!(paths.eq([("own.example", vec![]), ("d.example", vec!["/b", "/c"])]), "{found:?}");
+        let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        for wanted in [
+            "line 2: f: its route: the template has no 'vars'",
+            "line 7: d: authConfig: the template has no 'vars'",
+            "line 10: d: a route: '${resources.other.output.functionName}' is known to a deployment only",
+            "line 12: d: a route: /c leads to 'elsewhere', which is no function of this template",
+        ] {
+            assert!(notes.iter().any(|note| note == wanted), "{notes:?}");
+        }
     }
 
     #[test]
