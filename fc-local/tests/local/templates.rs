@@ -281,6 +281,12 @@ fn code_that_is_missing_is_named_with_what_builds_it() {
             "    actions: {pre-deploy: [{run: make all, path: ./src}]}\n",
             "'make all' in ./src",
         ),
+        (
+            "code: ./code/target",
+            "    actions: {pre-deploy: [{run: npm install, path: ./code/target}, {run: make, path: code/target/x}, {run: mkdir target, path: ./code}, {run: npm run build}]}\n",
+            "makes it: 'mkdir target' in ./code, 'npm run build'",
+        ),
+        ("code: ./app.zip", "    actions: {pre-deploy: [{run: make, path: ./app.zip}]}\n", "(os error 2)\n"),
         ("code: ./app.zip", "", "./app.zip': No such file"),
         ("code: {ossBucketName: b, ossObjectName: o.zip}", "", "--code DIR"),
         ("code: \"${env('NOT_SET_HERE')}\"", "", "'NOT_SET_HERE' is not set"),

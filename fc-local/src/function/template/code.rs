@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::evaluation::normalized;
 use super::node::{Node, Value};
 
 /// What a template says about a function's code.
@@ -57,9 +58,11 @@ impl Code {
         let found = match path.canonicalize() {
             Ok(found) => found,
             Err(error) => {
-                let build = build_of(resource).or_else(|| build_of(document));
-                let build =
-                    build.map(|run| format!("; 'actions: pre-deploy' makes it: {run}")).unwrap_or_default();
+                let builds = [resource, document].map(|node| builds_of(node, directory, &path)).concat();
+                let build = match builds.as_slice() {
+                    [] => String::new(),
+                    runs => format!("; 'actions: pre-deploy' makes it: {}", runs.join(", ")),
+                };
                 return missing(format!("code '{}': {error}{build}", path.display()));
             }
         };
@@ -78,14 +81,14 @@ impl Code {
     }
 }
 
-/// The command that `actions: pre-deploy` runs.
-fn build_of(node: &Node) -> Option<String> {
-    let actions = node.get("actions")?.get("pre-deploy")?;
-    actions.items().iter().find_map(|action| {
+/// The commands of `actions: pre-deploy` that may make `missing`: not those that run in it.
+fn builds_of(node: &Node, directory: &Path, missing: &Path) -> Vec<String> {
+    let actions = node.at("actions.pre-deploy").map(Node::items).unwrap_or_default();
+    let build = |action: &Node| {
         let run = action.get("run")?.text()?;
-        Some(match action.get("path").and_then(Node::text) {
-            Some(path) => format!("'{run}' in {path}"),
-            None => format!("'{run}'"),
-        })
-    })
+        let Some(path) = action.get("path").and_then(Node::text) else { return Some(format!("'{run}'")) };
+        let runs_in_it = normalized(&directory.join(&path)).starts_with(normalized(missing));
+        (!runs_in_it).then(|| format!("'{run}' in {path}"))
+    };
+    actions.iter().filter_map(build).collect()
 }
