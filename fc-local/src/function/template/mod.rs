@@ -27,6 +27,7 @@ mod dotenv;
 mod expression;
 mod yaml;
 
+mod placeholder;
 mod trouble;
 
 mod scalar;

@@ -10,6 +10,7 @@ use anyhow::Result;
 use super::dotenv::Variables;
 use super::evaluation::{self, Context};
 use super::node::{Line, NODE_SIZE, Node, Value};
+use super::placeholder;
 use super::trouble::{Resolved, Trouble, broken, joined};
 use super::yaml::Size;
 
@@ -85,8 +86,8 @@ impl<'a> Scope<'a> {
             }
             Value::Map(entries) => {
                 let entries = entries.iter();
-                let entries =
-                    entries.map(|(key, value)| Ok((key.clone(), self.resolve_at(value, this, depth)?)));
+                let entries = entries
+                    .map(|(key, value)| Ok((key.clone(), unfilled(self.resolve_at(value, this, depth)?))));
                 Value::Map(entries.collect::<Result<_>>()?)
             }
             value => value.clone(),
@@ -240,6 +241,18 @@ impl Context for At<'_> {
     fn note_file(&self, file: PathBuf) {
         self.scope.files.borrow_mut().insert(file);
     }
+}
+
+/// A field that 's init' was to fill in has no value yet. In a list, as in a command, it is a text like any other.
+fn unfilled(node: Node) -> Node {
+    let value = match node.value {
+        Value::Text(text) => match placeholder::reason(&text) {
+            Some(reason) => Value::Broken { text, reason },
+            None => Value::Text(text),
+        },
+        value => value,
+    };
+    Node { value, ..node }
 }
 
 /// As far into `node` as `path` leads, and what is left of it.

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::node::{Line, NODE_SIZE, Node, Value};
+use super::placeholder;
 use super::scalar;
 
 /// How large a document may be with every alias and reference replaced by what it stands for: far more than a template
@@ -25,7 +26,8 @@ pub fn parse(text: &str, file: Option<&Arc<Path>>) -> Result<Node> {
     let mut builder = Builder { file: file.cloned(), open: Vec::new(), anchored: HashMap::new(), root: None };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| explained(&error, text))?;
-        builder.take(event, span.start.line())?;
+        let line = span.start.line();
+        builder.take(event, line).map_err(|error| of_placeholder(text, line).unwrap_or(error))?;
     }
     builder.root.ok_or_else(|| anyhow!("the file is empty"))
 }
@@ -39,9 +41,16 @@ fn check_characters(text: &str) -> Result<()> {
     Ok(())
 }
 
+fn of_placeholder(text: &str, line: usize) -> Option<anyhow::Error> {
+    placeholder::failure(text, line).map(|reason| anyhow!(reason))
+}
+
 /// What the parser found wrong, with the commonest reason in the words that help.
 fn explained(error: &ScanError, text: &str) -> anyhow::Error {
     let number = error.marker().line();
+    if let Some(error) = of_placeholder(text, number) {
+        return error;
+    }
     let is_tabbed = |number: usize| {
         let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
         line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')

@@ -203,6 +203,44 @@ fn broken_yaml_is_refused_with_its_line() {
 }
 
 #[test]
+fn what_init_fills_in_is_said_to_be_open() {
+    let open = "is filled in by 's init'";
+    for (text, wanted) in [
+        ("edition: 3.0.0\nname: x\naccess: {{ access }}\nresources: {}\n", "line 3: '{{ access }}'"),
+        ("edition: 3.0.0\n{{if x}}\nvars: {}\n{{/if}}\nresources: {}\n", "line 2: '{{if x}}'"),
+        (
+            "resources:\n  f:\n    component: fc3\n    props:\n      region: {{ region }}-x\n",
+            "line 5: '{{ region }}'",
+        ),
+        (
+            "resources:\n  f: {component: fc3, props: {runtime: '{{ runtime }}'}}\n",
+            "line 2: runtime: '{{ runtime }}'",
+        ),
+    ] {
+        let error = read(text).expect_err(text);
+        assert!(error.contains(&format!("{wanted} {open}")), "{text}: {error}");
+    }
+    let props = "functionName: 'f-{{ name }}'\nregion: '{{ region }}'\nenvironmentVariables: {GREETING: 'Hello {{ you }}'}\ncustomRuntimeConfig: {command: [sh, -c, 'echo {{x}}']}";
+    let function = function(props);
+    assert!(function.faults.is_empty(), "{:?}", function.faults);
+    assert_eq!(function.fields.name.as_deref(), Some("f"), "the resource's");
+    assert_eq!(function.fields.variables[0].1, "Hello {{ you }}");
+    assert_eq!(function.fields.command[2], "echo {{x}}");
+    let notes: Vec<String> = function.notes.iter().map(ToString::to_string).collect();
+    for wanted in [
+        format!("line 5: functionName: '{{{{ name }}}}' {open}"),
+        format!("line 6: region: '{{{{ region }}}}' {open}"),
+        format!(
+            "line 7: environmentVariables.GREETING: '{{{{ you }}}}' {open}; the function gets the text as it is"
+        ),
+    ] {
+        assert!(notes.contains(&wanted), "{notes:?}");
+    }
+    let quoted = read("a: '{{ x }}'\nb: [1\n").expect_err("an open list");
+    assert!(!quoted.contains("s init"), "{quoted}");
+}
+
+#[test]
 fn a_template_that_is_nested_without_end_is_refused() {
     let deep = [
         format!("{}x", "- ".repeat(100_000)),
