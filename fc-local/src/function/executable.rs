@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::configuration::Function;
 use super::places::{CODE, OPT};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, Owner};
 
 /// How much of a file's beginning Linux looks at (`BINPRM_BUF_SIZE`): a longer first line is cut there.
 const BEGINNING: usize = 256;
@@ -28,12 +28,15 @@ const MAX_INTERPRETERS: usize = 5;
 /// Where programs are looked for when nothing says so (execvp(3)).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
+/// Where the platform has what it runs functions with, and nobody else.
+const PLATFORM: &str = "/var/fc/";
+
 /// Where the platform's own images have the loader of programs that are linked dynamically.
 const PLATFORM_LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
 /// What keeps this machine from running `words` as `function` would.
 pub fn fault(function: &Function, words: &[String]) -> Option<Fault> {
-    System::here(function).fault(words)
+    System::here(function, words).fault(words)
 }
 
 /// The same after the system has refused them with `errno`.
@@ -42,12 +45,12 @@ pub fn fault_after_refusal(function: &Function, words: &[String], errno: i32) ->
         return Some(Fault::new(words.first()?, FaultKind::Busy));
     }
     let has_failed = Errno::from_raw_os_error(errno) == Errno::NOENT;
-    System { has_failed, ..System::here(function) }.fault(words)
+    System { has_failed, ..System::here(function, words) }.fault(words)
 }
 
 /// Why they ended by themselves before they served, as far as the file or what was printed tells.
 pub fn fault_after_exit(function: &Function, words: &[String], logs: &str) -> Option<Fault> {
-    let of_file = System::here(function).fault(words).filter(|fault| fault.errno().is_none());
+    let of_file = System::here(function, words).fault(words).filter(|fault| fault.errno().is_none());
     of_file.or_else(|| Some(Fault::new(words.first()?, fault::of_loader(logs)?)))
 }
 
@@ -59,8 +62,10 @@ pub fn fault_on_platform(directory: &Path, name: &str) -> Option<Fault> {
         layers: &[],
         maps_code: true,
         path: None,
+        has_own_path: false,
         architecture: "x86_64",
         has_failed: false,
+        is_command: true,
     };
     let fault = system.of_file(&directory.join(name), 0)?;
     Some(Fault::new(name, fault))
@@ -74,21 +79,27 @@ struct System<'a> {
     maps_code: bool,
     /// Where programs are looked for; `None` on a system that is not this one.
     path: Option<String>,
+    /// The author says where, and not the shell.
+    has_own_path: bool,
     architecture: &'static str,
     /// The system has found something missing.
     has_failed: bool,
+    /// It is the function's own, not that of its Initializer.
+    is_command: bool,
 }
 
 impl<'a> System<'a> {
-    fn here(function: &'a Function) -> System<'a> {
+    fn here(function: &'a Function, words: &[String]) -> System<'a> {
         let own = function.variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone());
         System {
             directory: &function.code,
             layers: &function.layers,
             maps_code: function.maps_code,
+            has_own_path: own.is_some(),
             path: Some(own.or_else(|| std::env::var("PATH").ok()).unwrap_or_else(|| DEFAULT_PATH.to_owned())),
             architecture: std::env::consts::ARCH,
             has_failed: false,
+            is_command: words == function.command,
         }
     }
 
@@ -98,7 +109,43 @@ impl<'a> System<'a> {
             Ok(path) => path?,
             Err(kind) => return Some(Fault::new(program, kind)),
         };
-        self.of_file(&path, 0).map(|kind| Fault::new(program, kind).at(&path))
+        let kind = self.of_file(&path, 0)?;
+        Some(Fault::new(program, self.owned(kind, words)).at(&path))
+    }
+
+    /// Of what is missing where only the platform or a layer has something, whose it is.
+    fn owned(&self, kind: FaultKind, words: &[String]) -> FaultKind {
+        match kind {
+            FaultKind::NotFound { path } => match words.first().and_then(|program| self.owner(program)) {
+                Some(owner) => FaultKind::Elsewhere { owner, instead: self.instead(words) },
+                None => FaultKind::NotFound { path },
+            },
+            FaultKind::Interpreter { interpreter, kind } => {
+                let words = [std::slice::from_ref(&interpreter), words].concat();
+                FaultKind::Interpreter { interpreter, kind: Box::new(self.owned(*kind, &words)) }
+            }
+            kind => kind,
+        }
+    }
+
+    fn owner(&self, path: &str) -> Option<Owner> {
+        let is_of_layer = self.maps_code && path.strip_prefix(OPT).is_some_and(|rest| rest.starts_with('/'));
+        match path.starts_with(PLATFORM) {
+            true => Some(Owner::Platform),
+            false => is_of_layer.then_some(Owner::Layer),
+        }
+    }
+
+    /// The options that run `words` with this machine's own program of that name.
+    fn instead(&self, words: &[String]) -> String {
+        let name = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
+        let words: Vec<String> =
+            words.iter().take(1).map(name).chain(words.iter().skip(1).cloned()).collect();
+        let line = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default(); // no NUL gets here
+        match self.is_command {
+            true => format!("-- {line}"),
+            false => format!("--initializer-command {}", shlex::try_quote(&line).unwrap_or_default()),
+        }
     }
 
     /// The file that `name` leads to; `None` when that is another system's.
@@ -107,13 +154,29 @@ impl<'a> System<'a> {
             return Ok(self.located(name));
         }
         let Some(path) = &self.path else { return Ok(None) };
+        self.searched(name, path).map(Some).ok_or_else(|| self.not_in_path(name, path))
+    }
+
+    /// Where the directories of `path` have the program `name`.
+    fn searched(&self, name: &str, path: &str) -> Option<PathBuf> {
         let directories = path.split(':').filter_map(|directory| self.located(directory));
-        let candidates = directories.map(|directory| directory.join(name));
-        let found = candidates
-            .filter(|file| file.is_file())
-            .min_by_key(|file| access(file, Access::EXEC_OK).is_err());
+        let candidates = directories.map(|directory| directory.join(name)).filter(|file| file.is_file());
+        candidates.min_by_key(|file| access(file, Access::EXEC_OK).is_err())
+    }
+
+    fn not_in_path(&self, name: &str, path: &str) -> FaultKind {
         let is_here = self.directory.join(name).exists();
-        found.map(Some).ok_or(FaultKind::NotInPath { is_here })
+        let shell = std::env::var("PATH").ok().filter(|_| self.has_own_path && !is_here);
+        let found = shell.and_then(|shell| self.searched(name, &shell));
+        let is_missing = |directory: &&str| self.located(directory).is_none_or(|place| !place.exists());
+        let missing = path.split(':').filter(is_missing);
+        let missing =
+            missing.filter_map(|directory| Some((self.owner(directory)?, directory.to_owned()))).next();
+        if self.has_own_path && !is_here && (found.is_some() || missing.is_some()) {
+            FaultKind::NotInOwnPath { path: path.to_owned(), missing, found }
+        } else {
+            FaultKind::NotInPath { is_here }
+        }
     }
 
     /// Where the file of a path is found.
@@ -214,11 +277,13 @@ impl<'a> System<'a> {
             return Some(FaultKind::EnvArguments { line: argument.to_owned() });
         }
         let program = words.split_whitespace().find(|word| !word.starts_with('-') && !word.contains('='))?;
-        let missing = || FaultKind::EnvProgram { program: program.to_owned() };
+        let missing = |kind| FaultKind::EnvProgram { program: program.to_owned(), kind: Box::new(kind) };
         match self.program(program) {
-            Ok(Some(path)) => fs::metadata(path).is_err().then(missing),
+            Ok(Some(path)) => {
+                fs::metadata(&path).err().map(|error| missing(unreachable(&path, error.kind())))
+            }
             Ok(None) => None,
-            Err(_) => Some(missing()),
+            Err(kind) => Some(missing(kind)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::harness::{example, fc_local, python, python_script};
-use support::{WATCHDOG, reserved_port, run_to_end};
+use support::{Scratch, WATCHDOG, reserved_port, run_to_end};
 
 /// The exit code, and each finding's verdict and reason by its name.
 fn check(arguments: &[&str], command: &[String]) -> (Option<i32>, BTreeMap<String, (String, String)>) {
@@ -155,6 +155,21 @@ fn a_failing_initializer_hides_nothing_else() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(failed, ["initializer"], "{findings:?}");
+}
+
+#[test]
+fn an_interpreter_of_the_platform_is_an_obstacle_and_no_verdict() {
+    let scratch = Scratch::new();
+    let props = "functionName: f, runtime: custom, customRuntimeConfig: {command: [/var/fc/lang/nodejs20/bin/node, app.js]}";
+    let template =
+        scratch.write("s.yaml", &format!("resources: {{f: {{component: fc3, props: {{{props}}}}}}}"));
+    let output = run_to_end(fc_local().args(["check", "-t", &template]), WATCHDOG);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{err}");
+    assert!(
+        err.contains("'/var/fc/lang/nodejs20/bin/node' is the platform's own; here: … -- node app.js"),
+        "{err}"
+    );
 }
 
 #[test]

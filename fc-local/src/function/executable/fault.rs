@@ -2,7 +2,7 @@
 //! is not known here.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
@@ -24,6 +24,20 @@ pub enum FaultKind {
     /// A name without a slash; whether the working directory has such a file.
     NotInPath {
         is_here: bool,
+    },
+    /// The same where the function's own PATH, and not the shell's, says where programs are.
+    NotInOwnPath {
+        path: String,
+        /// A directory of it that is not here, and whose it is.
+        missing: Option<(Owner, String)>,
+        /// Where the shell finds it.
+        found: Option<PathBuf>,
+    },
+    /// Only the platform, or a layer of it, has it.
+    Elsewhere {
+        owner: Owner,
+        /// The options that run this machine's own.
+        instead: String,
     },
     DanglingLink {
         target: String,
@@ -67,10 +81,27 @@ pub enum FaultKind {
     NotMapped,
     EnvProgram {
         program: String,
+        kind: Box<FaultKind>,
     },
     EnvArguments {
         line: String,
     },
+}
+
+/// Whose a place is that this machine does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Platform,
+    Layer,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Owner::Platform => "the platform's own",
+            Owner::Layer => "a layer's, which is not here",
+        })
+    }
 }
 
 /// What the dynamic loader printed when it could not load a program: only the output of such a process tells.
@@ -107,8 +138,23 @@ impl Fault {
     pub fn is_absence(&self) -> bool {
         matches!(
             self.kind,
-            FaultKind::NotFound { .. } | FaultKind::NotInPath { .. } | FaultKind::DanglingLink { .. }
+            FaultKind::NotFound { .. }
+                | FaultKind::NotInPath { .. }
+                | FaultKind::NotInOwnPath { .. }
+                | FaultKind::Elsewhere { .. }
+                | FaultKind::DanglingLink { .. }
         )
+    }
+
+    /// Whether the platform may well have what this machine lacks: nothing is said of the function then.
+    pub fn is_of_this_machine(&self) -> bool {
+        let mut kind = &self.kind;
+        while let FaultKind::Interpreter { kind: inner, .. } | FaultKind::EnvProgram { kind: inner, .. } =
+            kind
+        {
+            kind = inner;
+        }
+        matches!(kind, FaultKind::Elsewhere { .. } | FaultKind::NotInOwnPath { missing: Some(_), .. })
     }
 
     /// Whether it is only the place of a program, which may come yet.
@@ -133,6 +179,8 @@ impl FaultKind {
         Some(match self {
             FaultKind::NotFound { .. }
             | FaultKind::NotInPath { .. }
+            | FaultKind::NotInOwnPath { .. }
+            | FaultKind::Elsewhere { .. }
             | FaultKind::DanglingLink { .. }
             | FaultKind::MissingLoader { .. }
             | FaultKind::NotMapped => Errno::NOENT,
@@ -167,6 +215,14 @@ impl FaultKind {
             FaultKind::NotInPath { .. } => {
                 write!(f, "'{of}' is not installed here: no directory of PATH has it")
             }
+            FaultKind::NotInOwnPath { path, missing, .. } => {
+                write!(f, "no directory of the function's own PATH ({path}) has '{of}'")?;
+                match missing {
+                    Some((owner, directory)) => write!(f, ": {directory} is {owner}"),
+                    None => Ok(()),
+                }
+            }
+            FaultKind::Elsewhere { owner, .. } => write!(f, "'{of}' is {owner}"),
             FaultKind::DanglingLink { target } => {
                 write!(f, "'{of}' is a link to '{target}', which leads nowhere")
             }
@@ -203,8 +259,15 @@ impl FaultKind {
                 kind.describe(f, interpreter)
             }
             FaultKind::NotMapped => write!(f, "'{of}' is not at that place on this machine"),
-            FaultKind::EnvProgram { program } => {
-                write!(f, "the first line of '{of}' asks for '{program}', which no directory of PATH has")
+            FaultKind::EnvProgram { program, kind } => {
+                write!(f, "the first line of '{of}' asks for '{program}'")?;
+                match **kind {
+                    FaultKind::NotInOwnPath { .. } => {
+                        f.write_str(": ")?;
+                        kind.describe(f, program)
+                    }
+                    _ => f.write_str(", which no directory of PATH has"),
+                }
             }
             FaultKind::EnvArguments { line } => {
                 write!(f, "the first line of '{of}' has env look for a program named '{line}'")
@@ -219,6 +282,14 @@ impl FaultKind {
                 return format!("a file of the code is named with its directory: ./{of}");
             }
             FaultKind::NotInPath { is_here: false } => "install it, or correct the command",
+            FaultKind::NotInOwnPath { found: Some(found), .. } => {
+                return format!("the shell finds {}; here: --env PATH=\"$PATH\"", found.display());
+            }
+            FaultKind::NotInOwnPath { .. } => "put a local directory in the layer's place, or install it",
+            FaultKind::Elsewhere { owner: Owner::Platform, instead } => return format!("here: … {instead}"),
+            FaultKind::Elsewhere { instead, .. } => {
+                return format!("put a local directory in the layer's place, or here: … {instead}");
+            }
             FaultKind::DanglingLink { .. } => "make its target, or the file itself instead of a link",
             FaultKind::Directory | FaultKind::NoFile => "name the program in the command",
             FaultKind::NotExecutable => return format!("chmod +x {of}"),
@@ -250,7 +321,10 @@ impl FaultKind {
             FaultKind::NotMapped => {
                 "let the command name the interpreter, as in 'python3 app.py'; only an isolated function sees it at that place"
             }
-            FaultKind::EnvProgram { .. } => "install it, or correct the first line",
+            FaultKind::EnvProgram { kind, program } => match **kind {
+                FaultKind::NotInOwnPath { .. } => return kind.remedy(program),
+                _ => "install it, or correct the first line",
+            },
             FaultKind::EnvArguments { .. } => "write #!/usr/bin/env -S before a program with arguments",
         };
         text.to_owned()

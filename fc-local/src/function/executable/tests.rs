@@ -115,6 +115,58 @@ fn a_program_is_looked_for_where_the_functions_own_path_says() {
 }
 
 #[test]
+fn what_only_the_platform_or_a_layer_has_is_no_fault_of_the_command() {
+    let mut code = Code::new();
+    let said = |function: &Function, words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let function = Function { command: words.clone(), ..function.clone() };
+        let fault = fault(&function, &words).expect("a fault");
+        assert!(fault.is_of_this_machine() && fault.errno().is_some() && fault.is_absence(), "{fault}");
+        format!("{fault}; {}", fault.remedy())
+    };
+    assert_eq!(
+        said(&code.function, &["/var/fc/lang/nodejs20/bin/node", "dist/my server.js"]),
+        "'/var/fc/lang/nodejs20/bin/node' is the platform's own; here: … -- node 'dist/my server.js'"
+    );
+    assert_eq!(
+        said(&code.function, &["/opt/nodejs20/bin/node", "app.js"]),
+        "'/opt/nodejs20/bin/node' is a layer's, which is not here; put a local directory in the layer's place, or here: … -- node app.js"
+    );
+    let words = ["/var/fc/lang/python3.10/bin/python3", "init.py"].map(str::to_owned);
+    let of_initializer = fault(&code.function, &words).expect("a fault").remedy();
+    assert_eq!(of_initializer, "here: … --initializer-command 'python3 init.py'");
+    code.write("x", b"#!/var/fc/lang/python3.10/bin/python3\n", 0o755);
+    let script = fault(&code.function, &["/code/x".to_owned()]).expect("a fault");
+    assert!(script.is_of_this_machine(), "{script}");
+    assert!(script.remedy().ends_with("python3 /code/x'"), "{}", script.remedy());
+    code.function.maps_code = false;
+    assert_eq!(code.kind("/opt/none"), Some(not_found("/opt/none")), "a path like any other");
+}
+
+#[test]
+fn a_functions_own_path_is_told_from_the_shells() {
+    let mut code = Code::new();
+    let mut said = |path: &str, program: &str| {
+        code.function.variables = vec![("PATH".to_owned(), path.to_owned())];
+        let fault = fault(&code.function, &[program.to_owned()]).expect("a fault");
+        (format!("{fault}; {}", fault.remedy()), fault.is_of_this_machine())
+    };
+    let (text, is_of_this_machine) = said("/opt/nodejs20/bin", "sh");
+    let begin = "no directory of the function's own PATH (/opt/nodejs20/bin) has 'sh': /opt/nodejs20/bin is a layer's, which is not here; the shell finds /";
+    assert!(
+        text.starts_with(begin) && text.ends_with("sh; here: --env PATH=\"$PATH\"") && is_of_this_machine,
+        "{text}"
+    );
+    let (text, is_of_this_machine) = said("/nowhere", "sh");
+    assert!(
+        text.starts_with("no directory of the function's own PATH (/nowhere) has 'sh'; the shell finds"),
+        "{text}"
+    );
+    assert!(!is_of_this_machine);
+    assert!(said("/nowhere", "no-such-program").0.contains("is not installed here"));
+}
+
+#[test]
 fn what_a_layer_has_is_found_there() {
     let mut code = Code::new();
     let layer = PathBuf::from(code.scratch.path("layer"));
@@ -131,7 +183,10 @@ fn each_fault_of_a_content_has_its_own_name() {
     let code = Code::new();
     let windows = |line: &str| FaultKind::WindowsLineEnds { first_line: line.to_owned() };
     let loader = |name: &str| FaultKind::MissingLoader { loader: name.to_owned() };
-    let env = |name: &str| FaultKind::EnvProgram { program: name.to_owned() };
+    let env = |name: &str| FaultKind::EnvProgram {
+        program: name.to_owned(),
+        kind: Box::new(FaultKind::NotInPath { is_here: false }),
+    };
     let at = |name: &str| code.function.code.join(name).display().to_string();
     code.write("plain", b"#!/bin/sh\n", 0o644);
     code.write("script", b"#!/bin/sh\n", 0o755);
@@ -201,7 +256,7 @@ fn the_number_is_the_systems_own() {
         &program(RISCV),
     ] {
         code.write("x", text, 0o755);
-        let system = System::here(&code.function);
+        let system = System::here(&code.function, &[]);
         if system.runs_other_formats() && !text.starts_with(b"#!") {
             continue;
         }

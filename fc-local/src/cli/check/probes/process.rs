@@ -34,8 +34,14 @@ pub fn start(subject: &mut Subject) -> Finding {
             Finding::pass(format!("listens on all interfaces, port {}, after {time:.1} ms", instance.port))
         }
         Err(reason) => {
-            if let NotServing::PortTaken(..) = reason {
-                subject.obstacle = Some(reason.to_string());
+            match fault_of(&reason) {
+                Some((_, fault)) if fault.is_of_this_machine() => {
+                    subject.obstacle = Some(format!("{fault}; {}", fault.remedy()));
+                }
+                _ if matches!(reason, NotServing::PortTaken(..)) => {
+                    subject.obstacle = Some(reason.to_string());
+                }
+                _ => {}
             }
             let remedy = remedy_of(&reason, subject.function.port);
             Finding::fail(without_remedy(&reason), remedy)
