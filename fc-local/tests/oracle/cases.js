@@ -89,6 +89,7 @@ const two = (a, b) => `${head}vars: {n: 5}\nresources:\n  a: {component: fc3, pr
 add('resources before', two('functionName: fa, timeout: "${vars.n}"', 'description: "${resources.a.props.functionName}", timeout: "${resources.a.props.timeout}"'));
 add('resources after', two('description: "${resources.b.props.functionName}"', 'functionName: fb'));
 add('resources by this', two('functionName: fa, description: "${this.name}"', 'description: "${resources.a.props.description}"'));
+add('resources output of a function', `${one('handler: "${resources.b.output.functionName}"\ndescription: "${resources.b.output.functionArn}"')}  b: {component: fc3, props: {runtime: custom, functionName: fb}}\n`, { here: { handler: 'fb' }, why: 'what a function of the template is called is known' });
 add('resources output', two('functionName: fa', 'description: "x ${resources.a.output.url} ${vars.n}", handler: "${resources.a.info.x}"'));
 add('resources missing', two('functionName: fa', 'timeout: "${resources.c.props.x}"'), { refused: "'${resources.c.props.x}' is not found" });
 add('resources of a domain', `${head}resources:\n  a: {component: fc3, props: {runtime: custom, functionName: fa}}\n  d: {component: fc3-domain, props: {domainName: auto, routeConfig: {routes: [{path: /*, functionName: "\${resources.a.props.functionName}"}]}}}\n`);
@@ -138,7 +139,7 @@ add('crlf', one(v('A: 1\nB: two')).replace(/\n/g, '\r\n'));
 add('several documents', one('handler: h') + '---\na: 1\n', { refused: 'second document' });
 add('document markers', '---\n' + one('handler: h') + '...\n');
 add('duplicate key', one('timeout: 5\nhandler: h\ntimeout: 6'), { refused: "the key 'timeout' is there a second time" });
-add('tabs', one('customRuntimeConfig:\n\tport: 9000'), { refused: 'use spaces' });
+add('tabs', one('customRuntimeConfig:\n\tport: 9000'), { refused: 'YAML takes spaces only' });
 add('unknown tag', one('handler: !Ref x'), { refused: '!Ref' });
 add('known tags', one(v('A: !!str 123\nB: !!int "7"\nC: !!float 3\nD: ! 5')));
 add('number keys', one(v('1: a\n2.0: b\ntrue: c')));

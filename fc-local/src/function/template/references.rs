@@ -128,6 +128,9 @@ impl<'a> Scope<'a> {
 
     fn reference(&self, code: &str, place: Place<'_>) -> Resolved<Value> {
         self.count(NODE_SIZE, place)?;
+        if let Some(name) = self.name_of_sibling(code, place)? {
+            return Ok(name);
+        }
         if is_left_open(code) {
             let reason = format!("'${{{code}}}' is known to a deployment only");
             return Ok(Value::Broken { text: format!("${{{code}}}"), reason });
@@ -142,6 +145,16 @@ impl<'a> Scope<'a> {
         let node = Node::new(place.line.clone(), value);
         self.count(node.size(), place)?;
         Ok(node.value)
+    }
+
+    /// What a deployment puts out of a function of this very template and is known already: its name.
+    fn name_of_sibling(&self, code: &str, place: Place<'_>) -> Resolved<Option<Value>> {
+        match code.split('.').collect::<Vec<_>>().as_slice() {
+            ["resources", name, "output", "functionName"] => {
+                self.lookup(&["resources", name, "props", "functionName"], place)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn count(&self, size: usize, place: Place<'_>) -> Resolved<()> {
