@@ -318,8 +318,18 @@ fn templates_that_nothing_here_can_run_say_what_to_do() {
     for (text, wanted) in [
         (
             "edition: 1.0.0\nservices: {a: {component: fc}}\n",
-            "line 1: edition 1.0.0 is not read here; 's cli fc3 s2tos3'",
+            "line 1: edition 1.0.0 is not read here; 's cli fc3 s2tos3' makes one of edition 3.0.0 of it\n",
         ),
+        (
+            "edition: 1.0.0\nresources: {a: {component: fc3, props: {}}}\n",
+            "line 1: edition 1.0.0 is not read here; its resources are of 3.0.0: write 'edition: 3.0.0'",
+        ),
+        (
+            "resources: {a: {component: \"${env('NOT_SET_HERE')}\"}, b: {component: \"${env('NOT_SET_HERE')}\"}}\n",
+            "there is: ${env('NOT_SET_HERE')} (the environment variable 'NOT_SET_HERE' is not set; export it, write it into .env or write ${env('NOT_SET_HERE', 'default')})\n",
+        ),
+        ("resources:\n  a:\n\tcomponent: fc3\n", "line 3: a tab indents it; YAML takes spaces only"),
+        ("extend: none.yaml\n", "s.yaml: line 1: extend: ./none.yaml: cannot be read: No such file"),
         ("edition: 3.0.0\nservices: {a: {component: fc}}\n", "line 2: 'services' is of edition 1.0.0"),
         ("resources: {a: {component: devsapp/fc, props: {}}}\n", "'component: devsapp/fc' is of FC 2.0"),
         ("resources: {a: {component: oss}}\n", "no resource has 'component: fc3'; there is: oss"),

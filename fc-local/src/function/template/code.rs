@@ -39,6 +39,9 @@ impl Code {
                 None => {
                     let name = |key| node.get(key).and_then(Node::text).unwrap_or_default();
                     let (bucket, object) = (name("ossBucketName"), name("ossObjectName"));
+                    if bucket.is_empty() && object.is_empty() {
+                        return missing("code has no 'src'; --code DIR says where it is".to_owned());
+                    }
                     return missing(format!(
                         "the code is the object '{object}' of the bucket '{bucket}', which is not here; --code DIR says what stands for it"
                     ));

@@ -70,7 +70,7 @@ impl Document {
             return Ok(());
         };
         let path = self.directory.join(name);
-        let text = content(&path).with_context(|| format!("line {line}: extend"))?;
+        let text = content(&path).with_context(|| format!("line {line}: extend: {}", path.display()))?;
         let file: Arc<Path> = path.clone().into();
         let mut base = yaml::parse(&text.text, Some(&file)).with_context(|| path.display().to_string())?;
         let what: Arc<str> = name.as_str().into();
@@ -148,10 +148,20 @@ impl Document {
         Ok(found)
     }
 
-    /// The components that the resources have, as they are written.
+    /// The components that the resources have, each once; of one that cannot be made out the text, and why.
     pub fn components(&self) -> Vec<String> {
+        let scope = Scope::new(&self.root, &self.directory, &self.variables);
         let resources = self.root.get("resources").map(Node::entries).unwrap_or_default();
-        resources.iter().filter_map(|(_, node)| node.get("component")?.text()).collect()
+        let mut found = Vec::new();
+        for component in resources.iter().filter_map(|(_, node)| node.get("component")) {
+            let name = match scope.resolve(component, None).map(|node| node.value) {
+                Ok(Value::Broken { text, reason }) => Some(format!("{text} ({reason})")),
+                Ok(value) => value.text(),
+                Err(_) => component.text(),
+            };
+            found.extend(name.filter(|name| !found.contains(name)));
+        }
+        found
     }
 }
 
@@ -168,8 +178,7 @@ struct Content {
 
 /// A template's text, as the vendor's tool takes it: what is not UTF-8 is replaced.
 fn content(path: &Path) -> Result<Content> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("cannot read the template {}", path.display()))?;
+    let bytes = std::fs::read(path).context("cannot be read")?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(Content { is_lossy: matches!(text, std::borrow::Cow::Owned(_)), text: text.into_owned() })
 }
@@ -179,7 +188,14 @@ fn check_edition(root: &Node) -> Result<()> {
     const REWRITE: &str = "'s cli fc3 s2tos3' makes one of edition 3.0.0 of it";
     let edition = root.get("edition").map(|node| (node.text().unwrap_or_default(), &node.line));
     if let Some((edition, line)) = edition.filter(|(edition, _)| edition != "3.0.0") {
-        bail!("line {line}: edition {edition} is not read here; {REWRITE}, or write 'edition: 3.0.0'");
+        // One that is only numbered so has the resources of 3.0.0 already.
+        let resources = root.get("resources").map(Node::entries).unwrap_or_default();
+        let component = |node: &Node| node.get("component").and_then(Node::text).unwrap_or_default();
+        let remedy = match resources.iter().any(|(_, node)| is_component(&component(node), "fc3")) {
+            true => "its resources are of 3.0.0: write 'edition: 3.0.0'",
+            false => REWRITE,
+        };
+        bail!("line {line}: edition {edition} is not read here; {remedy}");
     }
     if root.entry("resources").is_some() {
         return Ok(());

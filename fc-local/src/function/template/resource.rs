@@ -64,6 +64,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
     let command = found.of(command(config, container));
     let triggers = triggers::of(props, found);
     check_needless(props, found);
+    note_missing(props, container, &mut found.notes);
     Fields {
         name: name_of(props, name, found),
         region: found.needless_text(props, "region"),
@@ -93,8 +94,7 @@ fn name_of(props: &Node, resource: &str, found: &mut Findings) -> Option<String>
     let written = found.needless_text(props, "functionName");
     match name::of(props, written, resource) {
         Ok(name) if props.get("functionName").is_none() => {
-            let text = format!("it is missing, which the vendor's tool refuses; here it is '{name}'");
-            found.notes.push(Note::remark(&props.line, "functionName", text));
+            found.notes.push(missing(props, "functionName", &format!("'{name}'")));
             Some(name)
         }
         read => found.of(read.map(Some)),
@@ -153,6 +153,19 @@ fn is_container(props: &Node, runtime: Option<&str>) -> Result<bool> {
             line_of(props, "runtime")
         ),
     }
+}
+
+/// The fields that the vendor's schema requires, and what stands for them here.
+fn note_missing(props: &Node, container: bool, notes: &mut Vec<Note>) {
+    let code = (!container).then_some(("code", "the template's directory"));
+    let required = [("region", "cn-hangzhou"), ("runtime", "custom")].into_iter().chain(code);
+    let absent = required.filter(|(key, _)| props.get(key).is_none());
+    notes.extend(absent.map(|(key, here)| missing(props, key, here)));
+}
+
+fn missing(props: &Node, key: &str, here: &str) -> Note {
+    let text = format!("it is missing, which the vendor's tool refuses; here it is {here}");
+    Note::remark(&props.line, key, text)
 }
 
 /// Values that the vendor refuses, of fields that change nothing here.

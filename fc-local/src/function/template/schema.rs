@@ -149,11 +149,15 @@ const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", 
 /// What fields were called in FC 2.0, and what they are called now.
 const RENAMED: &[(&str, &str)] = &[
     ("codeUri", "code"),
+    ("codeUri", "src"),
     ("config", "triggerConfig"),
     ("name", "triggerName"),
     ("role", "invocationRole"),
     ("type", "triggerType"),
 ];
+
+/// What stood around the fields of a function in FC 2.0.
+const WRAPPERS: &[&str] = &["function", "service"];
 
 /// What a resource has beside its `props`.
 const RESOURCE: &[&str] = &["access", "actions", "component", "extend", "name", "props"];
@@ -207,6 +211,10 @@ fn check_fields(node: &Node, above: &str, notes: &mut Vec<Note>) {
         match PROPS.iter().find(|(known, _)| **known == path) {
             Some((_, Used)) => check_fields(value, &path, notes),
             Some((_, Free)) => {}
+            None if WRAPPERS.contains(&path.as_str()) => {
+                let text = "there is no such field; its fields belong directly below 'props'";
+                notes.push(Note::new(Kind::Unknown, &value.line, &path, text));
+            }
             Some((_, Ignored(why))) => notes.push(Note::new(Kind::Ignored, &value.line, &path, *why)),
             None => {
                 let siblings = PROPS.iter().filter_map(|(known, _)| match known.rsplit_once('.') {
@@ -277,8 +285,8 @@ fn unknown(line: &Line, field: &str, nearest: Option<&str>) -> Note {
 
 /// The known name that was probably meant: what it is called now, or one that is written much like it.
 fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    let renamed = RENAMED.iter().find(|(older, _)| *older == name);
-    renamed.and_then(|(_, now)| known.clone().find(|known| known == now)).or_else(|| nearest(name, known))
+    let is_now = |known: &&str| RENAMED.contains(&(name, *known));
+    known.clone().find(is_now).or_else(|| nearest(name, known))
 }
 
 /// The known name that is written much like this one.
@@ -325,6 +333,30 @@ mod tests {
             ("customRuntimeConfig.healthCheckConfig", "{periodSeconds: 5}"),
         ] {
             assert_eq!(read(path, nothing), absent, "{path}: {nothing}");
+        }
+    }
+
+    #[test]
+    fn fields_of_fc_2_are_told_their_new_names() {
+        for (path, wanted) in [
+            ("codeUri", "codeUri: there is no such field; is it 'code'?"),
+            ("code.codeUri", "code.codeUri: there is no such field; is it 'src'?"),
+            (
+                "function.handler",
+                "function: there is no such field; its fields belong directly below 'props'",
+            ),
+        ] {
+            let inner = path.rsplit('.').fold("x".to_owned(), |inner, key| format!("{{{key}: {inner}}}"));
+            let text = format!("resources: {{f: {{component: fc3, props: {inner}}}}}");
+            let mut document = Document::parse(&text, Path::new(".")).expect("a template");
+            let mut notes = Vec::new();
+            document
+                .resources(&["fc3"])
+                .expect("a resource")
+                .iter()
+                .for_each(|found| check(found, &mut notes));
+            let said: Vec<String> = notes.iter().map(ToString::to_string).collect();
+            assert_eq!(said, [format!("line 1: {wanted}")]);
         }
     }
 

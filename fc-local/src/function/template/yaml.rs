@@ -56,7 +56,7 @@ fn explained(error: &ScanError, text: &str) -> anyhow::Error {
         line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
     };
     match [number, number + 1].into_iter().find(|number| is_tabbed(*number)) {
-        Some(number) => anyhow!("line {number}: a tab indents it; YAML takes spaces: use spaces"),
+        Some(number) => anyhow!("line {number}: a tab indents it; YAML takes spaces only"),
         None => anyhow!("line {number}: {}", error.info()),
     }
 }
