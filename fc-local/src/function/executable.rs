@@ -105,12 +105,27 @@ impl<'a> System<'a> {
 
     fn fault(&self, words: &[String]) -> Option<Fault> {
         let program = words.first()?;
-        let path = match self.program(program) {
-            Ok(path) => path?,
-            Err(kind) => return Some(Fault::new(program, kind)),
+        let fault = match self.program(program) {
+            Ok(path) => {
+                let path = path?;
+                let kind = self.of_file(&path, 0);
+                kind.map(|kind| Fault::new(program, self.owned(kind, words)).at(&path))
+            }
+            Err(kind) => Some(Fault::new(program, kind)),
         };
-        let kind = self.of_file(&path, 0)?;
-        Some(Fault::new(program, self.owned(kind, words)).at(&path))
+        // What a shell would have made of the words explains more.
+        match for_a_shell(words) {
+            Some(line) if fault.as_ref().is_none_or(Fault::is_absence) => {
+                let is_absent = fault.is_some();
+                Some(Fault::new(program, FaultKind::ForAShell { line, is_absent }))
+            }
+            _ if program.contains(char::is_whitespace) && fault.as_ref().is_some_and(Fault::is_absence) => {
+                let words =
+                    program.split_whitespace().map(str::to_owned).chain(words.iter().skip(1).cloned());
+                Some(Fault::new(program, FaultKind::OneWord { words: words.collect() }))
+            }
+            _ => fault,
+        }
     }
 
     /// Of what is missing where only the platform or a layer has something, whose it is.
@@ -309,6 +324,22 @@ impl<'a> System<'a> {
         self.path.is_some()
             && entries.map(|entry| entry.file_name()).any(|name| name != "register" && name != "status")
     }
+}
+
+/// The line that a shell would take, of words that have something of its own in them.
+fn for_a_shell(words: &[String]) -> Option<String> {
+    const OPERATORS: [&str; 6] = ["&&", "||", "|", ">", ">>", "2>&1"];
+    let is_operator = |word: &&String| OPERATORS.contains(&word.as_str());
+    let program = words.first()?.rsplit('/').next()?;
+    // Behind its -c a shell has one word that is the line, and what follows is not its concern.
+    if program.ends_with("sh") || !words.iter().skip(1).any(|word| is_operator(&word)) {
+        return None;
+    }
+    let quoted = |word: &String| match is_operator(&word) {
+        true => word.clone(),
+        false => shlex::try_quote(word).map(String::from).unwrap_or_default(), // no NUL gets here
+    };
+    Some(words.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
 /// Why the file of a path cannot be looked at.

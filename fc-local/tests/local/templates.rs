@@ -171,6 +171,16 @@ fn config_shows_custom_domains_and_where_they_lead() {
 }
 
 #[test]
+fn a_layer_is_no_function() {
+    let layer = "  deps: {component: fc3, props: {region: cn-beijing, layerName: deps, compatibleRuntime: [custom], code: ./gone}}\n";
+    let scratch = template(&format!("{}{layer}", one("code: ./code", "")));
+    let (code, out, _) = said(&scratch, &["config"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("line 11: deps: it is a layer") && !out.contains("resource deps"), "{out}");
+    environment(&scratch);
+}
+
+#[test]
 fn a_container_says_how_its_command_is_given() {
     let boxed = |name: &str| {
         format!(
@@ -339,6 +349,10 @@ fn templates_that_nothing_here_can_run_say_what_to_do() {
             "there is no runtime 'custom.debian99'",
         ),
         ("resources: {a: {component: fc3, props: {functionName: 问候}}}\n", "functionName '问候' is refused"),
+        (
+            "resources: {a: {component: fc3, props: {layerName: a, code: ./code}}}\n",
+            "line 1: 'a' is a layer, of which nothing runs by itself",
+        ),
         (twice, "two functions have the name 'f'"),
     ] {
         let (code, _, err) = said(&template(text), &["start"]);

@@ -39,6 +39,17 @@ pub enum FaultKind {
         /// The options that run this machine's own.
         instead: String,
     },
+    /// `&&` and the like are arguments like any other.
+    ForAShell {
+        /// What a shell would take.
+        line: String,
+        /// Whether the first word is no program either.
+        is_absent: bool,
+    },
+    /// A whole command where its first word belongs.
+    OneWord {
+        words: Vec<String>,
+    },
     DanglingLink {
         target: String,
     },
@@ -142,6 +153,8 @@ impl Fault {
                 | FaultKind::NotInPath { .. }
                 | FaultKind::NotInOwnPath { .. }
                 | FaultKind::Elsewhere { .. }
+                | FaultKind::ForAShell { is_absent: true, .. }
+                | FaultKind::OneWord { .. }
                 | FaultKind::DanglingLink { .. }
         )
     }
@@ -181,6 +194,8 @@ impl FaultKind {
             | FaultKind::NotInPath { .. }
             | FaultKind::NotInOwnPath { .. }
             | FaultKind::Elsewhere { .. }
+            | FaultKind::ForAShell { is_absent: true, .. }
+            | FaultKind::OneWord { .. }
             | FaultKind::DanglingLink { .. }
             | FaultKind::MissingLoader { .. }
             | FaultKind::NotMapped => Errno::NOENT,
@@ -203,6 +218,7 @@ impl FaultKind {
             FaultKind::WindowsLineEnds { .. }
             | FaultKind::MissingLibrary { .. }
             | FaultKind::OldLibc { .. }
+            | FaultKind::ForAShell { is_absent: false, .. }
             | FaultKind::EnvProgram { .. }
             | FaultKind::EnvArguments { .. } => return None,
         })
@@ -221,6 +237,12 @@ impl FaultKind {
                     Some((owner, directory)) => write!(f, ": {directory} is {owner}"),
                     None => Ok(()),
                 }
+            }
+            FaultKind::ForAShell { .. } => {
+                write!(f, "'{of}' is run without a shell, which '&&' and the like are for")
+            }
+            FaultKind::OneWord { .. } => {
+                write!(f, "there is no program '{of}': a command is a list of words")
             }
             FaultKind::Elsewhere { owner, .. } => write!(f, "'{of}' is {owner}"),
             FaultKind::DanglingLink { target } => {
@@ -284,6 +306,16 @@ impl FaultKind {
             FaultKind::NotInPath { is_here: false } => "install it, or correct the command",
             FaultKind::NotInOwnPath { found: Some(found), .. } => {
                 return format!("the shell finds {}; here: --env PATH=\"$PATH\"", found.display());
+            }
+            FaultKind::ForAShell { line, .. } => {
+                let line = shlex::try_quote(line).unwrap_or_default(); // no NUL gets here
+                return format!("let one run it: sh -c {line}");
+            }
+            FaultKind::OneWord { words } => {
+                let (list, line) = (words.join(", "), words.join(" "));
+                return format!(
+                    "write each by itself: [{list}] in a template, -- {line} behind fc-local's options"
+                );
             }
             FaultKind::NotInOwnPath { .. } => "put a local directory in the layer's place, or install it",
             FaultKind::Elsewhere { owner: Owner::Platform, instead } => return format!("here: … {instead}"),

@@ -144,6 +144,30 @@ fn what_only_the_platform_or_a_layer_has_is_no_fault_of_the_command() {
 }
 
 #[test]
+fn a_line_for_a_shell_is_told_from_words() {
+    let code = Code::new();
+    code.write("my app", b"#!/bin/sh\n", 0o755);
+    let said = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        fault(&code.function, &words).map(|fault| (format!("{fault}; {}", fault.remedy()), fault.errno()))
+    };
+    let absent = Some(Errno::NOENT.raw_os_error());
+    let shell = |of: &str, line: &str| {
+        format!(
+            "'{of}' is run without a shell, which '&&' and the like are for; let one run it: sh -c '{line}'"
+        )
+    };
+    let found = said(&["no-such-cd", "/code", "&&", "python3", "app.py"]);
+    assert_eq!(found, Some((shell("no-such-cd", "no-such-cd /code && python3 app.py"), absent)));
+    assert_eq!(said(&["true", "|", "cat"]), Some((shell("true", "true | cat"), None)), "it is run, and ends");
+    for fine in [&["sh", "-c", "true && true", "&&"][..], &["./my app"], &["true", "a b"]] {
+        assert_eq!(said(fine), None, "{fine:?}");
+    }
+    let one = "there is no program 'python3 app.py': a command is a list of words; write each by itself: [python3, app.py, -v] in a template, -- python3 app.py -v behind fc-local's options";
+    assert_eq!(said(&["python3 app.py", "-v"]), Some((one.to_owned(), absent)));
+}
+
+#[test]
 fn a_functions_own_path_is_told_from_the_shells() {
     let mut code = Code::new();
     let mut said = |path: &str, program: &str| {

@@ -46,9 +46,17 @@ impl Template {
         let resources = document.resources(&COMPONENTS)?;
         let mut notes = std::mem::take(&mut document.notes);
         schema::check_template(&document.root, &mut notes);
+        let (layers, resources): (Vec<Resource>, Vec<Resource>) =
+            resources.into_iter().partition(schema::is_layer);
+        notes.extend(layers.iter().map(|Resource { name, line, .. }| {
+            Note::remark(line, name, "it is a layer, of which nothing runs by itself")
+        }));
         let domains = domains::of(&resources, &mut notes)?;
         let functions = resources.into_iter().filter(|resource| resource.component == "fc3");
         let functions: Vec<_> = functions.map(|resource| TemplateFunction::of(resource, &document)).collect();
+        if let ([], [layer, ..]) = (functions.as_slice(), layers.as_slice()) {
+            bail!("line {}: '{}' is a layer, of which nothing runs by itself", layer.line, layer.name);
+        }
         if functions.is_empty() {
             bail!("{}", without_functions(&document));
         }

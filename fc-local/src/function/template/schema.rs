@@ -191,6 +191,12 @@ pub fn check_template(root: &Node, notes: &mut Vec<Note>) {
     }
 }
 
+/// Whether a resource is a layer, which the vendor's component makes as well as functions.
+pub fn is_layer(resource: &Resource) -> bool {
+    let has = |key: &str| resource.props.get(key).is_some();
+    (has("layerName") || has("compatibleRuntime")) && !has("functionName") && !has("runtime")
+}
+
 /// The fields of a resource that change nothing here, or that nobody knows.
 pub fn check(resource: &Resource, notes: &mut Vec<Note>) {
     for (key, node) in resource.node.entries() {

@@ -135,6 +135,17 @@ fn what_a_run_does_not_need_never_stops_it() {
 }
 
 #[test]
+fn what_the_vendors_schema_requires_is_missed() {
+    let missed = |props: &str| {
+        let notes = function(props).notes;
+        let missed = notes.into_iter().filter(|note| note.text.starts_with("it is missing"));
+        missed.map(|note| note.field).collect::<Vec<_>>()
+    };
+    assert_eq!(missed("handler: x"), ["region", "runtime", "code", "functionName"]);
+    assert_eq!(missed("runtime: custom-container\nfunctionName: f"), ["region"]);
+}
+
+#[test]
 fn all_faults_of_a_function_are_found_at_once() {
     let function =
         function("timeout: 0\nmemorySize: 100\nregion: ${vars.x}\nenvironmentVariables: {FC_A: 1, B: [1]}");
