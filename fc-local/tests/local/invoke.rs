@@ -212,7 +212,7 @@ fn wrong_usage_says_what_to_type() {
     let scratch = Scratch::new();
     for (arguments, wanted) in [
         (vec!["start"], "add the command after --"),
-        (vec!["start", "-t", "nowhere.yaml"], "cannot read the template nowhere.yaml"),
+        (vec!["start", "-t", "nowhere.yaml"], "fc-local: nowhere.yaml: cannot be read: No such file"),
         (vec!["start", "--timeout", "0s", "--", "true"], "the platform allows 1 to 86400 seconds"),
         (vec!["start", "--concurrency", "201", "--", "true"], "the platform allows 1 to 200"),
         (vec!["start", "--env", "FC_X=1", "--", "true"], "names that start with FC_ are the platform's own"),

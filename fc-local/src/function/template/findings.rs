@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 
-use super::fields::{line_of, string};
-use super::node::{Line, Node};
+use super::fields::string;
+use super::node::Node;
 use super::note::{Kind, Note};
 
 /// What was found out about a function while its fields were read.
@@ -24,24 +24,12 @@ impl Findings {
         })
     }
 
-    /// The same of what a function runs without.
-    pub fn needless<T: Default>(&mut self, field: &str, line: &Line, read: Result<T>) -> T {
-        read.unwrap_or_else(|fault| {
-            // The note says line and field itself.
-            let text = format!("{fault:#}");
-            let text = text.strip_prefix(&format!("line {line}: ")).unwrap_or(&text);
-            let text = text.strip_prefix(&format!("{field} ")).unwrap_or(text);
-            self.notes.push(Note::remark(line, field, text));
-            T::default()
-        })
-    }
-
-    /// A text without which a function runs as well.
+    /// A text without which a function runs as well, where it cannot be made out.
     pub fn needless_text(&mut self, node: &Node, key: &str) -> Option<String> {
         if let Some((broken, reason)) = node.get(key).and_then(Node::broken) {
             self.notes.push(Note::new(Kind::Unresolved, &broken.line, key, reason));
             return None;
         }
-        self.needless(key, line_of(node, key), string(node, key))
+        self.of(string(node, key))
     }
 }

@@ -6,13 +6,13 @@ mod schema;
 
 mod resource;
 
-mod findings;
-
 mod code;
 mod triggers;
 
 mod domains;
 mod name;
+
+mod findings;
 
 mod fields;
 

@@ -63,7 +63,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
     let retries = props.get("asyncInvokeConfig").unwrap_or(&nothing);
     let command = found.of(command(config, container));
     let triggers = triggers::of(props, found);
-    check_needless(props, found);
+    check_needless(props, &mut found.notes);
     note_missing(props, container, &mut found.notes);
     Fields {
         name: name_of(props, name, found),
@@ -169,37 +169,26 @@ fn missing(props: &Node, key: &str, here: &str) -> Note {
 }
 
 /// Values that the vendor refuses, of fields that change nothing here.
-fn check_needless(props: &Node, found: &mut Findings) {
-    for (key, check) in [("cpu", check_cpu as fn(&Node) -> Result<()>), ("diskSize", check_disk)] {
-        if let Some(node) = props.get(key).filter(|node| node.broken().is_none()) {
-            found.needless(key, &node.line, check(node));
-        }
-    }
-}
-
-/// What `${env(…)}` gives is always text.
-fn number_of(node: &Node) -> f64 {
-    node.text().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
-}
-
-fn shown(node: &Node) -> String {
-    node.text().unwrap_or_else(|| "a list or mapping".to_owned())
-}
-
-fn check_cpu(node: &Node) -> Result<()> {
-    let cpu = number_of(node);
+fn check_needless(props: &Node, notes: &mut Vec<Note>) {
+    // What `${env(…)}` gives is always text.
+    let number = |node: &Node| node.text().and_then(|text| text.parse::<f64>().ok()).unwrap_or(f64::NAN);
     // Multiples of 0.05, compared in thousandths: 0.35 has no exact binary form.
-    if !(0.05..=16.0).contains(&cpu) || !((cpu * 1000.0).round() as u64).is_multiple_of(50) {
-        bail!("the vendor's tool takes 0.05 to 16 in steps of 0.05, not {}", shown(node));
-    }
-    Ok(())
-}
-
-fn check_disk(node: &Node) -> Result<()> {
-    if ![512.0, 10240.0].contains(&number_of(node)) {
-        bail!("the vendor's tool takes 512 or 10240, not {}", shown(node));
-    }
-    Ok(())
+    let is_cpu =
+        |cpu: f64| (0.05..=16.0).contains(&cpu) && ((cpu * 1000.0).round() as u64).is_multiple_of(50);
+    let is_disk = |disk: f64| [512.0, 10240.0].contains(&disk);
+    let mut check = |key: &str, fits: &dyn Fn(f64) -> bool, wanted: &str| {
+        let written = props.get(key).filter(|node| node.broken().is_none());
+        if let Some(node) = written.filter(|node| !fits(number(node))) {
+            let text = node.text().unwrap_or_else(|| "a list or mapping".to_owned());
+            notes.push(Note::remark(
+                &node.line,
+                key,
+                format!("the vendor's tool takes {wanted}, not {text}"),
+            ));
+        }
+    };
+    check("cpu", &is_cpu, "0.05 to 16 in steps of 0.05");
+    check("diskSize", &is_disk, "512 or 10240");
 }
 
 /// A container's entrypoint and command belong to its image, which does not run here.

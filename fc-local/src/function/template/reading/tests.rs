@@ -115,8 +115,7 @@ fn what_a_run_does_not_need_never_stops_it() {
         ("cpu: [1]", "line 5: cpu: the vendor's tool takes 0.05 to 16 in steps of 0.05, not a list"),
         ("diskSize: 1024", "line 5: diskSize: the vendor's tool takes 512 or 10240, not 1024"),
         ("diskSize: 61440", "line 5: diskSize: the vendor's tool takes 512 or 10240, not 61440"),
-        ("region: [a]", "line 5: region: must be a text"),
-        ("logConfig: {project: {a: b}}", "line 5: project: must be a text"),
+        ("region: ${vars.x}", "line 5: region: the template has no 'vars'"),
         (
             "memorySize: 65536\ngpuConfig: {gpuType: fc.gpu.tesla.1}",
             "line 5: memorySize: 65536 is over 32768",
