@@ -60,7 +60,8 @@ pub fn project(args: &FunctionArgs, verb: &str) -> Result<Project> {
         sources.extend(function.fields.code.watched().cloned());
         let TemplateFunction { resource, fields, faults, .. } = function;
         let origin = Origin { template: &path, resource: &resource, is_one_of_several };
-        let fields = template::runnable(fields, &faults).with_context(|| path.display().to_string());
+        let fields =
+            template::runnable(fields, &faults, &replaced(args)).with_context(|| path.display().to_string());
         match fields.and_then(|fields| configured(args, verb, fields, Some(origin), &mut said)) {
             Ok(function) => functions.push(function),
             Err(error) => failures.push((resource.name, error)),
@@ -119,11 +120,8 @@ pub fn refusals(function: &TemplateFunction, template: &Path, is_one_of_several:
     let command = command(&args, "start", fields, Some(origin)).map(drop);
     let found = [code, layers, variables, command].into_iter().filter_map(Result::err);
     let template = format!("{}: ", template.display());
-    let said = function
-        .faults
-        .iter()
-        .map(|fault| format!("{fault:#}"))
-        .chain(found.map(|fault| format!("{fault:#}")));
+    let said = function.faults.iter().map(|fault| fault.text.clone());
+    let said = said.chain(found.map(|fault| format!("{fault:#}")));
     said.map(|text| text.strip_prefix(&template).map_or(text.clone(), str::to_owned)).collect()
 }
 
@@ -133,6 +131,20 @@ fn template_notes(path: &Path, notes: &[Note]) -> Vec<String> {
     let mut said: Vec<String> = worth.map(|note| format!("{}: {note}", path.display())).collect();
     said.extend(template::summary(notes).map(|text| format!("{}: {text}", path.display())));
     said
+}
+
+/// The fields of a template whose values are given on the command line.
+fn replaced(args: &FunctionArgs) -> Vec<&'static str> {
+    let given = [
+        ("command", !args.command.is_empty()),
+        ("healthCheckConfig", args.health_check.is_some()),
+        ("instanceConcurrency", args.concurrency.is_some()),
+        ("maxAsyncRetryAttempts", args.async_retries.is_some()),
+        ("memorySize", args.memory.is_some()),
+        ("port", args.port.is_some()),
+        ("timeout", args.timeout.is_some()),
+    ];
+    given.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field).collect()
 }
 
 /// The flags over what the template says, or over nothing.

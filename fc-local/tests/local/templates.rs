@@ -181,6 +181,32 @@ fn a_layer_is_no_function() {
 }
 
 #[test]
+fn a_value_that_an_option_replaces_stops_nobody() {
+    let scratch =
+        template(&one("code: ./code\ntimeout: 0", "").replace("[python3, /code/app.py]", "python3 app.py"));
+    let port = reserved_port().to_string();
+    let all = [
+        "invoke",
+        "-t",
+        "s.yaml",
+        "--port",
+        &port,
+        "--event",
+        "{}",
+        "--timeout",
+        "3s",
+        "--",
+        "python3",
+        "app.py",
+    ];
+    let (code, _, err) = said(&scratch, &all);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = said(&scratch, &["invoke", "--event", "{}", "--timeout", "3s"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("command must be a list") && !err.contains("timeout must"), "{err}");
+}
+
+#[test]
 fn a_container_says_how_its_command_is_given() {
     let boxed = |name: &str| {
         format!(

@@ -7,19 +7,36 @@ use super::fields::string;
 use super::node::Node;
 use super::note::{Kind, Note};
 
+/// What keeps a function from running.
+#[derive(Debug)]
+pub struct Fault {
+    /// The field whose value it is, where an option can give another one.
+    pub field: Option<&'static str>,
+    pub text: String,
+}
+
 /// What was found out about a function while its fields were read.
 #[derive(Default)]
 pub struct Findings {
     pub notes: Vec<Note>,
     /// Why it cannot run.
-    pub faults: Vec<anyhow::Error>,
+    pub faults: Vec<Fault>,
 }
 
 impl Findings {
     /// What was read, or nothing in its place, so that the other fields are read too.
     pub fn of<T: Default>(&mut self, read: Result<T>) -> T {
-        read.unwrap_or_else(|fault| {
-            self.faults.push(fault);
+        self.read(None, read)
+    }
+
+    /// The same of a field that an option replaces.
+    pub fn of_field<T: Default>(&mut self, field: &'static str, read: Result<T>) -> T {
+        self.read(Some(field), read)
+    }
+
+    fn read<T: Default>(&mut self, field: Option<&'static str>, read: Result<T>) -> T {
+        read.unwrap_or_else(|error| {
+            self.faults.push(Fault { field, text: format!("{error:#}") });
             T::default()
         })
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::document::{Document, Resource};
 use super::domains;
-use super::findings::Findings;
+use super::findings::{Fault, Findings};
 use super::note::{Kind, Note};
 use super::resource::{Fields, fields};
 use super::schema;
@@ -32,7 +32,7 @@ pub struct TemplateFunction {
     /// What it is to run with, as far as that could be read.
     pub fields: Fields,
     /// Why it cannot run.
-    pub faults: Vec<anyhow::Error>,
+    pub faults: Vec<Fault>,
     pub notes: Vec<Note>,
 }
 
@@ -93,9 +93,11 @@ impl TemplateFunction {
     }
 }
 
-/// What a function is to run with, or everything that keeps it from that.
-pub fn runnable(fields: Fields, faults: &[anyhow::Error]) -> Result<Fields> {
-    let faults: Vec<String> = faults.iter().map(|fault| format!("{fault:#}")).collect();
+/// What a function is to run with, or everything that keeps it from that: not what is the matter with a field that is
+/// `replaced`.
+pub fn runnable(fields: Fields, faults: &[Fault], replaced: &[&str]) -> Result<Fields> {
+    let counts = |fault: &&Fault| fault.field.is_none_or(|field| !replaced.contains(&field));
+    let faults: Vec<&str> = faults.iter().filter(counts).map(|fault| fault.text.as_str()).collect();
     if faults.is_empty() { Ok(fields) } else { Err(anyhow!("{}", faults.join("; "))) }
 }
 
@@ -142,7 +144,7 @@ pub fn summary(notes: &[Note]) -> Option<String> {
 #[cfg(any(test, fuzzing, feature = "internals"))]
 pub fn parse(text: &str, directory: &Path, resource: Option<&str>) -> Result<Fields> {
     let function = Template::of(Document::parse(text, directory)?)?.choose(resource)?;
-    runnable(function.fields, &function.faults)
+    runnable(function.fields, &function.faults, &[])
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub struct Fields {
 pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) -> Fields {
     let Resource { name, node, props, line, .. } = resource;
     if !matches!(props.value, Value::Map(_)) {
-        found.faults.push(anyhow!("line {line}: the resource '{name}' has no 'props'"));
+        found.of(Err::<(), _>(anyhow!("line {line}: the resource '{name}' has no 'props'")));
         return Fields::default();
     }
     let runtime = found.of(string(props, "runtime"));
@@ -61,7 +61,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
     let lifecycle = props.get("instanceLifecycleConfig").unwrap_or(&nothing);
     let log = props.get("logConfig").unwrap_or(&nothing);
     let retries = props.get("asyncInvokeConfig").unwrap_or(&nothing);
-    let command = found.of(command(config, container));
+    let command = found.of_field("command", command(config, container));
     let triggers = triggers::of(props, found);
     check_needless(props, &mut found.notes);
     note_missing(props, container, &mut found.notes);
@@ -76,15 +76,18 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
         handler: found.needless_text(props, "handler"),
         runtime,
         command,
-        port: found.of(integer(config, "port", 1..=65535)),
+        port: found.of_field("port", integer(config, "port", 1..=65535)),
         memory_mb: memory(props, found),
-        timeout: found.of(seconds(props, "timeout", 1..=86400)),
-        concurrency: found.of(integer(props, "instanceConcurrency", 1..=200)),
+        timeout: found.of_field("timeout", seconds(props, "timeout", 1..=86400)),
+        concurrency: found.of_field("instanceConcurrency", integer(props, "instanceConcurrency", 1..=200)),
         variables: variables_of(props, found),
         initializer: initializer_of(lifecycle, props, found),
         pre_stop: found.of(pre_stop(lifecycle)),
-        health: found.of(config.get("healthCheckConfig").map(health).transpose()).flatten(),
-        async_retries: found.of(integer(retries, "maxAsyncRetryAttempts", 0..=8)),
+        health: found
+            .of_field("healthCheckConfig", config.get("healthCheckConfig").map(health).transpose())
+            .flatten(),
+        async_retries: found
+            .of_field("maxAsyncRetryAttempts", integer(retries, "maxAsyncRetryAttempts", 0..=8)),
         log_project: found.needless_text(log, "project"),
         log_store: found.needless_text(log, "logstore"),
     }
@@ -106,12 +109,14 @@ fn memory(props: &Node, found: &mut Findings) -> Option<u64> {
     const MOST: u64 = 32768;
     let has_gpu = props.get("gpuConfig").or(props.get("gpuMemorySize")).is_some();
     let range = 128..=if has_gpu { 1 << 20 } else { MOST };
-    let memory = found.of(integer::<u64>(props, "memorySize", range))?;
     let line = line_of(props, "memorySize");
-    if !memory.is_multiple_of(64) {
-        let fault = anyhow!("line {line}: memorySize must be a multiple of 64, not {memory}");
-        found.faults.push(fault);
-    }
+    let read = integer::<u64>(props, "memorySize", range).and_then(|memory| match memory {
+        Some(odd) if !odd.is_multiple_of(64) => {
+            bail!("line {line}: memorySize must be a multiple of 64, not {odd}")
+        }
+        memory => Ok(memory),
+    });
+    let memory = found.of_field("memorySize", read)?;
     if memory > MOST {
         let text = format!("{memory} is over {MOST}, which only functions with a GPU may have");
         found.notes.push(Note::remark(line, "memorySize", text));
@@ -215,8 +220,7 @@ fn variables_of(props: &Node, found: &mut Findings) -> Vec<(String, String)> {
         Value::Broken { reason, .. } => anyhow!("line {}: environmentVariables: {reason}", node.line),
         _ => anyhow!("line {}: environmentVariables must be a mapping", node.line),
     };
-    found.faults.push(fault);
-    Vec::new()
+    found.of(Err(fault))
 }
 
 fn variable(name: &str, value: &Node, found: &mut Findings) -> Option<(String, String)> {

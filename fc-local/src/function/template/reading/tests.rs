@@ -148,8 +148,7 @@ fn what_the_vendors_schema_requires_is_missed() {
 fn all_faults_of_a_function_are_found_at_once() {
     let function =
         function("timeout: 0\nmemorySize: 100\nregion: ${vars.x}\nenvironmentVariables: {FC_A: 1, B: [1]}");
-    let lines: Vec<String> =
-        function.faults.iter().map(|fault| format!("{fault:#}")[..7].to_owned()).collect();
+    let lines: Vec<String> = function.faults.iter().map(|fault| fault.text[..7].to_owned()).collect();
     assert_eq!(lines, ["line 6:", "line 5:", "line 8:", "line 8:"]);
     assert!(function.notes.iter().any(|note| note.field == "region"), "{:?}", function.notes);
 }
