@@ -251,7 +251,8 @@ pub(crate) fn template(input: &[u8]) {
             let read = format!("{template:?}");
             // Aliases, merges and references repeat parts of a document: a template is never larger than this.
             assert!(read.len() <= (4 << 20) + 16 * text.len(), "{} bytes of {}", read.len(), text.len());
-            if read.contains("${") || template.code != Code::Unsaid || !template.layers.is_empty() {
+            let is_elsewhere = template.code != Code::Unsaid || !template.layers.is_empty();
+            if read.contains("${") || is_elsewhere || template.http_trigger.is_some() {
                 return;
             }
             let written = written(&template);
@@ -323,6 +324,8 @@ fn written(template: &Template) -> String {
     let variables =
         template.variables.iter().map(|(name, value)| format!("? {} : {}", quoted(name), quoted(value)));
     props.push(format!("environmentVariables: {{{}}}", variables.collect::<Vec<_>>().join(", ")));
+    // Whose memory may be anything.
+    props.push("gpuMemorySize: 1024".to_owned());
     props.extend(template.memory_mb.map(|memory| format!("memorySize: {memory}")));
     props.extend(template.timeout.map(|timeout| format!("timeout: {}", timeout.as_secs())));
     props.extend(template.concurrency.map(|calls| format!("instanceConcurrency: {calls}")));

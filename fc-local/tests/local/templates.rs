@@ -368,6 +368,7 @@ fn templates_that_nothing_here_can_run_say_what_to_do() {
         ("extend: none.yaml\n", "s.yaml: line 1: extend: ./none.yaml: cannot be read: No such file"),
         ("edition: 3.0.0\nservices: {a: {component: fc}}\n", "line 2: 'services' is of edition 1.0.0"),
         ("resources: {a: {component: devsapp/fc, props: {}}}\n", "'component: devsapp/fc' is of FC 2.0"),
+        ("resources: {}\n", "line 1: no resource has 'component: fc3'\n"),
         ("resources: {a: {component: oss}}\n", "no resource has 'component: fc3'; there is: oss"),
         ("resources: {a: {component: fc3, props: {runtime: python3.10}}}\n", "is run by the platform itself"),
         (

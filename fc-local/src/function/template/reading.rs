@@ -103,7 +103,7 @@ pub fn runnable(fields: Fields, faults: &[Fault], replaced: &[&str]) -> Result<F
 
 /// What to do with a template that has no function of component fc3.
 fn without_functions(document: &Document) -> String {
-    let line = document.root.get("resources").map(|node| node.line.to_string()).unwrap_or_default();
+    let line = document.root.entry("resources").map(|node| node.line.to_string()).unwrap_or_default();
     let components = document.components();
     let is_older =
         |component: &String| component.split('@').next().unwrap_or_default().rsplit('/').next() == Some("fc");
