@@ -108,7 +108,7 @@ fn routes(
 ) -> Result<Vec<Route>> {
     let listed = own.at("routeConfig.routes").map(Node::items).unwrap_or_default();
     let mut found = Vec::new();
-    for node in listed {
+    for node in listed.iter().filter(|node| !node.says_nothing()) {
         if !is_whole(node, resource, "a route", notes) {
             continue;
         }
@@ -156,7 +156,7 @@ fn rewrites(route: &Node) -> Result<Vec<Rewrite>> {
     let mut found = Vec::new();
     for (kind, make) in kinds {
         let Some(Node { value: Value::List(rules), .. }) = config.get(kind) else { continue };
-        for rule in rules {
+        for rule in rules.iter().filter(|rule| !rule.says_nothing()) {
             let (Some(pattern), Some(replacement)) = (string(rule, "match")?, string(rule, "replacement")?)
             else {
                 bail!("line {}: a rule of {kind} needs match and replacement", rule.line);
@@ -276,7 +276,8 @@ resources:
       routeConfig:
         routes:
           - {path: /a, functionName: \"${resources.other.output.functionName}\"}
-          - {path: /b, functionName: f}
+          - {path: /b, functionName: f, rewriteConfig: {equalRules: [{}, {match: /x, replacement: /y}]}}
+          - {}
           - {path: /c, functionName: elsewhere}
 ";
         let mut document = Document::parse(text, Path::new("/nonexistent")).expect("a template");
@@ -293,7 +294,7 @@ resources:
             "line 2: f: its route: the template has no 'vars'",
             "line 7: d: authConfig: the template has no 'vars'",
             "line 10: d: a route: '${resources.other.output.functionName}' is known to a deployment only",
-            "line 12: d: a route: /c leads to 'elsewhere', which is no function of this template",
+            "line 13: d: a route: /c leads to 'elsewhere', which is no function of this template",
         ] {
             assert!(notes.iter().any(|note| note == wanted), "{notes:?}");
         }
