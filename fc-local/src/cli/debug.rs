@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -34,13 +34,13 @@ pub fn of(args: &StartArgs) -> Result<Debugging> {
 }
 
 /// What is to run; one function where it is debugged, which needs no command when it is attached to.
-pub fn project(args: &StartArgs) -> Result<Project> {
+pub fn project(args: &StartArgs, sources: &mut Vec<PathBuf>) -> Result<Project> {
     let mut function = args.function.clone();
     if args.attach {
         function.template = load::template_path(&function);
         function.command = vec!["your own".to_owned()];
     }
-    let project = load::project(&function, "start")?;
+    let project = load::project(&function, "start", sources)?;
     if of(args)?.is_on() && project.functions.len() > 1 {
         let names: Vec<&str> = project.functions.iter().map(|function| function.name.as_str()).collect();
         bail!("one function is debugged at a time; choose one of {} with --resource", names.join(", "));

@@ -14,7 +14,9 @@ use super::unpacked::{self, Unpacked};
 use super::{console, isolation};
 use crate::function::template::{self, Code, Fields, Note, NoteKind, Resource, Template, TemplateFunction};
 use crate::function::variables;
-use crate::function::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project};
+use crate::function::{
+    Broken, Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project,
+};
 use crate::instance::{StartAndStop, Surroundings};
 use crate::log::Log;
 use crate::scaling::{Freeze, Upkeep};
@@ -32,20 +34,21 @@ struct Origin<'a> {
 }
 
 /// All that is to run: every function of the template, or the one that the command line names. `verb` is the command that
-/// its author has typed.
-pub fn project(args: &FunctionArgs, verb: &str) -> Result<Project> {
+/// its author has typed. `sources` gets the files and directories that this depends on, or would if they were there, also
+/// where it is an error.
+pub fn project(args: &FunctionArgs, verb: &str, sources: &mut Vec<PathBuf>) -> Result<Project> {
+    sources.extend(args.initializer_script.clone());
     let Some(path) = template_path(args) else {
-        let function = configured(args, verb, Fields::default(), None, &mut Vec::new())?;
-        return Ok(Project {
-            functions: vec![function],
-            domains: Vec::new(),
-            sources: Vec::new(),
-            notes: Vec::new(),
-        });
+        let origins = vec![args.code.clone().unwrap_or_else(|| PathBuf::from("."))];
+        sources.extend(origins.clone());
+        let function = configured(args, verb, Fields::default(), None, origins, &mut Vec::new())?;
+        let (functions, broken) = (vec![function], Vec::new());
+        return Ok(Project { functions, broken, domains: Vec::new(), notes: Vec::new() });
     };
-    let mut template = Template::read(&path)?;
-    let (domains, mut sources) =
-        (std::mem::take(&mut template.domains), std::mem::take(&mut template.sources));
+    sources.push(path.clone());
+    let mut template = Template::read(&path).inspect_err(|_| sources.extend(template::base(&path)))?;
+    let domains = std::mem::take(&mut template.domains);
+    sources.append(&mut template.sources);
     let mut found = std::mem::take(&mut template.notes);
     let is_one_of_several = args.resource.is_some() || template.functions.len() > 1;
     let chosen = if args.resource.is_some() || template.functions.len() < 2 {
@@ -54,33 +57,35 @@ pub fn project(args: &FunctionArgs, verb: &str) -> Result<Project> {
         check_options(args, &template.functions)?;
         template.functions
     };
-    let (mut functions, mut failures, mut said) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut functions, mut broken, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for function in chosen {
         found.extend(function.notes.iter().cloned());
-        sources.extend(function.fields.code.watched().cloned());
-        let TemplateFunction { resource, fields, faults, .. } = function;
+        let TemplateFunction { resource, fields, faults, origins, .. } = function;
+        let mut places = vec![args.code.clone().unwrap_or(origins.code)];
+        places.extend(origins.layers);
+        sources.extend(places.clone());
         let origin = Origin { template: &path, resource: &resource, is_one_of_several };
+        let name = fields.name.clone().unwrap_or_else(|| resource.name.clone());
         let fields =
             template::runnable(fields, &faults, &replaced(args)).with_context(|| path.display().to_string());
-        match fields.and_then(|fields| configured(args, verb, fields, Some(origin), &mut said)) {
+        match fields.and_then(|fields| configured(args, verb, fields, Some(origin), places, &mut said)) {
             Ok(function) => functions.push(function),
-            Err(error) => failures.push((resource.name, error)),
+            Err(reason) => broken.push(Broken { name, reason }),
         }
     }
-    if functions.is_empty() && !failures.is_empty() {
-        let failures = failures.iter().map(|(_, error)| format!("{error:#}"));
-        bail!("{}", failures.collect::<Vec<_>>().join("\n"));
+    if functions.is_empty() && !broken.is_empty() {
+        let reasons = broken.iter().map(|Broken { reason, .. }| format!("{reason:#}"));
+        bail!("{}", reasons.collect::<Vec<_>>().join("\n"));
     }
     check_names(functions.iter().map(|function| function.name.as_str()))?;
     let mut notes = template_notes(&path, &found);
     notes.extend(said);
-    notes.extend(failures.iter().map(|(name, error)| format!("{name} is not served: {error:#}")));
-    Ok(Project { functions, domains, sources, notes })
+    Ok(Project { functions, broken, domains, notes })
 }
 
 /// The one function that the command line means. Says what there is to say about it.
 pub fn function(args: &FunctionArgs, verb: &str) -> Result<Function> {
-    let mut project = project(args, verb)?;
+    let mut project = project(args, verb, &mut Vec::new())?;
     if project.functions.len() > 1 {
         let names = project.functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>();
         bail!("there are several functions; choose one with --resource: {}", names.join(", "));
@@ -153,6 +158,7 @@ fn configured(
     verb: &str,
     template: Fields,
     origin: Option<Origin<'_>>,
+    origins: Vec<PathBuf>,
     said: &mut Vec<String>,
 ) -> Result<Function> {
     let command = command(args, verb, &template, origin)?;
@@ -173,6 +179,7 @@ fn configured(
         other_triggers: template.other_triggers,
         maps_code: origin.is_some() || args.code.is_some(),
         code,
+        origins,
         unpacked: unpacked.into_iter().map(|unpacked| unpacked.kept).collect(),
         port: args.port.or(template.port).unwrap_or(9000),
         memory_mb: args.memory.or(template.memory_mb).unwrap_or(512),
@@ -255,14 +262,19 @@ fn code(
     if let Some(directory) = &args.code {
         return canonical(directory);
     }
-    let beside = |path: &Path| path.parent().filter(|parent| *parent != Path::new("")).map(Path::to_owned);
     match (&template.code, origin.map(|origin| origin.template)) {
         (Code::Directory(path) | Code::Package(path), _) => place(path, unpacked),
         // A container's code is in its image.
         (Code::Missing(text), Some(path)) if !template.container => bail!("{}: {text}", path.display()),
-        (_, Some(path)) => canonical(&beside(path).unwrap_or_else(|| PathBuf::from("."))),
-        (_, None) => Ok(std::env::current_dir()?),
+        (_, Some(path)) => canonical(&directory_of(path)),
+        (_, None) => std::env::current_dir().context("the current directory"),
     }
+}
+
+/// Where the template is.
+fn directory_of(template: &Path) -> PathBuf {
+    let parent = template.parent().filter(|parent| *parent != Path::new(""));
+    parent.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// The directory that `path` is, or that is unpacked of it.

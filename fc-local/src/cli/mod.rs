@@ -2,6 +2,7 @@
 
 mod start;
 mod watch;
+mod watched;
 
 mod announce;
 mod doors;

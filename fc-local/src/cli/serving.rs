@@ -1,7 +1,9 @@
 //! The functions that `start` serves, from the start of their platforms to their close. How callers reach them is not known
 //! here.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use anyhow::{Context as _, Result};
 use super::args::StartArgs;
 use super::{debug, load};
 use crate::front::Gateway;
-use crate::function::{Function, Project};
+use crate::function::{Broken, CustomDomain, Function, Project};
 use crate::instance::Debugging;
 use crate::log::Log;
 use crate::scaling::{Platform, WhenFull};
@@ -81,43 +83,102 @@ impl Drop for Platforms {
     }
 }
 
+/// What is said of a function that cannot run.
+pub fn not_served(broken: &Broken) -> String {
+    format!("{} is not served: {:#}", broken.name, broken.reason)
+}
+
+struct Served {
+    platform: Arc<Platform>,
+    /// What has changed since its function was loaded.
+    changed: BTreeSet<PathBuf>,
+}
+
 /// What a changed configuration is used for.
 pub struct Reload {
-    pub platforms: Vec<Arc<Platform>>,
-    pub gateway: Arc<Gateway>,
+    served: Vec<Served>,
+    gateway: Arc<Gateway>,
     /// Where the API is.
-    pub main: SocketAddr,
+    main: SocketAddr,
     pub log: Arc<Log>,
+    domains: Vec<CustomDomain>,
+    /// What was said of the configuration, which is not repeated while it holds.
+    said: Vec<String>,
+    is_refused: bool,
 }
 
 impl Reload {
+    /// For what is served already, as it was configured and was said.
+    pub fn new(
+        platforms: Vec<Arc<Platform>>,
+        gateway: Arc<Gateway>,
+        main: SocketAddr,
+        log: Arc<Log>,
+        (domains, said): (Vec<CustomDomain>, Vec<String>),
+    ) -> Reload {
+        let served = platforms.into_iter().map(|platform| Served { platform, changed: BTreeSet::new() });
+        Reload { served: served.collect(), gateway, main, log, domains, said, is_refused: false }
+    }
+
     /// The functions that are served go on as the changed configuration says; a function that is new, and one that is
-    /// gone, need a restart.
-    pub fn reload(&self, project: Project) {
-        let Project { functions, domains, .. } = project;
+    /// gone, need a restart. `changed` is what has changed of that which they are made of.
+    pub fn reload(&mut self, project: Project, changed: &BTreeSet<PathBuf>) {
+        self.note(changed);
+        let Project { functions, broken, domains, notes: mut lines } = project;
         let mut functions: Vec<Function> =
             functions.into_iter().map(|function| at_endpoint(function, self.main)).collect();
-        if let ([platform], [_]) = (self.platforms.as_slice(), functions.as_slice()) {
-            functions.drain(..).for_each(|function| platform.reload(function));
-        } else {
-            let restart = "stop fc-local and start it again";
-            for platform in &self.platforms {
-                let name = &platform.function().name;
-                match functions.iter().position(|function| function.name == *name) {
-                    Some(place) => platform.reload(functions.swap_remove(place)),
-                    None => self.log.warn(
-                        None,
-                        &format!(
-                            "{name} is no longer configured and is served as it was; to end that {restart}"
-                        ),
-                    ),
+        let is_only = self.served.len() == 1 && functions.len() == 1 && broken.is_empty();
+        let (restart, mut is_changed) = ("stop fc-local and start it again", false);
+        for Served { platform, changed } in &mut self.served {
+            let old = platform.function();
+            let place = functions.iter().position(|function| is_only || function.name == old.name);
+            if let Some(place) = place {
+                let new = functions.swap_remove(place);
+                let is_changed_code = new.origins.iter().any(|origin| changed.contains(origin));
+                changed.clear();
+                if is_changed_code || !new.is_configured_as(&old) {
+                    platform.reload(new);
+                    platform
+                        .log()
+                        .event(None, "the code or the template changed: the next call starts it anew");
+                    is_changed = true;
                 }
-            }
-            for Function { name, .. } in &functions {
-                self.log.warn(None, &format!("{name} is new and not served yet: {restart}"));
+            } else if let Some(broken) = broken.iter().find(|broken| broken.name == old.name) {
+                lines.push(format!("{} is served as it was: {:#}", broken.name, broken.reason));
+            } else {
+                let name = &old.name;
+                lines.push(format!(
+                    "{name} is no longer configured and is served as it was; to end that {restart}"
+                ));
             }
         }
-        self.gateway.set_domains(domains);
+        let is_served = |name: &str| self.served.iter().any(|served| served.platform.function().name == name);
+        lines.extend(broken.iter().filter(|broken| !is_served(&broken.name)).map(not_served));
+        lines
+            .extend(functions.iter().map(|new| format!("{} is new and not served yet: {restart}", new.name)));
+        if domains != self.domains {
+            self.gateway.set_domains(domains.clone());
+            self.log.event(None, "the custom domains changed");
+            (self.domains, is_changed) = (domains, true);
+        }
+        let is_new = lines != self.said;
+        lines.iter().filter(|line| !self.said.contains(line)).for_each(|line| self.log.warn(None, line));
+        self.said = lines;
+        if self.is_refused && !is_changed && !is_new {
+            self.log.event(None, "all is as it was before the change that is not used");
+        }
+        self.is_refused = false;
+    }
+
+    /// What is configured cannot be served: what is served stays as it is.
+    pub fn refuse(&mut self, error: &anyhow::Error, changed: &BTreeSet<PathBuf>) {
+        self.note(changed);
+        self.log.warn(None, &format!("the change is not used: {error:#}"));
+        self.is_refused = true;
+    }
+
+    fn note(&mut self, changed: &BTreeSet<PathBuf>) {
+        self.served.iter_mut().for_each(|served| served.changed.extend(changed.iter().cloned()));
     }
 }
 

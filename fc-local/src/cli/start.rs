@@ -31,7 +31,9 @@ const DESCRIPTORS: u64 = 100_000;
 
 pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let debugging = debug::of(args)?;
-    let Project { functions, domains, sources, notes } = debug::project(args)?;
+    let mut sources = Vec::new();
+    let Project { functions, broken, domains, mut notes } = debug::project(args, &mut sources)?;
+    notes.extend(broken.iter().map(serving::not_served));
     let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
     let Bound { server, note } = bind(args, &functions, drain)?;
@@ -54,7 +56,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     }
     doors.open(Arc::clone(&gateway));
     let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
-    let reload = Reload { platforms: all, gateway: gateway_, main, log: Arc::clone(&log) };
+    let reload = Reload::new(all, gateway_, main, Arc::clone(&log), (domains.clone(), notes));
     let watching = if args.watch { Some(watch::watch(&args.function, sources, reload)?) } else { None };
     if !platforms.are_stopping() {
         announce(args, &debugging, &functions, &domains, &doors, &log)?;

@@ -2,7 +2,6 @@
 //! ends. What is in it is not known here.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
@@ -21,5 +20,5 @@ pub struct Unpacked {
 pub fn unpack(path: &Path) -> Result<Unpacked> {
     let place = Temporary::new().context("cannot make a directory to unpack into")?;
     let left_out = package::unpack(path, place.path())?;
-    Ok(Unpacked { directory: place.path().to_owned(), kept: Arc::new(place), left_out })
+    Ok(Unpacked { directory: place.path().to_owned(), kept: Kept::new(place), left_out })
 }

@@ -8,16 +8,23 @@ use super::package::Kept;
 use super::rewrite::Rewrite;
 
 /// All that is to run: every function of a template, or the one of a command line, and the domains that lead to them.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Project {
     /// At least one; no two have the same name.
     pub functions: Vec<Function>,
+    /// Those that cannot run.
+    pub broken: Vec<Broken>,
     /// No two have the same name.
     pub domains: Vec<CustomDomain>,
-    /// The files that say all this, or would if they were there.
-    pub sources: Vec<PathBuf>,
     /// What there is to say about it.
     pub notes: Vec<String>,
+}
+
+/// A function of a template that cannot run.
+#[derive(Debug)]
+pub struct Broken {
+    pub name: String,
+    pub reason: anyhow::Error,
 }
 
 /// A custom domain, which callers name as the host; `*.` stands for any name below.
@@ -60,7 +67,7 @@ pub struct HttpTrigger {
 }
 
 /// A function's configuration; one value for as long as neither template nor code changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     pub name: String,
     pub region: String,
@@ -73,6 +80,8 @@ pub struct Function {
     pub command: Vec<String>,
     /// The directory that stands for `/code`; also the working directory.
     pub code: PathBuf,
+    /// Where code and layers are from: directories and packages by the names that were given for them.
+    pub origins: Vec<PathBuf>,
     /// The packages that code and layers are from, for as long as somebody has them.
     pub unpacked: Vec<Kept>,
     /// Directories whose content is in `/opt`; of two files of one name the later directory's is there.
@@ -126,7 +135,7 @@ pub struct PreStop {
 }
 
 /// `healthCheckConfig`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
     pub path: String,
     pub initial_delay: Duration,
@@ -161,6 +170,18 @@ impl Function {
         self.http_trigger.iter().chain(&self.other_triggers)
     }
 
+    /// Whether both are configured alike. A package is unpacked into another place each time: what they run counts by
+    /// where it is from.
+    pub fn is_configured_as(&self, other: &Function) -> bool {
+        let configured = |function: &Function| Function {
+            code: PathBuf::new(),
+            layers: Vec::new(),
+            unpacked: Vec::new(),
+            ..function.clone()
+        };
+        configured(self) == configured(other)
+    }
+
     /// Whether the Initializer is a request, which can be repeated; a command is run once per instance.
     pub fn has_code_initializer(&self) -> bool {
         self.initializer.as_ref().is_some_and(|initializer| initializer.kind == InitializerKind::Code)
@@ -180,6 +201,7 @@ impl Function {
             command: vec!["true".to_owned()],
             code: PathBuf::from("/srv/example"),
             layers: Vec::new(),
+            origins: Vec::new(),
             unpacked: Vec::new(),
             http_trigger: None,
             other_triggers: Vec::new(),

@@ -18,5 +18,5 @@ mod configuration;
 pub mod package;
 pub mod rewrite;
 
-pub use configuration::{CustomDomain, HttpTrigger, Project, Route};
+pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};

@@ -18,7 +18,20 @@ const MAX_SIZE: u64 = 2 * 1024 * 1024 * 1024;
 const MAX_FILES: usize = 200_000;
 
 /// What keeps the place of a package that is unpacked, for as long as somebody has it.
-pub type Kept = Arc<dyn Debug + Send + Sync>;
+#[derive(Debug, Clone)]
+pub struct Kept(Arc<dyn Debug + Send + Sync>);
+
+impl Kept {
+    pub fn new(place: impl Debug + Send + Sync + 'static) -> Kept {
+        Kept(Arc::new(place))
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Kept) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 /// Unpacks the zip file at `path` into the empty directory `into`; which links would have led out of it and were left out.
 pub fn unpack(path: &Path, into: &Path) -> Result<Vec<String>> {

@@ -226,7 +226,7 @@ fn a_changed_template_is_used_by_those_that_are_served_and_a_new_one_needs_a_res
     let memory = "memorySize: 1024";
     write(&fc.scratch, &[resource("alpha", memory), resource("svc$beta", memory), resource("new", "")]);
     fc.wait_for_log("new is new and not served yet: stop fc-local and start it again");
-    fc.wait_for_log("the next call starts it anew");
+    fc.wait_for_logs("the next call starts it anew", 2);
     for (name, old) in ["alpha", "svc%24beta"].into_iter().zip(old) {
         let seen = invoke(&fc, name, "").json();
         assert_eq!(seen["headers"]["x-fc-function-memory"], "1024", "{name}");
@@ -234,9 +234,35 @@ fn a_changed_template_is_used_by_those_that_are_served_and_a_new_one_needs_a_res
     }
     write(&fc.scratch, &[resource("alpha", "memorySize: 2048")]);
     fc.wait_for_log("svc$beta is no longer configured and is served as it was");
-    fc.wait_for_logs("the next call starts it anew", 2);
+    fc.wait_for_logs("the next call starts it anew", 3);
     assert_eq!(invoke(&fc, "alpha", "").json()["headers"]["x-fc-function-memory"], "2048");
     assert_eq!(invoke(&fc, "svc%24beta", "").status, 200);
+}
+
+#[test]
+fn a_change_concerns_the_functions_that_are_made_of_it_and_is_told_once() {
+    let scratch = Scratch::new();
+    for name in ["alpha", "beta"] {
+        std::fs::create_dir(scratch.path(name)).expect("a directory");
+        scratch.write(&format!("{name}/app.py"), ECHO);
+    }
+    let own = |name: &str| resource(name, "").replace("./code", &format!("./{name}"));
+    let path = write(&scratch, &[own("alpha"), own("beta")]);
+    let fc = start_with(scratch, &["-t", &path, "--watch"], &[]);
+    let old = ["alpha", "beta"].map(|name| invoke(&fc, name, "").pid());
+    std::fs::rename(fc.scratch.path("alpha"), fc.scratch.path("alpha.old")).expect("to be moved");
+    fc.wait_for_log("alpha is served as it was: ");
+    fc.scratch.write("beta/more", "");
+    fc.wait_for_log("the next call starts it anew");
+    wait_until_gone(old[1]);
+    assert_eq!(invoke(&fc, "beta", "").status, 200);
+    std::fs::rename(fc.scratch.path("alpha.old"), fc.scratch.path("alpha")).expect("to be moved");
+    fc.wait_for_logs("the next call starts it anew", 2);
+    wait_until_gone(old[0]);
+    assert_eq!(invoke(&fc, "alpha", "").status, 200);
+    let log = fc.log();
+    assert_eq!(log.matches("alpha is served as it was").count(), 1, "{log}");
+    assert!(!log.contains("is not served") && !log.contains("no longer configured"), "{log}");
 }
 
 fn with_domains() -> Fc {
@@ -364,6 +390,6 @@ fn the_routes_of_a_changed_template_are_followed() {
     let ask = || ask(fc.address, "GET", "/", "host: shop.example\r\n", "").json();
     assert_eq!(ask()["function"], "a");
     write(&fc.scratch, &[resource("a", ""), resource("b", ""), route("b")]);
-    fc.wait_for_log("the next call starts it anew");
+    fc.wait_for_log("the custom domains changed");
     assert_eq!(ask()["function"], "b");
 }

@@ -20,14 +20,6 @@ pub enum Code {
 }
 
 impl Code {
-    /// The file whose change changes the code, beside those in its directory.
-    pub fn watched(&self) -> Option<&PathBuf> {
-        match self {
-            Code::Package(path) => Some(path),
-            _ => None,
-        }
-    }
-
     /// Of the field `code` of `props`; `resource` has the actions that may build it.
     pub fn of(props: &Node, resource: &Node, document: &Node, directory: &Path, command: &[String]) -> Code {
         let Some(node) = props.get("code") else { return Code::Unsaid };
@@ -81,6 +73,28 @@ impl Code {
                 missing(format!("code '{}' is not a directory, and no .zip, .jar or .war", found.display()))
             }
         }
+    }
+}
+
+/// Where code and layers are by the names that a template has for them, whether or not anything is there.
+pub struct Origins {
+    pub code: PathBuf,
+    pub layers: Vec<PathBuf>,
+}
+
+impl Origins {
+    /// Of `props`, whose code was found to be `code`, if it was.
+    pub fn of(props: &Node, directory: &Path, code: Option<&Code>) -> Origins {
+        let is_path = |name: &String| !name.is_empty() && !name.contains('\0');
+        let named = props.get("code").and_then(|code| code.text().or_else(|| code.get("src")?.text()));
+        let named = named.filter(is_path).map_or(directory.to_owned(), |name| directory.join(name));
+        let layers = props.get("layers").into_iter().flat_map(Node::items).filter_map(Node::text);
+        let code = match code {
+            // What lies beside a jar is its program's too.
+            Some(Code::Directory(found)) if named.is_file() => found.clone(),
+            _ => named,
+        };
+        Origins { code, layers: layers.filter(is_path).map(|name| directory.join(name)).collect() }
     }
 }
 

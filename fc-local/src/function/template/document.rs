@@ -37,8 +37,7 @@ impl Document {
     /// Reads the template at `path`.
     pub fn read(path: &Path) -> Result<Document> {
         let text = content(path)?;
-        let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        let mut document = Document::parse(&text.text, directory)?;
+        let mut document = Document::parse(&text.text, directory_of(path))?;
         document.sources.insert(0, path.to_owned());
         if text.is_lossy {
             let text = "it is not UTF-8: what no character is made of was replaced".to_owned();
@@ -169,6 +168,19 @@ impl Document {
 fn is_component(component: &str, name: &str) -> bool {
     let component = component.split('@').next().unwrap_or_default().trim_end_matches('/');
     component == name || component.ends_with(&format!("/{name}"))
+}
+
+/// The file that the template at `path` extends, whether or not it is there.
+pub fn base(path: &Path) -> Option<PathBuf> {
+    let root = yaml::parse(&content(path).ok()?.text, None).ok()?;
+    match &root.get("extend")?.value {
+        Value::Text(name) => Some(directory_of(path).join(name)),
+        _ => None,
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 struct Content {

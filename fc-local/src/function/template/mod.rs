@@ -36,7 +36,7 @@ mod node;
 mod number;
 
 pub use code::Code;
-pub use document::Resource;
+pub use document::{Resource, base};
 #[cfg(test)]
 pub use node::Line;
 pub use node::{Node, Value};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use super::code::Origins;
 use super::document::{Document, Resource};
 use super::domains;
 use super::findings::{Fault, Findings};
@@ -33,6 +34,7 @@ pub struct TemplateFunction {
     pub fields: Fields,
     /// Why it cannot run.
     pub faults: Vec<Fault>,
+    pub origins: Origins,
     pub notes: Vec<Note>,
 }
 
@@ -89,7 +91,8 @@ impl TemplateFunction {
         let Findings { mut notes, faults } = found;
         schema::check(&resource, &mut notes);
         notes.sort_by_key(|note| (note.line.file.clone(), note.line.number));
-        TemplateFunction { resource, fields, faults, notes }
+        let origins = Origins::of(&resource.props, &document.directory, Some(&fields.code));
+        TemplateFunction { resource, fields, faults, origins, notes }
     }
 }
 
