@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::args::{PlatformArgs, StartArgs};
-use super::load;
+use super::load::{self, Choice};
 use crate::function::places::Places;
 use crate::function::{Function, Project, environment};
 use crate::id;
@@ -40,12 +40,12 @@ pub fn project(args: &StartArgs, sources: &mut Vec<PathBuf>) -> Result<Project> 
         function.template = load::template_path(&function);
         function.command = vec!["your own".to_owned()];
     }
-    let project = load::project(&function, "start", sources)?;
-    if of(args)?.is_on() && project.functions.len() > 1 {
-        let names: Vec<&str> = project.functions.iter().map(|function| function.name.as_str()).collect();
-        bail!("one function is debugged at a time; choose one of {} with --resource", names.join(", "));
-    }
-    Ok(project)
+    load::project(&function, "start", choice(args)?, sources)
+}
+
+/// One function is debugged at a time.
+pub fn choice(args: &StartArgs) -> Result<Choice> {
+    Ok(if of(args)?.is_on() { load::one } else { load::all })
 }
 
 /// What is attached to is not ours, so that it has no file system of our making.

@@ -33,10 +33,15 @@ struct Origin<'a> {
     is_one_of_several: bool,
 }
 
-/// All that is to run: every function of the template, or the one that the command line names. `verb` is the command that
-/// its author has typed. `sources` gets the files and directories that this depends on, or would if they were there, also
-/// where it is an error.
-pub fn project(args: &FunctionArgs, verb: &str, sources: &mut Vec<PathBuf>) -> Result<Project> {
+/// All that is to run: those functions of the template that are the `choice`, or the command line's. `verb` is the command
+/// that its author has typed. `sources` gets the files and directories that this depends on, or would if they were there,
+/// also where it is an error.
+pub fn project(
+    args: &FunctionArgs,
+    verb: &str,
+    choice: Choice,
+    sources: &mut Vec<PathBuf>,
+) -> Result<Project> {
     sources.extend(args.initializer_script.clone());
     let Some(path) = template_path(args) else {
         let origins = vec![args.code.clone().unwrap_or_else(|| PathBuf::from("."))];
@@ -51,12 +56,7 @@ pub fn project(args: &FunctionArgs, verb: &str, sources: &mut Vec<PathBuf>) -> R
     sources.append(&mut template.sources);
     let mut found = std::mem::take(&mut template.notes);
     let is_one_of_several = args.resource.is_some() || template.functions.len() > 1;
-    let chosen = if args.resource.is_some() || template.functions.len() < 2 {
-        vec![template.choose(args.resource.as_deref()).with_context(|| path.display().to_string())?]
-    } else {
-        check_options(args, &template.functions)?;
-        template.functions
-    };
+    let chosen = choice(template, args).with_context(|| path.display().to_string())?;
     let (mut functions, mut broken, mut said) = (Vec::new(), Vec::new(), Vec::new());
     for function in chosen {
         found.extend(function.notes.iter().cloned());
@@ -85,13 +85,26 @@ pub fn project(args: &FunctionArgs, verb: &str, sources: &mut Vec<PathBuf>) -> R
 
 /// The one function that the command line means. Says what there is to say about it.
 pub fn function(args: &FunctionArgs, verb: &str) -> Result<Function> {
-    let mut project = project(args, verb, &mut Vec::new())?;
-    if project.functions.len() > 1 {
-        let names = project.functions.iter().map(|function| function.name.as_str()).collect::<Vec<_>>();
-        bail!("there are several functions; choose one with --resource: {}", names.join(", "));
-    }
+    let mut project = project(args, verb, one, &mut Vec::new())?;
     project.notes.iter().for_each(console::note);
     project.functions.pop().context("there is no function")
+}
+
+/// Which functions of a template are meant.
+pub type Choice = fn(Template, &FunctionArgs) -> Result<Vec<TemplateFunction>>;
+
+/// The one that is named, or the only one.
+pub fn one(template: Template, args: &FunctionArgs) -> Result<Vec<TemplateFunction>> {
+    Ok(vec![template.choose(args.resource.as_deref())?])
+}
+
+/// All of them, unless one is named.
+pub fn all(template: Template, args: &FunctionArgs) -> Result<Vec<TemplateFunction>> {
+    if args.resource.is_some() || template.functions.len() < 2 {
+        return one(template, args);
+    }
+    check_options(args, &template.functions)?;
+    Ok(template.functions)
 }
 
 /// Refuses options that are one function's where there are several.

@@ -57,7 +57,8 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     doors.open(Arc::clone(&gateway));
     let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
     let reload = Reload::new(all, gateway_, main, Arc::clone(&log), (domains.clone(), notes));
-    let watching = if args.watch { Some(watch::watch(&args.function, sources, reload)?) } else { None };
+    let watch = || watch::watch(&args.function, debug::choice(args)?, sources, reload);
+    let watching = if args.watch { Some(watch()?) } else { None };
     if !platforms.are_stopping() {
         announce(args, &debugging, &functions, &domains, &doors, &log)?;
     }

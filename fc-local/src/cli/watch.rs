@@ -13,7 +13,7 @@ use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::args::FunctionArgs;
-use super::load;
+use super::load::{self, Choice};
 use super::serving::Reload;
 use super::watched::{self, Concern, Need, Watched};
 use crate::function::Project;
@@ -66,7 +66,12 @@ impl Drop for Watching {
 }
 
 /// Reloads what is served on every change of `sources`, files and directories.
-pub fn watch(args: &FunctionArgs, mut sources: Vec<PathBuf>, reload: Reload) -> Result<Watching> {
+pub fn watch(
+    args: &FunctionArgs,
+    choice: Choice,
+    mut sources: Vec<PathBuf>,
+    reload: Reload,
+) -> Result<Watching> {
     let (sender, changes) = channel();
     sources.sort();
     sources.dedup();
@@ -74,6 +79,7 @@ pub fn watch(args: &FunctionArgs, mut sources: Vec<PathBuf>, reload: Reload) -> 
     let mut watch = Watch {
         home,
         args: args.clone(),
+        choice,
         reload,
         sender: sender.clone(),
         watched: Vec::new(),
@@ -94,6 +100,7 @@ struct Watch {
     /// The directory that fc-local was started in, by its name.
     home: PathBuf,
     args: FunctionArgs,
+    choice: Choice,
     reload: Reload,
     sender: Sender<Change>,
     watched: Vec<Watched>,
@@ -121,7 +128,7 @@ impl Watch {
             // It may have been removed and made again, and relative paths are meant by name.
             let _ = std::env::set_current_dir(&self.home);
             let mut sources = Vec::new();
-            let project = load::project(&self.args, "start", &mut sources);
+            let project = load::project(&self.args, "start", self.choice, &mut sources);
             if project.is_err() {
                 // It is not known of all that it was to be read from.
                 sources.extend(self.watched.iter().map(|watched| watched.name.clone()));

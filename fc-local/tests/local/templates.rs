@@ -346,6 +346,9 @@ fn a_function_that_cannot_be_read_stops_only_itself() {
     fc.wait_for_log("broken is not served");
     fc.wait_for_log("python is not served");
     assert_eq!(fc.get("/").status, 200);
+    let (code, _, err) = said(&fc.scratch, &["invoke", "--event", "{}"]);
+    assert_eq!(code, Some(2), "one that cannot run is one of several all the same");
+    assert!(err.contains("choose one with --resource: api, broken, python"), "{err}");
 }
 
 #[test]
