@@ -245,7 +245,7 @@ pub struct PlatformArgs {
     /// The log's clock: utc or local
     #[arg(long, default_value = "utc", value_parser = log_time, value_name = "ZONE")]
     pub log_time: LogTime,
-    /// A real /code by bubblewrap: auto, on, off
+    /// Mount /code with bubblewrap: auto, on, off
     #[arg(long, default_value = "auto", value_name = "WHEN", value_parser = isolate)]
     pub isolate: Isolate,
     /// One JSON object per line instead of text

@@ -8,6 +8,11 @@ use crate::instance::{Isolate, NotIsolated, Surroundings};
 /// Tries whether the processes of `function` can have file systems of their own, and says once what comes of it. An
 /// error where the author insists on it.
 pub fn settle(surroundings: &Surroundings, isolate: Isolate, function: &Function) -> Result<()> {
+    if isolate == Isolate::On && !function.maps_code {
+        bail!(
+            "--isolate=on: nothing stands for /code; name its directory with --code DIR, or a template with -t FILE"
+        );
+    }
     let missing = || surroundings.isolate(function).err().or_else(|| surroundings.without_networks());
     if isolate == Isolate::On
         && let Some(reason) = missing()
@@ -30,7 +35,7 @@ pub fn settle(surroundings: &Surroundings, isolate: Isolate, function: &Function
 
 fn isolated(function: &Function) -> String {
     let (places, are) = if function.layers.is_empty() { ("/code", "is") } else { ("/code and /opt", "are") };
-    format!("isolated: {places} {are} real (bubblewrap)")
+    format!("isolated: {places} {are} mounted (bubblewrap)")
 }
 
 fn substituted(function: &Function, reason: &NotIsolated) -> String {

@@ -174,7 +174,7 @@ fn with_isolation_code_is_there_also_for_what_nobody_can_rewrite() {
     let root = |path: &str| fs::read_dir(path).expect("a directory").flatten().count();
     let (entries, had_code) = (root("/"), fs::exists("/code").expect("a root"));
     let mut fc = start(with_template("code", ""), "auto", &[]);
-    fc.wait_for_log("isolated: /code is real (bubblewrap)");
+    fc.wait_for_log("isolated: /code is mounted (bubblewrap)");
     let seen = fc.get("/").json();
     check_names(&seen, "/code");
     assert_eq!(seen["directory"], "/code");
@@ -338,6 +338,14 @@ fn a_function_without_a_template_has_this_machines_file_system() {
     let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/mnt")).expect("a link");
     assert_eq!(namespace(pid), namespace(std::process::id()));
     assert!(!fc.log().contains("isolated"), "and nothing is said of it");
+    let output =
+        run_to_end(fc_local().args(["invoke", "--isolate=on", "--event", "{}", "--", "true"]), WATCHDOG);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("--isolate=on: nothing stands for /code; name its directory with --code DIR"),
+        "{text}"
+    );
 }
 
 /// A function that insists on the configured port, and can be asked to call another server.
