@@ -24,6 +24,9 @@ use crate::log::terminal;
 /// What the platform starts when the function names no command.
 const START_FILE: &str = "bootstrap";
 
+/// What a project of cargo's has, and what runs has not.
+const MANIFEST: &str = "Cargo.toml";
+
 /// What is left out, in gitignore's syntax, each for what is below it: the vendor's deploying tool reads the same.
 const IGNORE_FILE: &str = ".fcignore";
 
@@ -66,8 +69,20 @@ pub fn run(args: &PackageArgs) -> Result<ExitCode> {
     // By the name that it was given, unless that is `.` or the like.
     let named = if args.directory.file_name().is_some() { &args.directory } else { &directory };
     let output = args.output.clone().unwrap_or_else(|| beside(named));
+    if let Some(manifest) = args.sbom.as_ref().filter(|manifest| !manifest.is_file()) {
+        bail!(
+            "--sbom {}: there is no such file; it is the Cargo.toml of what is packaged",
+            manifest.display()
+        );
+    }
     let Files { entries, ignored } = entries(&directory)?;
     check(&entries, &directory, &output).with_context(|| args.directory.display().to_string())?;
+    if named == &directory && args.output.is_none() {
+        let output = output.display();
+        console::note(format_args!(
+            "fc-local: it is written beside the directory, as {output}; --output names another place"
+        ));
+    }
     let package = pack(&entries)?;
     // The old package stays whole until the new one is.
     let unfinished = with_suffix(&output, ".part");
@@ -306,6 +321,9 @@ fn check(entries: &[Entry], directory: &Path, output: &Path) -> Result<()> {
         }
         Some(_) => {}
         None if entries.is_empty() => bail!("nothing to package"),
+        None if entries.iter().any(|entry| entry.name == MANIFEST) => bail!(
+            "it has a {MANIFEST} and no '{START_FILE}': it is what the function is built from; package what is built ('make package', or its directory, target/fc/function), or name {MANIFEST} and what else is not to run in {IGNORE_FILE}"
+        ),
         None => console::note(format_args!(
             "fc-local: no '{START_FILE}': the function needs customRuntimeConfig.command"
         )),

@@ -57,11 +57,19 @@ fn cargo(arguments: &[&OsStr]) -> Result<String> {
 }
 
 fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let output = command.output().with_context(|| format!("cannot run {}", name(command)))?;
     if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim_end());
+        let said = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        bail!("{} failed: {said}", name(command));
     }
-    String::from_utf8(output.stdout).with_context(|| format!("{command:?} said something that is no text"))
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("{} said something that is no text", name(command)))
+}
+
+/// As `cargo tree`: what it is told besides is ours.
+fn name(command: &Command) -> String {
+    let words = [Path::new(command.get_program()).file_name(), command.get_args().next()];
+    words.into_iter().flatten().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// The version of the compiler, which brings the standard library.

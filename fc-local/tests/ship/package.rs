@@ -276,6 +276,33 @@ fn what_the_platform_could_not_start_is_refused() {
     succeed(&mut package());
 }
 
+#[test]
+fn a_project_of_cargos_is_no_code_and_what_is_wrong_with_an_sbom_is_said_in_a_line() {
+    let project = scratch("project").join("greeter");
+    fs::create_dir_all(project.join("target")).expect("a directory");
+    fs::write(project.join("Cargo.toml"), "[package]\nname = \"greeter\"\n").expect("a file");
+    fs::write(project.join("app.py"), "").expect("a file");
+    let package = || {
+        let mut command = fc_local();
+        command.current_dir(&project).args(["package", "."]);
+        command
+    };
+    let said = fail(&mut package());
+    assert!(said.contains(".: it has a Cargo.toml and no 'bootstrap'"), "{said}");
+    assert!(said.contains("'make package', or its directory, target/fc/function"), "{said}");
+    assert!(!project.with_extension("zip").exists());
+    let said = fail(package().args(["--sbom", "nope.toml"]));
+    assert!(said.contains("--sbom nope.toml: there is no such file"), "{said}");
+    fs::write(project.join(".fcignore"), "Cargo.toml\ntarget/\n").expect("a file");
+    let output = finish(package().args(["--sbom", "Cargo.toml"]));
+    let error = String::from_utf8_lossy(&output.stderr);
+    let before =
+        format!("it is written beside the directory, as {}", project.with_extension("zip").display());
+    assert!(error.contains(&before), "{error}");
+    let last = error.lines().last().expect("what is wrong");
+    assert!(last.starts_with("fc-local: cargo tree failed: error: ") && last.len() < 500, "{error}");
+}
+
 /// What is not of the sources, and what they make.
 const NOT_SOURCES: [&str; 3] = [".git", "target", "artifacts"];
 
