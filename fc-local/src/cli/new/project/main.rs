@@ -39,8 +39,9 @@ mod tests {
     use super::*;
     use fc_runtime::testing::Call;
 
+    /// As its hook makes it.
     fn greeter() -> Greeter {
-        Greeter { greeting: "Hello".into() }
+        Greeter::initialize(&Call::hook().context()).expect("a greeter")
     }
 
     #[test]
