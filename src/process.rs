@@ -31,7 +31,7 @@ const EXIT_FAILURE: i32 = 1;
 ///
 /// The codes 1 and 2 are explained by one line on standard error. Everything else that is worth knowing
 /// goes through the `log` macros: without a logger ([`logger::init`](crate::logger::init), or one of your own)
-/// nothing is said of a request that failed. Where standard output is a terminal, one line
+/// nothing is said of the function's own failures. Where standard output is a terminal, one line
 /// there says the address. What has to happen at the end belongs in [`pre_stop`](Function::pre_stop): `main`
 /// does not go on.
 ///

@@ -157,7 +157,7 @@ pub struct NewArgs {
     /// Where; the last part is the function's name
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// Depend on this checkout of fc-runtime instead of the published one
+    /// Depend on this checkout of fc-runtime [the one that fc-local was built in]
     #[arg(long, value_name = "DIR")]
     pub runtime: Option<PathBuf>,
 }
