@@ -21,6 +21,9 @@ use crate::instance::{StartAndStop, Surroundings};
 use crate::log::Log;
 use crate::scaling::{Freeze, Upkeep};
 
+/// What a template has to say for the platform, and changes nothing here: `config` tells it.
+const REQUIRED: [&str; 2] = ["cpu", "diskSize"];
+
 /// How long an invocation may take unless template or flags say so.
 const INVOCATION_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -147,7 +150,9 @@ pub fn refusals(function: &TemplateFunction, template: &Path, is_one_of_several:
 fn template_notes(path: &Path, notes: &[Note]) -> Vec<String> {
     let worth = notes.iter().filter(|note| matches!(note.kind, NoteKind::Unresolved | NoteKind::Remark));
     let mut said: Vec<String> = worth.map(|note| format!("{}: {note}", path.display())).collect();
-    said.extend(template::summary(notes).map(|text| format!("{}: {text}", path.display())));
+    let notes: Vec<Note> =
+        notes.iter().filter(|note| !REQUIRED.contains(&note.field.as_str())).cloned().collect();
+    said.extend(template::summary(&notes).map(|text| format!("{}: {text}", path.display())));
     said
 }
 

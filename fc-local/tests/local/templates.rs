@@ -89,7 +89,10 @@ fn what_another_resource_needs_stops_nobody() {
 
 #[test]
 fn start_says_once_what_changes_nothing_and_what_is_unknown() {
-    let text = one("code: ./code\nrole: acs:ram::1:role/x\nvpcConfig: auto\ntimeOut: 10", "");
+    let text = one(
+        "code: ./code\ncpu: 0.35\ndiskSize: 512\nrole: acs:ram::1:role/x\nvpcConfig: auto\ntimeOut: 10",
+        "",
+    );
     let fc = start(template(&text), &[]);
     let wanted = "ignored here: role, vpcConfig; unknown: timeOut (timeout?); fc-local config tells more";
     fc.wait_for_log(wanted);
