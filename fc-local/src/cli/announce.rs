@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::function::{CustomDomain, Function, Route};
 use crate::function::{InitializerKind, executable};
+use crate::instance::Debugging;
 use crate::log::Log;
 
 /// What a segment of a path has as it is (RFC 3986 section 2.3).
@@ -44,20 +45,22 @@ pub fn network(log: &Log, main: SocketAddr, ports: &[u16]) {
             &format!("--listen {main}: whoever reaches this machine over the network can call what is served, without a key"),
         );
     }
-    let (whose, them) = match ports {
-        [port] => (format!("the function's own port, {port} for its first instance, is"), "it"),
-        _ => ("the functions' own ports are".to_owned(), "them"),
+    let whose = match ports {
+        [port] => format!("port {port}, the function's own, is"),
+        _ => "the functions' own ports are".to_owned(),
     };
-    log.warn(
-        None,
-        &format!("{whose} open to the network, since functions listen on 0.0.0.0: whoever reaches this machine can call {them} past fc-local, unless a firewall keeps them out"),
-    );
+    log.event(None, &format!("{whose} open to the network too: functions listen on 0.0.0.0"));
 }
 
 /// Says what keeps a function from being started, as far as that can be seen. It may be built yet.
-pub fn faults(log: &Log, functions: &[Function]) {
+pub fn faults(log: &Log, functions: &[Function], debugging: &Debugging) {
     for function in functions {
         let name = &function.name;
+        if let Debugging::Below(words) = debugging
+            && let Some(fault) = executable::fault(function, words)
+        {
+            log.warn(None, &format!("the debugger of {name} cannot start: {fault}; {}", fault.remedy()));
+        }
         if let Some(fault) = executable::fault(function, &function.command) {
             log.warn(None, &format!("{name} cannot start as it is: {fault}; {}", fault.remedy()));
         }

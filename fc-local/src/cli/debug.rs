@@ -24,6 +24,11 @@ pub const NEVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// What the command line asks for.
 pub fn of(args: &StartArgs) -> Result<Debugging> {
+    if args.attach && !args.function.command.is_empty() {
+        bail!(
+            "--attach waits for a function that you start: leave its command out, or have it run below --debug-command"
+        );
+    }
     let Some(command) = &args.debug_command else {
         return Ok(if args.attach { Debugging::Attached } else { Debugging::Off });
     };
@@ -80,7 +85,13 @@ pub fn announce(args: &StartArgs, debugging: &Debugging, functions: &[Function],
             let variables = environment::added(function, &places, &id::instance(), function.port);
             if let Some(file) = &args.attach_env {
                 write(file, &variables).with_context(|| format!("cannot write {}", file.display()))?;
-                log.event(None, &format!("its variables are in {}", file.display()));
+                let path = file.display().to_string();
+                let path = if path.contains('/') { path } else { format!("./{path}") };
+                let path = shlex::try_quote(&path).unwrap_or(path.as_str().into());
+                log.event(
+                    None,
+                    &format!("its variables are in {path}; for a shell: set -a; . {path}; set +a"),
+                );
             }
             let port = function.port;
             let text = format!(
@@ -114,7 +125,12 @@ fn in_a_file(value: &str) -> String {
     if value.chars().all(is_plain) {
         return value.to_owned();
     }
-    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('$', "\\$");
+    let escaped = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+        .replace('$', "\\$")
+        .replace('`', "\\`");
     format!("\"{escaped}\"")
 }
 
@@ -140,7 +156,7 @@ mod tests {
             ("", ""),
             ("a-b_c/d:e.f", "a-b_c/d:e.f"),
             ("a b", "\"a b\""),
-            ("a\"b\\c\nd$e", "\"a\\\"b\\\\c\\nd\\$e\""),
+            ("a\"b\\c\nd$e`f", "\"a\\\"b\\\\c\\nd\\$e\\`f\""),
         ] {
             assert_eq!(in_a_file(value), wanted, "{value:?}");
         }

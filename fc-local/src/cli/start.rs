@@ -83,7 +83,7 @@ fn announce(
     log: &Log,
 ) -> Result<()> {
     if *debugging != Debugging::Attached {
-        announce::faults(log, functions);
+        announce::faults(log, functions, debugging);
     }
     let at = |place, function| Place { function, address: doors.trigger_address(place) };
     let places = functions.iter().enumerate().map(|(place, function)| at(place, function));

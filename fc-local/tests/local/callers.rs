@@ -170,7 +170,8 @@ fn what_the_network_can_reach_is_said_once() {
         let mut fc = fc_local();
         fc.args(["start", "--listen", listen, "--port", &reserved_port().to_string(), "--"]).args(python());
         let mut fc = Program::start(&mut fc);
-        fc.said.wait_for("is open to the network, since functions listen on 0.0.0.0", 1);
+        fc.said.wait_for("* port ", 1);
+        fc.said.wait_for("the function's own, is open to the network too: functions listen on 0.0.0.0", 1);
         let port = fc.said.wait_until("an address", |said| {
             said.split("is served on http://").nth(1)?.split('/').next()?.rsplit(':').next()?.parse().ok()
         });

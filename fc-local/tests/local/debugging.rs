@@ -353,11 +353,33 @@ fn a_function_may_be_there_before_it_is_attached_to() {
 }
 
 #[test]
+fn a_debugger_that_is_not_there_is_said_at_the_start() {
+    let fc = start_with(Scratch::new(), &["--debug-command", "nosuch :1"], &["true".to_owned()]);
+    fc.wait_for_log("the debugger of local cannot start: ");
+}
+
+#[test]
+fn the_variables_of_a_function_that_is_attached_to_can_be_taken_into_a_shell() {
+    let scratch = Scratch::new();
+    let file = scratch.path("fc.env");
+    let value = "it's \"me\" $HOME `id` \\";
+    let variable = format!("VALUE={value}");
+    let fc = start_with(scratch, &["--attach", "--attach-env", &file, "--env", &variable], &[]);
+    let line = format!("its variables are in {file}; for a shell: ");
+    fc.wait_for_log("debugging: one instance");
+    let log = fc.log();
+    let hint = log.lines().find_map(|log| log.split_once(line.as_str())).expect("what to type").1;
+    let output = std::process::Command::new("sh").args(["-c", &format!("{hint}; printenv VALUE")]).output();
+    assert_eq!(String::from_utf8_lossy(&output.expect("a shell").stdout).trim_end(), value);
+}
+
+#[test]
 fn what_cannot_be_debugged_is_said() {
     for (arguments, wanted) in [
         (&["--attach", "--debug-command", "gdb"][..], "cannot be used with"),
         (&["--attach-env", "x"], "--attach"),
         (&["--attach", "--watch"], "cannot be used with"),
+        (&["--attach", "--", "node"], "leave its command out, or have it run below --debug-command"),
         (&["--debug-command", "it's", "--", "true"], "is not a command; check its quotes"),
         (
             &["--attach", "--attach-env", "/nowhere/at/all", "--listen", "127.0.0.1:0"],
