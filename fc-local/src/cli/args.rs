@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{
-    Listen, address, concurrency, duration, duration_within, host_name, isolate, log_time, path, shell,
-    variable,
+    Listen, address, concurrency, duration, duration_within, host_name, isolate, log_time, memory, path,
+    shell, variable,
 };
 use crate::instance::Isolate;
 use crate::log::LogTime;
@@ -181,7 +181,7 @@ pub struct FunctionArgs {
     #[arg(long, value_name = "N", value_parser = concurrency)]
     pub concurrency: Option<usize>,
     /// Memory limit in MB [512]
-    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..=32768))]
+    #[arg(long, value_name = "MB", value_parser = memory)]
     pub memory: Option<u64>,
     /// The first instance's port [9000]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::front::guard;
-use crate::function::header_text;
+use crate::function::{MEMORY, MEMORY_STEP, header_text};
 use crate::instance::Isolate;
 use crate::log::LogTime;
 
@@ -72,6 +72,18 @@ pub fn concurrency(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=200) => Ok(number),
         _ => Err("the platform allows 1 to 200".to_owned()),
+    }
+}
+
+/// A memory size in MB.
+pub fn memory(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(mb) if MEMORY.contains(&mb) && mb.is_multiple_of(MEMORY_STEP) => Ok(mb),
+        Ok(_) => {
+            let (least, most) = (MEMORY.start(), MEMORY.end());
+            Err(format!("the platform allows {least} to {most}, in steps of {MEMORY_STEP}"))
+        }
+        Err(_) => Err("it is a number of MB, such as 512".to_owned()),
     }
 }
 
@@ -175,6 +187,17 @@ mod tests {
     fn concurrency_is_the_platforms() {
         assert_eq!((concurrency("1"), concurrency("200")), (Ok(1), Ok(200)));
         assert!(["0", "201", "-1", "x"].iter().all(|text| concurrency(text).is_err()));
+    }
+
+    #[test]
+    fn memory_is_in_mb_and_the_platforms() {
+        assert_eq!((memory("128"), memory("32768")), (Ok(128), Ok(32768)));
+        for text in ["64", "500", "32832"] {
+            assert_eq!(memory(text), Err("the platform allows 128 to 32768, in steps of 64".to_owned()));
+        }
+        for text in ["512MB", "-1", ""] {
+            assert_eq!(memory(text), Err("it is a number of MB, such as 512".to_owned()));
+        }
     }
 
     #[test]

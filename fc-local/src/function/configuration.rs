@@ -1,6 +1,7 @@
 //! What runs, and within which limits? A function's configuration, complete. Where its parts come from
 //! (template, flags, defaults) is not known here.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -108,6 +109,12 @@ pub struct Function {
     pub log_project: String,
     pub log_store: String,
 }
+
+/// The platform's memory sizes, in MB.
+pub const MEMORY: RangeInclusive<u64> = 128..=32768;
+
+/// They are multiples of it.
+pub const MEMORY_STEP: u64 = 64;
 
 /// How long a hook may take unless its configuration says so.
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(3);

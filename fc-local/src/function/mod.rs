@@ -20,3 +20,4 @@ pub mod rewrite;
 
 pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
+pub use configuration::{MEMORY, MEMORY_STEP};

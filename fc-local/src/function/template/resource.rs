@@ -15,7 +15,7 @@ use super::node::{Node, Value};
 use super::note::{Kind, Note};
 use super::triggers;
 use crate::function::configuration::{
-    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, PreStop,
+    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop,
 };
 use crate::function::{header_text, variables};
 
@@ -106,19 +106,18 @@ fn name_of(props: &Node, resource: &str, found: &mut Findings) -> Option<String>
 
 /// The vendor's schema has 32768 as the most; functions with a GPU have more.
 fn memory(props: &Node, found: &mut Findings) -> Option<u64> {
-    const MOST: u64 = 32768;
     let has_gpu = props.get("gpuConfig").or(props.get("gpuMemorySize")).is_some();
-    let range = 128..=if has_gpu { 1 << 20 } else { MOST };
+    let range = *MEMORY.start()..=if has_gpu { 1 << 20 } else { *MEMORY.end() };
     let line = line_of(props, "memorySize");
     let read = integer::<u64>(props, "memorySize", range).and_then(|memory| match memory {
-        Some(odd) if !odd.is_multiple_of(64) => {
-            bail!("line {line}: memorySize must be a multiple of 64, not {odd}")
+        Some(odd) if !odd.is_multiple_of(MEMORY_STEP) => {
+            bail!("line {line}: memorySize must be a multiple of {MEMORY_STEP}, not {odd}")
         }
         memory => Ok(memory),
     });
     let memory = found.of_field("memorySize", read)?;
-    if memory > MOST {
-        let text = format!("{memory} is over {MOST}, which only functions with a GPU may have");
+    if memory > *MEMORY.end() {
+        let text = format!("{memory} is over {}, which only functions with a GPU may have", MEMORY.end());
         found.notes.push(Note::remark(line, "memorySize", text));
     }
     Some(memory)
