@@ -168,7 +168,7 @@ pub struct FunctionArgs {
     /// Serverless Devs template [s.yaml without a command]
     #[arg(short, long, value_name = "FILE")]
     pub template: Option<PathBuf>,
-    /// Which function of the template [all of them with start]
+    /// Which function of the template, where there are several
     #[arg(long, value_name = "NAME")]
     pub resource: Option<String>,
     /// The directory that stands for /code
@@ -201,13 +201,13 @@ pub struct FunctionArgs {
     /// The script's shell: sh, bash, csh or zsh [/bin/sh]
     #[arg(long, value_name = "SHELL", requires = "initializer_script", value_parser = shell)]
     pub shell: Option<String>,
-    /// [3s]
+    /// The Initializer's time limit [3s]
     #[arg(long, value_parser = duration_within::<1, 300>, value_name = "TIME")]
     pub initializer_timeout: Option<Duration>,
     /// Call GET /pre-stop
     #[arg(long)]
     pub pre_stop: bool,
-    /// [3s]
+    /// PreStop's time limit [3s]
     #[arg(long, value_parser = duration_within::<1, 90>, value_name = "TIME")]
     pub pre_stop_timeout: Option<Duration>,
     /// Check health at this path

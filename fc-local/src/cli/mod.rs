@@ -61,7 +61,7 @@ pub fn run() -> ExitCode {
     }));
     let code = match Cli::try_parse() {
         Ok(Cli { command }) => execute(command),
-        Err(usage) => explain(&usage),
+        Err(usage) => explain(usage),
     };
     console::finish(console::PATIENCE);
     code
@@ -83,11 +83,15 @@ fn execute(command: Command) -> ExitCode {
 }
 
 /// Help, or what is wrong with the command line.
-fn explain(usage: &clap::Error) -> ExitCode {
+fn explain(mut usage: clap::Error) -> ExitCode {
+    if usage.kind() == ErrorKind::UnknownArgument {
+        // That it could be a word of the function's command, which nearly nobody means.
+        usage.remove(ContextKind::Suggested);
+    }
     let text = usage.render().to_string();
     if usage.use_stderr() {
         console::note(text.trim_end());
-        if let Some(command) = command_without_dashes(usage) {
+        if let Some(command) = command_without_dashes(&usage) {
             console::note(format_args!(
                 "\nA function's command stands behind --, as in: fc-local … -- {command} …"
             ));

@@ -250,5 +250,7 @@ fn a_command_without_its_dashes_is_told_where_they_belong() {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert_eq!(error.contains("stands behind --, as in: fc-local … -- python3"), wanted, "{error}");
+        assert_eq!(error.contains("a similar argument exists: '--watch'"), !wanted, "{error}");
+        assert!(!error.contains("as a value"), "{error}");
     }
 }
