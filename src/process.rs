@@ -1,7 +1,7 @@
 //! A function as a process: configuration from the environment, signals, exit codes. Everything that happens
 //! to the process as a whole, and to nothing smaller, is here.
 
-use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::api::{Context, Error, Function, Request, Response, ServerConfig, port_variable};
 use crate::log::{error_line, terminal_line};
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
@@ -128,7 +128,12 @@ fn is_main_stack_of(size: usize) -> bool {
 }
 
 fn exit(error: &Error) -> ! {
-    error_line(format!("error: {error}"));
+    let variable = match error {
+        Error::Bind { address, .. } => port_variable(*address),
+        _ => None,
+    };
+    let remedy = variable.map(|name| format!("; {name} sets another port")).unwrap_or_default();
+    error_line(format!("error: {error}{remedy}"));
     process::exit(if matches!(error, Error::InvalidOption { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
 }
 

@@ -233,13 +233,23 @@ impl ServerConfig {
 }
 
 /// The base images set FC_SERVER_PORT to 9000 whatever the configured port is, so it comes second.
+const PORTS: [&str; 3] = ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "PORT"];
+
 fn port(variables: &Variables<'_>) -> Result<u16, Invalid> {
-    for name in ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "PORT"] {
+    for name in PORTS {
         if let Some(port) = variables.port(name)? {
             return Ok(port);
         }
     }
     Ok(DEFAULT_PORT)
+}
+
+/// The variable that sets the port, unless the address is the code's own.
+pub(crate) fn port_variable(address: SocketAddr) -> Option<&'static str> {
+    let variables = Variables::of_process();
+    let address_of_variables = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port(&variables).ok()?);
+    let is_set = |name: &&str| variables.text(name).is_some();
+    (address == address_of_variables).then(|| PORTS.into_iter().find(is_set).unwrap_or("PORT"))
 }
 
 fn set<T>(option: &mut T, value: Option<T>) {

@@ -18,6 +18,7 @@ pub use function::Function;
 pub use request::{Request, RequestBody};
 pub use response::{BodyWriter, Response};
 
+pub(crate) use config::port_variable;
 pub(crate) use context::LazyVariables;
 #[cfg(feature = "json")]
 pub(crate) use json::parse;

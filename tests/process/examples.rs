@@ -191,9 +191,12 @@ fn a_bad_environment_value_is_one_line_and_code_2() {
 fn a_port_in_use_is_one_line_and_code_1() {
     let taken = std::net::TcpListener::bind(("0.0.0.0", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let (code, error) = fails(&[("PORT", &port)]);
-    assert_eq!((code, error.lines().count()), (Some(1), 1), "{error}");
-    assert!(error.contains(&format!("0.0.0.0:{port}")), "{error}");
+    for name in ["PORT", "FC_SERVER_PORT"] {
+        let (code, error) = fails(&[(name, &port)]);
+        assert_eq!((code, error.lines().count()), (Some(1), 1), "{error}");
+        assert!(error.contains(&format!("0.0.0.0:{port}")), "{error}");
+        assert!(error.ends_with(&format!("; {name} sets another port\n")), "{error}");
+    }
 }
 
 #[test]
