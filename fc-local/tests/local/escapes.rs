@@ -176,7 +176,9 @@ fn what_an_initializer_command_leaves_behind_is_the_instances() {
     let scratch = Scratch::new();
     let pids = scratch.lines("pids");
     let script = FUNCTION.replace("{start}", "pass");
-    let daemon = format!("setsid sh -c 'echo pid $$ > {}; exec env -i sleep 1000' & ", scratch.path("pids"));
+    // It is told before the command ends: afterwards it may be frozen at any time.
+    let tell = format!("echo pid $$ > {}; exec env -i sleep 1000 >&-", scratch.path("pids"));
+    let daemon = format!("told=$(setsid sh -c '{tell}' &)");
     let arguments = ["--initializer-command", &format!("sh -c \"{daemon}\"")];
     let mut fc = start_with(scratch, &arguments, &python_script(&script));
     assert_eq!(fc.get("/").status, 200);
