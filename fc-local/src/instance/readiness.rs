@@ -118,6 +118,16 @@ pub fn wait(
     }
 }
 
+/// The commands of container engines, which run what they start elsewhere.
+const ENGINES: [&str; 3] = ["docker", "podman", "nerdctl"];
+
+fn has_engine(members: &[Pid]) -> bool {
+    let programs = members.iter().filter_map(|pid| procfs::executable(*pid));
+    programs
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .any(|name| ENGINES.contains(&&*name))
+}
+
 /// What a process does while it is waited for, looked at now and then.
 struct Looks<'a> {
     process: &'a Process,
@@ -135,10 +145,13 @@ impl<'a> Looks<'a> {
         Looks { process, expected, surroundings, next_ports, next_words, told: None }
     }
 
-    /// Whether it is somebody else who listens at the port. In a network of the function's own there is nobody else, and
-    /// what is attached is nobody's that is known here.
+    /// Whether it is somebody else who listens at the port. In a network of the function's own there is nobody else,
+    /// what is attached is nobody's that is known here, and a container's port is opened by its engine.
     fn has_lost_port(&self) -> bool {
-        let is_anothers = || procfs::is_anothers(self.expected.port, &self.process.members());
+        let is_anothers = || {
+            let members = self.process.members();
+            procfs::is_anothers(self.expected.port, &members) && !has_engine(&members)
+        };
         let may_be = !self.expected.has_network && self.surroundings.debugging != Debugging::Attached;
         may_be && is_anothers() && {
             thread::sleep(HAND_OVER_GRACE);

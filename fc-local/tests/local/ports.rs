@@ -1,6 +1,8 @@
 //! Whose is a port? Functions that open the configured one whatever they are told, and say so or do not.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::{fs, thread};
 
 use crate::harness::{Fc, Said as _, listener, python, python_script, start_with};
 use support::{Scratch, get, reserved_port};
@@ -96,4 +98,27 @@ fn another_programs_listener_is_not_taken_for_the_function() {
     let reply = call.reply();
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_ne!(reply.json()["FC_CUSTOM_LISTEN_PORT"], port.to_string());
+}
+
+#[test]
+fn what_a_container_engine_opens_is_the_containers() {
+    let port = reserved_port();
+    let scratch = Scratch::new();
+    let engine = scratch.path("docker");
+    fs::copy("/bin/sleep", &engine).expect("a program");
+    let fc = start_with(scratch, &["--port", &port.to_string()], &[engine, "1000".to_owned()]);
+    let mut call = fc.client();
+    call.send(get("/"));
+    fc.wait_for_log(&format!(" started on port {port}:"));
+    let opened = TcpListener::bind(("0.0.0.0", port)).expect("a port that nobody has opened");
+    thread::spawn(move || {
+        for stream in opened.incoming() {
+            let mut stream = stream?;
+            if stream.read(&mut [0; 4096])? > 0 {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")?;
+            }
+        }
+        std::io::Result::Ok(())
+    });
+    assert_eq!(call.reply().text(), "ok");
 }
