@@ -1,11 +1,11 @@
-//! Keeps state over a life: `initialize` builds it from GREETING, `invoke` uses it, `pre_stop` writes
-//! what was collected to the file named by FLUSH_PATH. `FAIL_INIT=404:2` makes the first two
+//! Keeps state over a life: `initialize` builds it from GREETING, or from the file named by GREETING_PATH, `invoke` uses
+//! it, `pre_stop` writes what was collected to the file named by FLUSH_PATH. `FAIL_INIT=404:2` makes the first two
 //! initializations fail with 404; `500:N` and `panic:N` likewise.
 
 use anyhow::{Context as _, bail};
 use fc_runtime::{Context, Function, Request, Response, StatusError};
 use std::env;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +22,10 @@ impl Function for Greeter {
     fn initialize(_: &Context) -> anyhow::Result<Self> {
         fail_if_told_to(ATTEMPTS.fetch_add(1, Ordering::SeqCst) + 1)?;
         log::info!("initialized");
-        let greeting = env::var("GREETING").unwrap_or_else(|_| "Hello".into());
+        let greeting = match env::var("GREETING_PATH") {
+            Ok(path) => fs::read_to_string(&path).context(path)?,
+            Err(_) => env::var("GREETING").unwrap_or_else(|_| "Hello".into()),
+        };
         Ok(Greeter { greeting, greeted: Mutex::new(Vec::new()) })
     }
 

@@ -110,6 +110,7 @@ mod clock;
 mod contain;
 mod date;
 mod environment;
+mod signals;
 mod sync;
 
 #[cfg(any(test, fuzzing, feature = "internals"))]

@@ -6,11 +6,8 @@ use crate::log::{error_line, terminal_line};
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
 use crate::server::Server;
-use crate::sync::{Arc, AtomicBool};
+use crate::signals::Signals;
 use rustix::process::{Resource, getrlimit};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
-use std::io::{self, PipeReader, Read};
 use std::process;
 
 /// As command-line tools have it for what the operator typed.
@@ -27,7 +24,7 @@ const EXIT_FAILURE: i32 = 1;
 /// | 0 | stopped, everything in flight was answered |
 /// | 1 | the address is taken, or the system refuses what the server needs; requests outlasted [`drain_timeout`](ServerConfig::drain_timeout); [`pre_stop`](Function::pre_stop) failed or was not done in time |
 /// | 2 | an environment variable, or an option set in code, means nothing |
-/// | 128 + n | a second signal, n, ended it at once |
+/// | 128 + n | a second signal, n, ended it at once; or a first one while the platform's first `/initialize` ran: nothing was there to stop |
 ///
 /// The codes 1 and 2 are explained by one line on standard error. Everything else that is worth knowing
 /// goes through the `log` macros: without a logger ([`logger::init`](crate::logger::init), or one of your own)
@@ -96,12 +93,7 @@ where
 #[inline(always)]
 fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
     let served = begin(config, lifecycle).and_then(|(server, signals)| {
-        let on_signal = OnSignal {
-            signals,
-            received: end_at_second_signal,
-            unseen: end_at_second_signal_unseen,
-            drain_failed: |error| exit(error),
-        };
+        let on_signal = OnSignal { signals, drain_failed: |error| exit(error) };
         let is_main_large_enough = is_main_stack_of(server.stack_size());
         server.run(on_signal, is_main_large_enough)
     });
@@ -112,11 +104,11 @@ fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
 }
 
 /// Not inlined: what it takes of the stack would be below the first worker for life, a page of it. The signals come
-/// first: what they allocate stays, and musl gives back a page with the last small thing on it, of which the
-/// environment has many.
+/// first: who sees the port open may send one.
 #[inline(never)]
-fn begin(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> Result<(Server, PipeReader), Error> {
-    let signals = handle_signals()?;
+fn begin(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> Result<(Server, Signals), Error> {
+    let signals = Signals::register();
+    let signals = signals.map_err(|source| Error::Start { what: "signal handlers", source })?;
     let server = Server::listen(config(), lifecycle)?;
     terminal_line(|| format!("listening on http://{}\n", server.address()));
     Ok((server, signals))
@@ -135,39 +127,4 @@ fn exit(error: &Error) -> ! {
     let remedy = variable.map(|name| format!("; {name} sets another port")).unwrap_or_default();
     error_line(format!("error: {error}{remedy}"));
     process::exit(if matches!(error, Error::InvalidOption { .. }) { EXIT_USAGE } else { EXIT_FAILURE })
-}
-
-/// SIGTERM and SIGINT make the returned pipe readable.
-fn handle_signals() -> Result<PipeReader, Error> {
-    let register = || {
-        let (signals, notify) = io::pipe()?;
-        low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
-        low_level::pipe::register(SIGINT, notify)?;
-        Ok(signals)
-    };
-    register().map_err(|source| Error::Start { what: "signal handlers", source })
-}
-
-/// There may be nobody to look at a signal: from now on the second one ends the process at once, whoever sees the first.
-fn end_at_second_signal_unseen() {
-    let is_second = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        // They run in this order. They fail for signals that nobody may handle, and these are handled already.
-        let _ = flag::register_conditional_shutdown(signal, 128 + signal, is_second.clone());
-        let _ = flag::register(signal, is_second.clone());
-    }
-}
-
-/// From now on a signal ends the process at once, and so does one that came with the first, before anybody looked.
-fn end_at_second_signal(mut signals: &PipeReader) {
-    let at_once = Arc::new(AtomicBool::new(true));
-    for signal in [SIGTERM, SIGINT] {
-        // It fails for signals that nobody may handle, and these are handled already.
-        let _ = flag::register_conditional_shutdown(signal, 128 + signal, at_once.clone());
-    }
-    // Handlers that ran without that have written by now: what they do is replaced when none of them runs.
-    if matches!(signals.read(&mut [0; 2]), Ok(2)) {
-        // Which of two was the second one the pipe does not say. The system has them run in this order.
-        low_level::exit(128 + SIGINT);
-    }
 }

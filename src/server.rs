@@ -69,7 +69,10 @@ impl Server {
         config.check()?;
         let bind_error = |source| Error::Bind { address: config.address, source };
         let listener = listen(config.address).map_err(bind_error)?;
-        let address = listener.local_addr().map_err(bind_error)?;
+        let address = match config.address.port() {
+            0 => listener.local_addr().map_err(bind_error)?,
+            _ => config.address,
+        };
         let stack_size = config.stack_size;
         let serving = Serving::new(config, lifecycle, listener)
             .map_err(|source| Error::Start { what: "readiness set", source })?;

@@ -1,21 +1,24 @@
 //! When the author's function runs: one table. The code that writes a response's body runs later, and is not in
 //! here. A cell is what is done, and the next state.
 //!
-//! | state | Initialize | Initialized | InitializeFailed | Invoke | InvokeEnd | PreStop | PreStopEnd |
-//! |---|---|---|---|---|---|---|---|
-//! | Created | Run Initializing | Nothing Created | Nothing Created | Run Initializing | Nothing Created | Done Created | Nothing Created |
-//! | Initializing | Wait Initializing | Nothing Ready | Nothing Created | Wait Initializing | Nothing Initializing | Wait Initializing | Nothing Initializing |
-//! | Ready | Done Ready | Nothing Ready | Nothing Ready | Serve Ready | Nothing Ready | Run Stopping | Nothing Ready |
-//! | Stopping | Wait Stopping | Nothing Stopping | Nothing Stopping | Serve StoppingUsed | Nothing StoppingUsed | Wait Stopping | Nothing Stopped |
-//! | StoppingUsed | Wait StoppingUsed | Nothing StoppingUsed | Nothing StoppingUsed | Serve StoppingUsed | Nothing StoppingUsed | Wait StoppingUsed | Nothing Ready |
-//! | Stopped | Run Reinitializing | Nothing Stopped | Nothing Stopped | Serve Ready | Nothing Ready | Done Stopped | Nothing Stopped |
-//! | Reinitializing | Wait Reinitializing | Nothing Ready | Nothing Stopped | Wait Reinitializing | Nothing Reinitializing | Wait Reinitializing | Nothing Reinitializing |
+//! | state | Initialize | PlatformInitialize | Initialized | InitializeFailed | Invoke | InvokeEnd | PreStop | PreStopEnd |
+//! |---|---|---|---|---|---|---|---|---|
+//! | Created | Run Initializing | RunAlone Initializing | Nothing Created | Nothing Created | Run Initializing | Nothing Created | Done Created | Nothing Created |
+//! | Initializing | Wait Initializing | Wait Initializing | Nothing Ready | Nothing Created | Wait Initializing | Nothing Initializing | Wait Initializing | Nothing Initializing |
+//! | Ready | Done Ready | Done Ready | Nothing Ready | Nothing Ready | Serve Ready | Nothing Ready | Run Stopping | Nothing Ready |
+//! | Stopping | Wait Stopping | Wait Stopping | Nothing Stopping | Nothing Stopping | Serve StoppingUsed | Nothing StoppingUsed | Wait Stopping | Nothing Stopped |
+//! | StoppingUsed | Wait StoppingUsed | Wait StoppingUsed | Nothing StoppingUsed | Nothing StoppingUsed | Serve StoppingUsed | Nothing StoppingUsed | Wait StoppingUsed | Nothing Ready |
+//! | Stopped | Run Reinitializing | Run Reinitializing | Nothing Stopped | Nothing Stopped | Serve Ready | Nothing Ready | Done Stopped | Nothing Stopped |
+//! | Reinitializing | Wait Reinitializing | Wait Reinitializing | Nothing Ready | Nothing Stopped | Wait Reinitializing | Nothing Reinitializing | Wait Reinitializing | Nothing Reinitializing |
 //!
-//! A request's event (Initialize, Invoke, PreStop) is answered at once (Done), runs the hook (Run), is served
-//! (Serve), or waits for the hook that runs (Wait): the outcome of the hook that it asked for, or needs, is its
+//! A request's event (Initialize, PlatformInitialize, Invoke, PreStop) is answered at once (Done), runs the hook (Run), is
+//! served (Serve), or waits for the hook that runs (Wait): the outcome of the hook that it asked for, or needs, is its
 //! own, and after another hook it is looked up again. With the other events the state moves, and nothing is
 //! done. An invocation that begins or ends while `pre_stop` runs, or after it, leads back to Ready, so that what
 //! it collected is flushed by the next `pre_stop`. SIGTERM is PreStop too.
+//!
+//! PlatformInitialize is the Initialize that the platform's own header names. It sends nothing else before the answer, so
+//! that the first one needs nobody beside it (RunAlone).
 
 use crate::api::{Context, Function, Request, Response};
 use crate::contain::drop_contained;
@@ -38,6 +41,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
     Initialize,
+    PlatformInitialize,
     Initialized,
     InitializeFailed,
     Invoke,
@@ -49,6 +53,7 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Run,
+    RunAlone,
     Wait,
     Serve,
     Done,
@@ -57,10 +62,13 @@ enum Action {
 
 /// The table.
 fn step(state: State, event: Event) -> (Action, State) {
-    use Action::{Done, Nothing, Run, Serve, Wait};
+    use Action::{Done, Nothing, Run, RunAlone, Serve, Wait};
     use Event as E;
     use State as S;
     match (state, event) {
+        (S::Created, E::PlatformInitialize) => (RunAlone, S::Initializing),
+        (state, E::PlatformInitialize) => step(state, E::Initialize),
+
         (S::Created, E::Initialize | E::Invoke) => (Run, S::Initializing),
         (S::Created, E::PreStop) => (Done, S::Created),
         (S::Created, E::Initialized | E::InitializeFailed | E::InvokeEnd | E::PreStopEnd) => {
@@ -205,6 +213,11 @@ impl Lifecycle {
         Lifecycle { origin, life: Mutex::new(life), hook_ended: Condvar::default() }
     }
 
+    /// Whether the Initializer hook that the platform calls would be the first one to run, and needs nobody beside it.
+    pub(crate) fn initializes_alone(&self) -> bool {
+        step(self.life.lock().state, Event::PlatformInitialize).0 == Action::RunAlone
+    }
+
     /// The Initializer hook: at most one success per life; those that come meanwhile share the outcome.
     pub(crate) fn initialize(&self, context: &Context) -> Result<(), Failure> {
         let mut life = self.life.lock();
@@ -213,7 +226,9 @@ impl Lifecycle {
             let initializing = matches!(life.state, State::Initializing | State::Reinitializing);
             life.state = state;
             match action {
-                Action::Run => return self.run_initialize(life, || self.build(context)),
+                Action::Run | Action::RunAlone => {
+                    return self.run_initialize(life, || self.build(context));
+                }
                 Action::Wait if initializing => return self.wait_for_initialize(life).1,
                 Action::Wait => life = self.wait_for_pre_stop(life).0,
                 Action::Done | Action::Serve | Action::Nothing => return Ok(()),
@@ -228,7 +243,7 @@ impl Lifecycle {
             let (action, state) = step(life.state, Event::Invoke);
             life.state = state;
             match action {
-                Action::Run => {
+                Action::Run | Action::RunAlone => {
                     self.run_initialize(life, || self.build(context))?;
                     life = self.life.lock();
                 }
@@ -255,7 +270,9 @@ impl Lifecycle {
             let stopping = matches!(life.state, State::Stopping | State::StoppingUsed);
             life.state = state;
             match action {
-                Action::Run => return self.run_pre_stop(life, |instance| stop(instance, context)),
+                Action::Run | Action::RunAlone => {
+                    return self.run_pre_stop(life, |instance| stop(instance, context));
+                }
                 Action::Wait if stopping => return self.wait_for_pre_stop(life).1,
                 Action::Wait => life = self.wait_for_initialize(life).0,
                 Action::Done | Action::Serve | Action::Nothing => return Ok(()),

@@ -44,6 +44,12 @@ pub(crate) struct Routing {
 }
 
 impl Routing {
+    /// Whether the platform itself says what the request is for.
+    pub(crate) fn is_platforms(&self, head: &Head) -> bool {
+        self.hooks
+            && head.fields().any(|(name, value)| name.eq_ignore_ascii_case(CONTROL_PATH) && !value.is_empty())
+    }
+
     /// The route of a request.
     pub(crate) fn route(&self, head: &Head) -> Result<Route, Refusal> {
         let is_health_path = self.health_path.as_deref().is_some_and(|path| path == head.path());

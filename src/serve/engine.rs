@@ -6,16 +6,18 @@ use crate::contain::report;
 use crate::http1::{CloseReason, Head, Limits};
 use crate::log::LifecycleLine;
 use crate::net::{MAX_SLOW_PEERS, ReadySet};
-use crate::platform::{Lifecycle, Refusal, Route, Routing};
+use crate::platform::{Hook, Lifecycle, Refusal, Route, Routing};
 use crate::serve::accept::{Accepted, Acceptor, PAUSE};
 use crate::serve::blocking::Waits;
 use crate::serve::connection::{Connection, PendingCall, Turn};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, sleep};
+use crate::signals::{EndAtOnce, Signals};
+use crate::sync::{Arc, AtomicBool, OnceLock, Ordering, Weak, sleep};
 use crate::threads::{ConcurrencyLimit, MAX_SPARES, Pool, Task, WorkerSlot};
 use log::Level;
 use std::fmt;
-use std::io::{self, PipeReader};
+use std::io;
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Hooks run beside `max_workers` invocations, so that the platform is answered when all of those are busy.
@@ -57,16 +59,14 @@ pub(super) struct Engine {
     idle_grace: Duration,
     stack_size: usize,
     is_stopping: AtomicBool,
-    on_signal: Mutex<Option<OnSignal>>,
+    /// Where the process is this server's.
+    on_signal: OnceLock<OnSignal>,
+    is_stopped_by_signal: AtomicBool,
 }
 
-/// What the process does at the signal to stop, beside the drain.
+/// How a process is stopped.
 pub(crate) struct OnSignal {
-    /// It can be read from once one has come, and holds a byte for each.
-    pub signals: PipeReader,
-    pub received: fn(&PipeReader),
-    /// What is done when there is no thread that could notice one.
-    pub unseen: fn(),
+    pub signals: Signals,
     pub drain_failed: fn(&Error),
 }
 
@@ -129,7 +129,8 @@ impl Engine {
                 idle_grace: config.idle_grace,
                 stack_size: config.stack_size,
                 is_stopping: AtomicBool::new(false),
-                on_signal: Mutex::new(None),
+                on_signal: OnceLock::new(),
+                is_stopped_by_signal: AtomicBool::new(false),
                 clock,
             }
         }))
@@ -255,6 +256,24 @@ impl Engine {
         }
     }
 
+    /// Whether a call runs on the one thread that there is so far. Then nobody is to be served beside it: it is the
+    /// platform's Initializer, or the one invocation that may run.
+    pub(super) fn runs_alone(&self, route: Route, head: &Head) -> bool {
+        let needs_nobody = match route {
+            Route::Hook(Hook::Initialize) => {
+                self.routing.is_platforms(head) && self.lifecycle.initializes_alone()
+            }
+            Route::Invoke(_) => self.invocations.is_one(),
+            Route::Hook(_) | Route::Health => false,
+        };
+        needs_nobody && self.on_signal.get().is_some() && self.pool.has_one_worker()
+    }
+
+    /// Until this is dropped a signal ends the process at once: nobody looks at it, and there is nothing to stop.
+    pub(super) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
+        self.on_signal.get()?.signals.end_at_once()
+    }
+
     /// How many invocations have begun and not ended.
     pub(super) fn begun(&self) -> usize {
         self.invocations.begun()
@@ -278,21 +297,43 @@ impl Engine {
         self.is_idle_awaited.load(Ordering::Relaxed)
     }
 
-    /// Does, once, what a start leaves for later: to look at the whole environment takes ten system calls with musl.
+    /// Does, once, what a start leaves for later.
     pub(crate) fn idle(&self) {
-        if self.is_idle_awaited.swap(false, Ordering::Relaxed) {
-            // Before the first line, since the program's logger may take its time.
+        if !self.is_idle_awaited.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(on_signal) = self.on_signal.get()
+            && !self.watch(&on_signal.signals)
+        {
+            // Without a descriptor whoever waits goes on looking.
+            return self.is_idle_awaited.store(true, Ordering::Relaxed);
+        }
+        if self.environment.is_some() {
+            // Looking at the whole environment takes ten system calls with musl. Before the first line, since the
+            // program's logger may take its time.
             ServerConfig::warn_of_unknown_variables(|| self.pool.ensure_waiting());
         }
     }
 
-    /// Has the signal to stop, which the readiness set reports, lead to a drain and to this.
-    pub(super) fn set_on_signal(&self, on_signal: OnSignal) {
-        self.pool.set_without_thread(on_signal.unseen);
-        *self.on_signal.lock() = Some(on_signal);
+    /// Has the readiness set report the signal to stop.
+    fn watch(&self, signals: &Signals) -> bool {
+        signals.pipe().and_then(|pipe| self.ready.add_stop(pipe.as_fd())).is_ok()
     }
 
-    pub(super) fn take_on_signal(&self) -> Option<OnSignal> {
-        self.on_signal.lock().take()
+    /// Has a signal lead to a drain.
+    pub(super) fn set_on_signal(&self, on_signal: OnSignal) {
+        let _ = self.on_signal.set(on_signal); // once
+        self.is_idle_awaited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signal has come, and nobody has taken care of it.
+    pub(super) fn is_stop_due(&self) -> bool {
+        let have_come = self.on_signal.get().is_some_and(|on_signal| on_signal.signals.have_come());
+        have_come && !self.is_stopped_by_signal.load(Ordering::SeqCst)
+    }
+
+    /// How the process is stopped, for whoever takes care of that.
+    pub(super) fn take_on_signal(&self) -> Option<&OnSignal> {
+        self.on_signal.get().filter(|_| !self.is_stopped_by_signal.swap(true, Ordering::SeqCst))
     }
 }

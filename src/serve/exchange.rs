@@ -27,9 +27,11 @@ pub(super) fn serve<'a>(
     output: &'a RefCell<ResponseWriter<'a>>,
 ) -> Next {
     let _scope = RequestScope::enter(context.request_id());
+    let alone = engine.runs_alone(route, context.head()).then(|| Alone(engine));
     let mut exchange = Exchange {
         engine,
         slot,
+        is_alone: alone.is_some(),
         context,
         body,
         output,
@@ -62,9 +64,19 @@ pub(super) fn run_hook(engine: &Engine, context: &Context, hook: Hook) -> Result
     outcome
 }
 
+/// A call for which no second worker was made: that is done once its response is out.
+struct Alone<'a>(&'a Engine);
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.pool().ensure_waiting();
+    }
+}
+
 struct Exchange<'a> {
     engine: &'a Engine,
     slot: &'a WorkerSlot,
+    is_alone: bool,
     context: &'a Context,
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
@@ -106,9 +118,16 @@ impl<'a> Exchange<'a> {
         self.send(&Whole { status, fields: [b"", b""], body });
     }
 
+    fn begin_run(&self) -> TimedRun<'a> {
+        let pool = self.engine.pool();
+        if self.is_alone { pool.begin_run_alone(self.slot) } else { pool.begin_run(self.slot) }
+    }
+
     fn hook(&mut self, hook: Hook) {
-        let run = self.engine.pool().begin_run(self.slot);
+        let run = self.begin_run();
+        let until_it_is_initialized = self.is_alone.then(|| self.engine.end_at_once());
         let outcome = run_hook(self.engine, self.context, hook);
+        drop(until_it_is_initialized);
         drop(run);
         match outcome {
             Ok(()) => self.send(&Whole { status: 200, fields: [b"", b""], body: b"" }),
@@ -120,7 +139,7 @@ impl<'a> Exchange<'a> {
         let mut call = RunningCall {
             caller: if kind == CallKind::Event { Caller::Event } else { Caller::HttpClient },
             invocation: None,
-            _run: self.engine.pool().begin_run(self.slot),
+            _run: self.begin_run(),
             line: self.engine.lifecycle_line("Invoke", self.context.request_id()),
         };
         let invocation = match self.engine.lifecycle().begin(self.context) {

@@ -9,7 +9,6 @@ use crate::serve::worker::work;
 use crate::sync::Arc;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::AsFd;
 
 /// All that serves one listener. Its clones are the same.
 #[derive(Clone)]
@@ -39,10 +38,8 @@ impl Serving {
     /// when that came to its end.
     ///
     /// # Errors
-    /// When the listener or the signals cannot be watched, or the system gives no thread.
+    /// When the listener cannot be watched, or the system gives no thread.
     pub(crate) fn run(&self, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
-        let added = self.0.ready().add_stop(on_signal.signals.as_fd());
-        added.map_err(|source| Error::Start { what: "signal handlers", source })?;
         self.0.set_on_signal(on_signal);
         if with_caller {
             self.watch_listener()?;

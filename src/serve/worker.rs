@@ -60,14 +60,24 @@ impl<'a> Worker<'a> {
             }
             Ready::Accept => self.engine.accept(),
             Ready::Stop => drain::by_signal(self.engine),
-            Ready::Idle => self.engine.idle(),
+            Ready::Idle => {
+                self.engine.idle();
+                // It may have come since the last look, and before it was reported.
+                if self.engine.is_stop_due() {
+                    drain::by_signal(self.engine);
+                }
+            }
             Ready::Closed => {}
         }
     }
 
     fn wait(&self, waiting: Waiting) -> Option<Ready<Connection>> {
-        let idle_after = self.engine.is_idle_awaited().then_some(IDLE);
-        let ready = self.engine.ready().wait(idle_after);
+        let ready = match self.engine.is_idle_awaited() {
+            false => self.engine.ready().wait(None),
+            // Nothing else tells of a signal yet.
+            true if self.engine.is_stop_due() => Ok(Ready::Stop),
+            true => self.engine.ready().wait(Some(IDLE)),
+        };
         drop(waiting);
         ready.inspect_err(|error| report!(Level::Error, "cannot wait for connections: {error}")).ok()
     }

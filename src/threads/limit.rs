@@ -71,6 +71,11 @@ impl<T> ConcurrencyLimit<T> {
         Admission::Queued
     }
 
+    /// Whether one call runs at a time.
+    pub(crate) fn is_one(&self) -> bool {
+        self.limit == 1
+    }
+
     /// How many calls have begun and not ended.
     pub(crate) fn begun(&self) -> usize {
         let calls = self.calls.lock();

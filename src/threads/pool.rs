@@ -43,8 +43,6 @@ pub(crate) struct Pool<T> {
     closed: OnceEvent,
     clock: Arc<Clock>,
     failed_threads: Tally,
-    /// What is done once when there is no thread to be had.
-    without_thread: Mutex<Option<fn()>>,
 }
 
 impl<T: Send + 'static> Pool<T> {
@@ -66,7 +64,6 @@ impl<T: Send + 'static> Pool<T> {
             closed: OnceEvent::default(),
             clock,
             failed_threads: Tally::default(),
-            without_thread: Mutex::default(),
         }
     }
 
@@ -104,14 +101,24 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
+    /// Whether the calling worker is the only one.
+    pub(crate) fn has_one_worker(&self) -> bool {
+        self.waiting.get() == 0 && self.slots.taken() == 1
+    }
+
     /// Begins a run of code of unknown duration on the calling worker: somebody waits meanwhile, or is going
     /// to when the code turns out not to be quick.
     pub(crate) fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {
-        let run = self.watchdog.begin_run(slot);
+        let run = self.begin_run_alone(slot);
         if self.waiting.get() == 0 {
             if run.is_watched() { self.wake_watchdog() } else { self.ensure_waiting() }
         }
         run
+    }
+
+    /// The same where nobody needs to wait.
+    pub(crate) fn begin_run_alone<'a>(&'a self, slot: &'a WorkerSlot) -> TimedRun<'a> {
+        self.watchdog.begin_run(slot)
     }
 
     /// The calling worker is about to block on something that is not the author's: nobody may be stuck behind
@@ -219,17 +226,8 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
-    /// Has this done once when the system has no thread to give, by whoever notices.
-    pub(crate) fn set_without_thread(&self, prepare: fn()) {
-        *self.without_thread.lock() = Some(prepare);
-    }
-
     #[cold]
     fn no_thread(&self, error: &io::Error) {
-        let prepare = self.without_thread.lock().take();
-        if let Some(prepare) = prepare {
-            prepare();
-        }
         if let Some(count) = self.failed_threads.add(&self.clock, 1) {
             report!(Level::Error, "cannot make a thread: {error} ({count}x)");
         }

@@ -69,7 +69,6 @@ impl WorkerSlots {
         drop(self.vacated.wait_timeout_while(stopwatches, timeout, |taken| taken.len() > count));
     }
 
-    #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.stopwatches.lock().len()
     }

@@ -1,6 +1,8 @@
 //! The examples as processes: what they print, how they end, and how they are when they are stopped, starved and
 //! abandoned. Order is forced by what the processes do.
 
+#[cfg(target_os = "linux")]
+mod alone;
 mod examples;
 #[cfg(target_os = "linux")]
 mod options;

@@ -1,5 +1,6 @@
 //! Without descriptors, threads or memory: what is refused, what goes on, and that it is over when they are back.
 
+use crate::subject::sockets;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use support::{Client, Lines, Process, get, until};
@@ -17,13 +18,6 @@ fn without_descriptors(process: &Process) {
 
 fn with_descriptors(process: &Process) {
     limit(process, Resource::Nofile, Some(1024), Some(1024));
-}
-
-/// The listener's, and one for each connection.
-fn sockets(process: &Process) -> usize {
-    let all = fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives");
-    let links = all.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
 }
 
 /// What the process prints.

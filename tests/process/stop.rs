@@ -1,6 +1,6 @@
 //! The end by signal, for those who are just about to be served.
 
-use crate::subject::{descriptors, start_with_descriptors, starve, threads, while_it_stands_still};
+use crate::subject::{sockets, start_with_descriptors, starve, threads, while_it_stands_still};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::{Client, Process, get, until};
@@ -94,9 +94,9 @@ fn a_drain_that_fails_is_the_end_of_the_process_whichever_thread_hangs() {
         client.head();
         clients.push(client);
     }
-    let with_both = descriptors(&process);
+    let with_both = sockets(&process);
     clients.remove(0);
-    until("the main thread is free", || descriptors(&process) < with_both);
+    until("the main thread is free", || sockets(&process) < with_both);
     process.signal("TERM");
     let (code, _, error) = process.end();
     assert_eq!(code, Some(1), "{error}");

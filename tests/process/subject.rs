@@ -45,8 +45,11 @@ pub(crate) fn starve(process: &Process) {
     prlimit(Some(pid), Resource::Nofile, limit).expect("it runs");
 }
 
-pub(crate) fn descriptors(process: &Process) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives").count()
+/// The listener's, and one for each connection.
+pub(crate) fn sockets(process: &Process) -> usize {
+    let all = std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).expect("the process lives");
+    let links = all.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
 }
 
 pub(crate) fn threads(process: &Process) -> usize {

@@ -91,6 +91,8 @@ impl Selector for Epoll {
         loop {
             match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
                 Ok(0) if timeout.is_some() => return Ok(None),
+                // It may be the signal that nothing else tells of yet.
+                Err(Errno::INTR) if idle_after.is_some() => return Ok(None),
                 Ok(0) | Err(Errno::INTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),

@@ -17,8 +17,9 @@ const STATES: [State; 7] = [
     State::Reinitializing,
 ];
 
-const EVENTS: [Event; 7] = [
+const EVENTS: [Event; 8] = [
     Event::Initialize,
+    Event::PlatformInitialize,
     Event::Initialized,
     Event::InitializeFailed,
     Event::Invoke,

@@ -158,7 +158,11 @@ impl FifoGate {
 
 /// A fifo, open for both, so that neither side waits for the other to open it.
 fn fifo(path: &Path) -> File {
+    make_fifo(path);
+    File::options().read(true).write(true).open(path).expect("the fifo")
+}
+
+pub(crate) fn make_fifo(path: &Path) {
     let made = Command::new("mkfifo").arg(path).status().expect("mkfifo");
     assert!(made.success());
-    File::options().read(true).write(true).open(path).expect("the fifo")
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::lines::{FifoGate, FifoLines};
+use crate::lines::{FifoGate, FifoLines, make_fifo};
 
 /// A directory that goes with the test.
 pub struct Scratch(PathBuf);
@@ -31,6 +31,12 @@ impl Scratch {
 
     pub fn write(&self, name: &str, text: &str) -> String {
         fs::write(self.0.join(name), text).expect("a writable directory");
+        self.path(name)
+    }
+
+    /// A named pipe.
+    pub fn fifo(&self, name: &str) -> String {
+        make_fifo(&self.0.join(name));
         self.path(name)
     }
 

@@ -1,0 +1,59 @@
+//! SIGTERM and SIGINT: the first one is noted, for whoever looks, and the second one ends the process at once, whoever
+//! runs. What is done about the first one is not decided here.
+
+use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+use std::io::{self, PipeReader};
+
+pub(crate) struct Signals {
+    /// One has come; while this is set, the next one ends the process.
+    has_come: Arc<AtomicBool>,
+    /// Readable once one has come, since it was asked for.
+    pipe: OnceLock<PipeReader>,
+}
+
+impl Signals {
+    /// From now on they are noted; until then they end the process.
+    pub(crate) fn register() -> io::Result<Signals> {
+        let has_come = Arc::new(AtomicBool::new(true));
+        // What is registered first is done first.
+        for signal in [SIGTERM, SIGINT] {
+            flag::register_conditional_shutdown(signal, 128 + signal, has_come.clone())?;
+        }
+        for signal in [SIGTERM, SIGINT] {
+            flag::register(signal, has_come.clone())?;
+        }
+        has_come.store(false, Ordering::SeqCst);
+        Ok(Signals { has_come, pipe: OnceLock::new() })
+    }
+
+    pub(crate) fn have_come(&self) -> bool {
+        self.has_come.load(Ordering::SeqCst)
+    }
+
+    /// What becomes readable with the first one. Whether one has come before is to be looked at afterwards.
+    pub(crate) fn pipe(&self) -> io::Result<&PipeReader> {
+        if let Some(pipe) = self.pipe.get() {
+            return Ok(pipe);
+        }
+        let (pipe, notify) = io::pipe()?;
+        low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
+        low_level::pipe::register(SIGINT, notify)?;
+        Ok(self.pipe.get_or_init(|| pipe))
+    }
+
+    /// Until this is dropped the first one ends the process at once too. `None` when one has come.
+    pub(crate) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
+        (!self.has_come.swap(true, Ordering::SeqCst)).then(|| EndAtOnce(self))
+    }
+}
+
+/// As long as there is nothing that a stop would have to do.
+pub(crate) struct EndAtOnce<'a>(&'a Signals);
+
+impl Drop for EndAtOnce<'_> {
+    fn drop(&mut self) {
+        self.0.has_come.store(false, Ordering::SeqCst); // otherwise the process has ended
+    }
+}
