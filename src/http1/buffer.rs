@@ -2,7 +2,7 @@
 //! what passes through of a body at once, and no further.
 
 /// Large enough for every head the platform sends (its limit is 8 KB), small enough to be touched at a start.
-const FIRST_CAPACITY: usize = 4 * 1024;
+const FIRST_CAPACITY: usize = 4 * 1024 - 32;
 
 /// Room for body bytes that pass through: what a socket has at once when its peer sends as fast as it can.
 pub(crate) const MAX_PASSING: usize = 64 * 1024;
