@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::thread;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// The longest time between two questions whether somebody listens, in nanoseconds: about what one takes.
+const MAX_PAUSE: u64 = 5_000;
 /// A request below this fits into the socket buffers of both sides.
 const FITS: usize = 64 * 1024;
 
@@ -67,7 +70,8 @@ impl Client {
     }
 
     /// Asks for the connection until it is there; how often. It never sleeps (a wake-up would cost more than what is
-    /// measured), but yields. One socket asks again and again, which takes half as long as a new one each time.
+    /// measured), but yields, now and then for longer: at equal distances, starts would be rounded to whole ones. One
+    /// socket asks again and again, which takes half as long as a new one each time.
     pub fn poll_connect(port: u16) -> io::Result<(Client, u32)> {
         let (start, mut attempts) = (Instant::now(), 1);
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
@@ -76,7 +80,10 @@ impl Client {
             if error != Errno::CONNREFUSED || start.elapsed() > START_LIMIT {
                 return Err(error.into());
             }
-            thread::yield_now();
+            let (asked, pause) = (Instant::now(), RandomState::new().build_hasher().finish() % MAX_PAUSE);
+            while asked.elapsed().as_nanos() < u128::from(pause) {
+                thread::yield_now();
+            }
             attempts += 1;
         }
         Ok((Client::over(socket.into())?, attempts))

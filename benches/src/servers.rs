@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The peers in the same language, under the names of their programs.
+pub const STD_LOOPS: [&str; 2] = ["std loop", "std loop with a thread"];
 pub const PEERS: [&str; 7] =
     ["hyper-current", "hyper-multi", "axum", "actix-web", "ntex", "may_minihttp", "tiny_http"];
 
@@ -17,7 +18,7 @@ pub enum Role {
     Peer,
     /// What an author would use instead, in another language.
     Foreign,
-    /// The least that any server must do, in C.
+    /// The least that any server must do, in C or with the standard library.
     Limit,
 }
 
@@ -26,7 +27,7 @@ impl Role {
     pub fn of(label: &str) -> Role {
         if label.ends_with(" own") {
             Role::Foreign
-        } else if label.starts_with("C ") {
+        } else if label.starts_with("C ") || STD_LOOPS.iter().any(|name| label.starts_with(name)) {
             Role::Limit
         } else if label.starts_with("fc-runtime") {
             Role::Ours
@@ -111,7 +112,7 @@ impl Server {
 
 /// All servers of a question, to which `limit` is the program in C and `example` ours, in the order of their turns.
 pub fn all(limit: &str, example: &str) -> Vec<Server> {
-    [limits(limit), ours(example), peers(), foreign()].concat()
+    [limits(limit), ours(example), rust(PEERS), foreign()].concat()
 }
 
 /// Where cargo puts the programs of a build; musl may have been built by cargo itself or into a directory of its own.
@@ -130,7 +131,8 @@ fn limits(limit: &str) -> Vec<Server> {
     let program = |build: Build| in_peers(&format!("target/c/{limit}-{}", build.name()));
     if limit == "accept" {
         let builds = [Build::Musl, Build::Glibc, Build::Dynamic];
-        return builds.map(|build| Server::new("C accept", build, program(build))).into();
+        let in_c = builds.map(|build| Server::new("C accept", build, program(build)));
+        return in_c.into_iter().chain(rust(STD_LOOPS)).collect();
     }
     let one = Server::new("C epoll", Build::Glibc, program(Build::Glibc));
     let loops = std::thread::available_parallelism().map_or(1, usize::from);
@@ -146,13 +148,19 @@ fn ours(example: &str) -> Vec<Server> {
     // Not next to the same binary without lifecycle lines, which would leave it in the processor's caches.
     let loud =
         |it: &Server| Server { name: "fc-runtime, lifecycle lines", environment: vec![], ..it.clone() };
-    quiet.iter().cloned().chain(quiet[..2].iter().map(loud)).collect()
+    let one = |it: &Server| {
+        Server { name: "fc-runtime, one worker", ..it.clone() }.with_environment("FCRT_MAX_WORKERS", 1)
+    };
+    let others = quiet[..2].iter().flat_map(|it| [loud(it), one(it)]);
+    quiet.iter().cloned().chain(others).collect()
 }
 
-fn peers() -> Vec<Server> {
+/// Programs in the same language, each named as it is shown, with hyphens for what is not in a file's name.
+fn rust<const N: usize>(names: [&'static str; N]) -> Vec<Server> {
     let builds = |name| [Build::Musl, Build::Glibc].map(|build| (name, build));
-    let server = |(name, build)| Server::new(name, build, release(&in_peers("target"), build).join(name));
-    PEERS.into_iter().flat_map(builds).map(server).collect()
+    let program = |name: &str, build| release(&in_peers("target"), build).join(name.replace(' ', "-"));
+    let server = |(name, build)| Server::new(name, build, program(name, build));
+    names.into_iter().flat_map(builds).map(server).collect()
 }
 
 /// Servers in other languages; the program of one whose tool is not installed is a path to nothing.

@@ -1,6 +1,7 @@
 //! What every peer answers, stated once: the same hello to everything, an echo, and a call that blocks.
 
 pub mod hyper_service;
+pub mod std_loop;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
