@@ -93,9 +93,8 @@ where
 #[inline(always)]
 fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
     let served = begin(config, lifecycle).and_then(|(server, signals)| {
-        let on_signal = OnSignal { signals, drain_failed: |error| exit(error) };
-        let is_main_large_enough = is_main_stack_of(server.stack_size());
-        server.run(on_signal, is_main_large_enough)
+        let is_main_worker = is_main_stack_of(server.stack_size());
+        server.run(OnSignal { signals, is_main_worker, drain_failed: |error| exit(error) })
     });
     match served {
         Ok(()) => process::exit(0), // the drain came to its end; one that failed has ended the process

@@ -103,8 +103,8 @@ impl Server {
     }
 
     /// Serves until a signal, see [`Serving::run`].
-    pub(crate) fn run(self, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
-        self.serving.run(on_signal, with_caller)
+    pub(crate) fn run(self, on_signal: OnSignal) -> Result<(), Error> {
+        self.serving.run(on_signal)
     }
 }
 

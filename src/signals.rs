@@ -2,6 +2,7 @@
 //! runs. What is done about the first one is not decided here.
 
 use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
+use rustix::io::ioctl_fionread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::io::{self, PipeReader};
@@ -43,7 +44,17 @@ impl Signals {
         Ok(self.pipe.get_or_init(|| pipe))
     }
 
-    /// Until this is dropped the first one ends the process at once too. `None` when one has come.
+    /// One has come. Where another one came before anybody looked, this ends the process.
+    pub(crate) fn taken(&self) {
+        // Two handlers that run at a time may each take the other's signal for none. Each has written a byte.
+        if self.pipe.get().is_some_and(|pipe| ioctl_fionread(pipe).is_ok_and(|count| count > 1)) {
+            // Which of two was the second one the pipe does not say. The system has them run in this order.
+            low_level::exit(128 + SIGINT);
+        }
+    }
+
+    /// Until this is dropped the first one ends the process at once too. `None` when one has come. No other thread may run
+    /// their handlers meanwhile: there is one thread alone.
     pub(crate) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
         (!self.has_come.swap(true, Ordering::SeqCst)).then(|| EndAtOnce(self))
     }

@@ -40,6 +40,8 @@ pub(crate) enum Ready<C> {
     Expired(Box<C>),
     /// There was nothing to do for a while.
     Idle,
+    /// What there was is somebody else's, or a signal came: for whoever looks at the time, or at what has come.
+    Nothing,
     /// The listener has connections, or may have descriptors again.
     Accept,
     /// The signal to stop has come.
@@ -99,30 +101,24 @@ impl<C: Parked, S: Selector> ReadySet<C, S> {
         Ok(open)
     }
 
-    /// Blocks until there is something to do, and be it that nothing was for `idle_after`.
+    /// Blocks until there is something to do. With `idle_after` it returns after so long at the latest.
     pub(crate) fn wait(&self, idle_after: Option<Duration>) -> io::Result<Ready<C>> {
         loop {
-            let Some(signal) = self.selector.wait(idle_after)? else {
-                match idle_after {
-                    _ if self.table.lock().is_closed => return Ok(Ready::Closed),
-                    Some(_) => return Ok(Ready::Idle),
-                    None => continue,
-                }
-            };
-            match signal {
+            let signal = self.selector.wait(idle_after)?;
+            let ready = match signal {
                 Signal::Connection { key, hang_up } => {
-                    if let Some(connection) = self.table.lock().claim(key, hang_up) {
-                        return Ok(Ready::Connection(connection));
-                    }
+                    self.table.lock().claim(key, hang_up).map_or(Ready::Nothing, Ready::Connection)
                 }
-                Signal::Accept => return Ok(Ready::Accept),
-                Signal::Stop => return Ok(Ready::Stop),
-                Signal::Closed => return Ok(Ready::Closed),
-                Signal::Timer => {
-                    if let Some(ready) = self.expire() {
-                        return Ok(ready);
-                    }
-                }
+                Signal::Accept => Ready::Accept,
+                Signal::Stop => Ready::Stop,
+                Signal::Closed => Ready::Closed,
+                Signal::Timer => self.expire().unwrap_or(Ready::Nothing),
+                Signal::Idle | Signal::Interrupted if self.table.lock().is_closed => Ready::Closed,
+                Signal::Idle if idle_after.is_some() => Ready::Idle,
+                Signal::Idle | Signal::Interrupted => Ready::Nothing,
+            };
+            if !matches!(ready, Ready::Nothing) || idle_after.is_some() {
+                return Ok(ready);
             }
         }
     }

@@ -51,8 +51,9 @@ pub(super) struct Engine {
     lifecycle: Lifecycle,
     lifecycle_lines: bool,
     environment: Option<Arc<LazyVariables>>,
-    /// What a start leaves for later has not been done.
+    /// What a start leaves for later has not been done: until then whoever waits looks whether a signal has come.
     is_idle_awaited: AtomicBool,
+    is_ending_looking: AtomicBool,
     invocations: Arc<ConcurrencyLimit<PendingCall>>,
     hooks: Arc<ConcurrencyLimit<PendingCall>>,
     drain_timeout: Duration,
@@ -67,6 +68,8 @@ pub(super) struct Engine {
 /// How a process is stopped.
 pub(crate) struct OnSignal {
     pub signals: Signals,
+    /// Whether the process's first thread is its first worker.
+    pub is_main_worker: bool,
     pub drain_failed: fn(&Error),
 }
 
@@ -122,6 +125,7 @@ impl Engine {
                 lifecycle,
                 lifecycle_lines: config.lifecycle_lines,
                 is_idle_awaited: AtomicBool::new(config.environment),
+                is_ending_looking: AtomicBool::new(false),
                 environment: config.environment.then(Arc::default),
                 invocations: limit(engine, config.max_workers),
                 hooks: limit(engine, MAX_HOOKS),
@@ -261,15 +265,17 @@ impl Engine {
     pub(super) fn runs_alone(&self, route: Route, head: &Head) -> bool {
         let needs_nobody = match route {
             Route::Hook(Hook::Initialize) => {
-                self.routing.is_platforms(head) && self.lifecycle.initializes_alone()
+                let is_probed = self.routing.health_path.is_some();
+                !is_probed && self.routing.is_platforms(head) && self.lifecycle.initializes_alone()
             }
             Route::Invoke(_) => self.invocations.is_one(),
             Route::Hook(_) | Route::Health => false,
         };
-        needs_nobody && self.on_signal.get().is_some() && self.pool.has_one_worker()
+        needs_nobody && self.on_signal.get().is_some_and(|it| it.is_main_worker) && self.pool.has_one_worker()
     }
 
-    /// Until this is dropped a signal ends the process at once: nobody looks at it, and there is nothing to stop.
+    /// Until this is dropped a signal ends the process at once: nobody looks at it, and there is nothing to stop. `None`
+    /// when one has come.
     pub(super) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
         self.on_signal.get()?.signals.end_at_once()
     }
@@ -297,33 +303,32 @@ impl Engine {
         self.is_idle_awaited.load(Ordering::Relaxed)
     }
 
-    /// Does, once, what a start leaves for later.
-    pub(crate) fn idle(&self) {
-        if !self.is_idle_awaited.swap(false, Ordering::Relaxed) {
-            return;
+    /// Has the readiness set report the signal to stop, instead of everybody looking. Whether this did it; whether a signal
+    /// came before that is to be looked at afterwards.
+    pub(super) fn end_looking(&self) -> bool {
+        if !self.is_idle_awaited() || self.is_ending_looking.swap(true, Ordering::SeqCst) {
+            return false;
         }
-        if let Some(on_signal) = self.on_signal.get()
-            && !self.watch(&on_signal.signals)
-        {
-            // Without a descriptor whoever waits goes on looking.
-            return self.is_idle_awaited.store(true, Ordering::Relaxed);
-        }
-        if self.environment.is_some() {
-            // Looking at the whole environment takes ten system calls with musl. Before the first line, since the
-            // program's logger may take its time.
-            ServerConfig::warn_of_unknown_variables(|| self.pool.ensure_waiting());
-        }
+        let watch = |signals: &Signals| signals.pipe().and_then(|pipe| self.ready.add_stop(pipe.as_fd()));
+        let is_watched = self.on_signal.get().is_none_or(|on_signal| watch(&on_signal.signals).is_ok());
+        // Without a descriptor whoever waits goes on looking.
+        self.is_idle_awaited.store(!is_watched, Ordering::SeqCst);
+        self.is_ending_looking.store(false, Ordering::SeqCst);
+        is_watched
     }
 
-    /// Has the readiness set report the signal to stop.
-    fn watch(&self, signals: &Signals) -> bool {
-        signals.pipe().and_then(|pipe| self.ready.add_stop(pipe.as_fd())).is_ok()
+    /// Looks at the whole environment, which takes ten system calls with musl: a start leaves it for later.
+    pub(super) fn warn_of_unknown_variables(&self) {
+        if self.environment.is_some() {
+            // Before the first line, since the program's logger may take its time.
+            ServerConfig::warn_of_unknown_variables(|| self.pool.ensure_waiting());
+        }
     }
 
     /// Has a signal lead to a drain.
     pub(super) fn set_on_signal(&self, on_signal: OnSignal) {
         let _ = self.on_signal.set(on_signal); // once
-        self.is_idle_awaited.store(true, Ordering::Relaxed);
+        self.is_idle_awaited.store(true, Ordering::SeqCst);
     }
 
     /// Whether a signal has come, and nobody has taken care of it.

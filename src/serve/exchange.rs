@@ -124,10 +124,11 @@ impl<'a> Exchange<'a> {
     }
 
     fn hook(&mut self, hook: Hook) {
+        let until_it_is_over = if self.is_alone { self.engine.end_at_once() } else { None };
+        self.is_alone &= until_it_is_over.is_some(); // a signal that has come is looked at by somebody else
         let run = self.begin_run();
-        let until_it_is_initialized = self.is_alone.then(|| self.engine.end_at_once());
         let outcome = run_hook(self.engine, self.context, hook);
-        drop(until_it_is_initialized);
+        drop(until_it_is_over);
         drop(run);
         match outcome {
             Ok(()) => self.send(&Whole { status: 200, fields: [b"", b""], body: b"" }),

@@ -34,14 +34,15 @@ impl Serving {
         self.0.pool().start().map_err(|source| Error::Start { what: "first thread", source })
     }
 
-    /// Serves until a signal, on the calling thread too where that is `with_caller`: then it drains, and returns
-    /// when that came to its end.
+    /// Serves until a signal, on the calling thread too where that is to be a worker: then it drains, and returns when
+    /// that came to its end.
     ///
     /// # Errors
     /// When the listener cannot be watched, or the system gives no thread.
-    pub(crate) fn run(&self, on_signal: OnSignal, with_caller: bool) -> Result<(), Error> {
+    pub(crate) fn run(&self, on_signal: OnSignal) -> Result<(), Error> {
+        let is_caller_worker = on_signal.is_main_worker;
         self.0.set_on_signal(on_signal);
-        if with_caller {
+        if is_caller_worker {
             self.watch_listener()?;
             self.0.pool().run_first_worker();
         } else {

@@ -60,15 +60,21 @@ impl<'a> Worker<'a> {
             }
             Ready::Accept => self.engine.accept(),
             Ready::Stop => drain::by_signal(self.engine),
-            Ready::Idle => {
-                self.engine.idle();
-                // It may have come since the last look, and before it was reported.
-                if self.engine.is_stop_due() {
-                    drain::by_signal(self.engine);
-                }
-            }
-            Ready::Closed => {}
+            Ready::Idle => self.idle(),
+            Ready::Nothing | Ready::Closed => {}
         }
+    }
+
+    /// Does, once, what a start leaves for later.
+    fn idle(&self) {
+        if !self.engine.end_looking() {
+            return;
+        }
+        // It may have come since the last look, and before it was reported.
+        if self.engine.is_stop_due() {
+            drain::by_signal(self.engine);
+        }
+        self.engine.warn_of_unknown_variables();
     }
 
     fn wait(&self, waiting: Waiting) -> Option<Ready<Connection>> {

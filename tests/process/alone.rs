@@ -18,10 +18,10 @@ struct Waiting {
 }
 
 /// Its Initializer has been called, and runs.
-fn initializing(fields: &str) -> Waiting {
+fn initializing(fields: &str, variables: &[(&str, &str)]) -> Waiting {
     let scratch = Scratch::new();
     let path = scratch.fifo("greeting");
-    let process = Process::start("stateful", &[("GREETING_PATH", &path), ("FCRT_DRAIN_TIMEOUT", "20")]);
+    let process = Process::start("stateful", &[&[("GREETING_PATH", &*path)], variables].concat());
     let mut client = process.client();
     client.send(format!("POST /initialize HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: 0\r\n\r\n"));
     let mut open = fs::OpenOptions::new();
@@ -42,7 +42,7 @@ impl Waiting {
 
 #[test]
 fn the_platforms_first_initializer_has_the_one_thread_and_the_next_one_is_made_after_it() {
-    let waiting = initializing(BY_PLATFORM);
+    let waiting = initializing(BY_PLATFORM, &[]);
     assert_eq!(threads(&waiting.process), 1);
     let process = waiting.greet();
     until("the second worker is there", || threads(&process) == 2);
@@ -59,29 +59,40 @@ fn the_platforms_first_initializer_has_the_one_thread_and_the_next_one_is_made_a
 #[test]
 fn a_signal_during_the_platforms_first_initializer_ends_the_process_at_once() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
-        let waiting = initializing(BY_PLATFORM);
+        let waiting = initializing(BY_PLATFORM, &[]);
         waiting.process.signal(signal);
         assert_eq!(waiting.process.end().0, Some(code));
     }
 }
 
 #[test]
-fn an_initializer_that_anybody_may_have_called_is_not_alone() {
-    let waiting = initializing("");
-    assert_eq!(threads(&waiting.process), 2);
-    // It is served beside it, and waits for it.
-    let mut client = waiting.process.client();
-    client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nyo");
-    waiting.process.signal("TERM");
-    until("it drains", || std::net::TcpStream::connect(("127.0.0.1", waiting.process.port)).is_err());
-    let process = waiting.greet();
-    assert_eq!(client.reply().text(), "Hello, yo!");
-    assert_eq!(process.end().0, Some(0));
+fn an_initializer_is_not_alone_where_somebody_may_be_served_beside_it_or_the_main_thread_is_no_worker() {
+    let large = (32 * 1024 * 1024).to_string(); // more than a main thread has
+    let cases: [(&str, &[(&str, &str)]); 3] = [
+        ("", &[]), // anybody may have called it
+        (BY_PLATFORM, &[("FCRT_HEALTH_PATH", "/health")]),
+        (BY_PLATFORM, &[("FCRT_STACK_SIZE", &large)]),
+    ];
+    for (fields, variables) in cases {
+        let waiting = initializing(fields, variables);
+        assert!(threads(&waiting.process) >= 2, "{variables:?}");
+        // It is served beside it, and waits for it; so does the stop.
+        let mut client = waiting.process.client();
+        client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nyo");
+        waiting.process.signal("TERM");
+        until("it drains", || std::net::TcpStream::connect(("127.0.0.1", waiting.process.port)).is_err());
+        let process = waiting.greet();
+        assert_eq!(client.reply().text(), "Hello, yo!");
+        assert_eq!(process.end().0, Some(0));
+    }
 }
 
 /// With one worker, a client that is sent something now and then.
 fn streaming(count: u32) -> (Process, Client) {
-    let process = Process::start("stream", &[("FCRT_MAX_WORKERS", "1"), ("FCRT_HEALTH_PATH", "/health")]);
+    let process = Process::start(
+        "stream",
+        &[("FCRT_MAX_WORKERS", "1"), ("FCRT_HEALTH_PATH", "/health"), ("FCRT_DRAIN_TIMEOUT", "0.1")],
+    );
     let mut client = process.client();
     client.send(get(&format!("/?count={count}")));
     client.head();

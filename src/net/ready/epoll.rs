@@ -83,34 +83,30 @@ impl Selector for Epoll {
         }
     }
 
-    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Signal> {
         let timeout = idle_after.or_else(|| self.timer.get().is_none().then_some(LOOK));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         // One event at a time: a second one would be stuck behind the first one's work.
         let mut events = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }];
-        loop {
-            match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
-                Ok(0) if timeout.is_some() => return Ok(None),
-                // It may be the signal that nothing else tells of yet.
-                Err(Errno::INTR) if idle_after.is_some() => return Ok(None),
-                Ok(0) | Err(Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let [event] = events;
-            // A packed field has to be copied before it is looked at.
-            let (flags, data) = (event.flags, event.data);
-            return Ok(Some(match data.u64() {
-                LISTENER => Signal::Accept,
-                STOP => Signal::Stop,
-                TIMER => Signal::Timer,
-                CLOSE => Signal::Closed,
-                token => Signal::Connection {
-                    key: Key::of_token(token),
-                    hang_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
-                },
-            }));
+        match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+            Ok(0) => return Ok(Signal::Idle),
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(Signal::Interrupted),
+            Err(error) => return Err(error.into()),
         }
+        let [event] = events;
+        // A packed field has to be copied before it is looked at.
+        let (flags, data) = (event.flags, event.data);
+        Ok(match data.u64() {
+            LISTENER => Signal::Accept,
+            STOP => Signal::Stop,
+            TIMER => Signal::Timer,
+            CLOSE => Signal::Closed,
+            token => Signal::Connection {
+                key: Key::of_token(token),
+                hang_up: flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR),
+            },
+        })
     }
 }
 

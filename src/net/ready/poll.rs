@@ -97,16 +97,15 @@ impl Selector for Poll {
         self.change(|armed| armed.closed = true);
     }
 
-    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>> {
-        if idle_after.is_some() {
-            return Ok(None); // nobody counts its start
-        }
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Signal> {
         let mut reader = self.poller.lock();
         loop {
             // Emptied before what is armed is looked at: what is armed later wakes the poll.
             while matches!(reader.read(&mut [0; 64]), Ok(count) if count > 0) {}
-            match self.poll_once(&reader) {
-                Ok(Some(signal)) => return Ok(Some(signal)),
+            match self.poll_once(&reader, idle_after) {
+                Ok(Some(signal)) => return Ok(signal),
+                // Whoever polls next hears of what was armed meanwhile.
+                Ok(None) if idle_after.is_some() => return Ok(Signal::Idle),
                 Ok(None) => {}
                 // The system has no memory for it, or fewer descriptors than there are (poll(2)): it may again.
                 Err(_) => sleep(PAUSE),
@@ -116,12 +115,13 @@ impl Selector for Poll {
 }
 
 impl Poll {
-    fn poll_once(&self, reader: &PipeReader) -> io::Result<Option<Signal>> {
+    fn poll_once(&self, reader: &PipeReader, limit: Option<Duration>) -> io::Result<Option<Signal>> {
         let armed = self.armed.lock();
         if armed.closed {
             return Ok(Some(Signal::Closed));
         }
-        let timeout = armed.timer.map(|timer| timer.saturating_duration_since(Instant::now()));
+        let timer = armed.timer.map(|timer| timer.saturating_duration_since(Instant::now()));
+        let timeout = timer.into_iter().chain(limit).min();
         let sockets: Vec<_> =
             armed.connections.iter().map(|(token, socket)| (*token, socket.clone())).collect();
         let last = armed.last;

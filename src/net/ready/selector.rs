@@ -34,6 +34,10 @@ pub(crate) enum Signal {
     Stop,
     /// To everyone, from then on.
     Closed,
+    /// Nothing was ready for `idle_after`, or for as long as the system waits at once.
+    Idle,
+    /// A signal's handler ran on the thread that waits.
+    Interrupted,
 }
 
 /// What the set needs of a system: a wait of several threads at once for many descriptors.
@@ -57,7 +61,6 @@ pub(crate) trait Selector: Sized + Send + Sync {
     fn set_timer(&self, delay: Duration) -> io::Result<()>;
     /// Reports `Closed` to everyone who waits, from now on; or nothing, and all waits are short ones.
     fn close(&self);
-    /// Blocks until something is ready; `None` when nothing was for `idle_after`, or for as long as the system waits at
-    /// once.
-    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Option<Signal>>;
+    /// Blocks until something is ready, or for `idle_after`.
+    fn wait(&self, idle_after: Option<Duration>) -> io::Result<Signal>;
 }
