@@ -90,18 +90,23 @@ fn limit(engine: &Weak<Engine>, limit: usize) -> Arc<ConcurrencyLimit<PendingCal
 }
 
 impl Engine {
+    /// Where connections are until somebody serves them.
+    pub(super) fn ready_set(clock: Arc<Clock>) -> io::Result<ReadySet<Connection>> {
+        ReadySet::new(clock, MAX_HELD_BYTES)
+    }
+
     /// All that serves `listener`, by the time of `clock`; what each of its workers runs is `main`. Inlined, it
     /// would leave its frame on the stack of the first worker's thread for life.
     #[inline(never)]
     pub(super) fn new(
         clock: Arc<Clock>,
+        ready: ReadySet<Connection>,
         config: ServerConfig,
         lifecycle: Lifecycle,
         listener: TcpListener,
         main: WorkerMain,
-    ) -> io::Result<Arc<Engine>> {
-        let ready = ReadySet::new(clock.clone(), MAX_HELD_BYTES)?;
-        Ok(Arc::new_cyclic(|engine| {
+    ) -> Arc<Engine> {
+        Arc::new_cyclic(|engine| {
             let max_workers = config.max_workers.saturating_add(OTHER_WORKERS);
             let workers_engine = engine.clone();
             let run = move |task, slot: &WorkerSlot| {
@@ -137,7 +142,7 @@ impl Engine {
                 is_stopped_by_signal: AtomicBool::new(false),
                 clock,
             }
-        }))
+        })
     }
 
     /// Has a worker serve this: a spare, a new one, or when there is neither, the next one that waits.

@@ -26,7 +26,7 @@ mod scratch;
 mod connection;
 
 pub(crate) use engine::OnSignal;
-pub(crate) use serving::Serving;
+pub(crate) use serving::{Prepared, Serving};
 
 #[cfg(test)]
 mod tests;

@@ -2,29 +2,46 @@
 
 use crate::api::{Error, ServerConfig};
 use crate::clock::Clock;
+use crate::net::ReadySet;
 use crate::platform::Lifecycle;
+use crate::serve::connection::Connection;
 use crate::serve::drain;
 use crate::serve::engine::{Engine, OnSignal};
 use crate::serve::worker::work;
 use crate::sync::Arc;
-use std::io;
 use std::net::TcpListener;
 
 /// All that serves one listener. Its clones are the same.
 #[derive(Clone)]
 pub(crate) struct Serving(Arc<Engine>);
 
-impl Serving {
+/// What serving takes of the system, before anybody sees that the port is open.
+pub(crate) struct Prepared {
+    clock: Arc<Clock>,
+    ready: ReadySet<Connection>,
+}
+
+impl Prepared {
     /// # Errors
     /// When the system refuses a descriptor.
-    pub(crate) fn new(
+    pub(crate) fn new() -> Result<Prepared, Error> {
+        let clock = Arc::new(Clock::new());
+        let ready = Engine::ready_set(clock.clone());
+        let ready = ready.map_err(|source| Error::Start { what: "readiness set", source })?;
+        Ok(Prepared { clock, ready })
+    }
+
+    pub(crate) fn serving(
+        self,
         config: ServerConfig,
         lifecycle: Lifecycle,
         listener: TcpListener,
-    ) -> io::Result<Serving> {
-        Ok(Serving(Engine::new(Arc::new(Clock::new()), config, lifecycle, listener, work)?))
+    ) -> Serving {
+        Serving(Engine::new(self.clock, self.ready, config, lifecycle, listener, work))
     }
+}
 
+impl Serving {
     /// Serves on threads of its own.
     ///
     /// # Errors

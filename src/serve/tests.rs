@@ -70,7 +70,8 @@ fn scene_of_life(config: ServerConfig, lifecycle: Lifecycle) -> Scene {
     clock.advance(SECOND);
     // Workers that the pool makes leave at once.
     let leave = |_: &Arc<Engine>, _: &WorkerSlot, task| drop(task);
-    let engine = Engine::new(clock.clone(), config, lifecycle, listener, leave).unwrap();
+    let ready = Engine::ready_set(clock.clone()).unwrap();
+    let engine = Engine::new(clock.clone(), ready, config, lifecycle, listener, leave);
     engine.acceptor().watch(engine.ready()).unwrap();
     let slot = engine.pool().take_slot().unwrap();
     Scene { clock, engine, address, slot }

@@ -1,7 +1,6 @@
 //! The end by signal, for those who are just about to be served.
 
 use crate::subject::{sockets, start_with_descriptors, starve, threads, while_it_stands_still};
-use std::thread;
 use std::time::{Duration, Instant};
 use support::{Client, Process, get, until};
 
@@ -140,15 +139,15 @@ fn a_stop_makes_no_thread_for_connections_that_are_idle() {
         client.send(get("/"));
         assert_eq!(client.reply().status, 200);
     }
+    let before = threads(&process);
     process.signal("TERM");
     let mut most = 0;
     for client in &mut idle {
         most = most.max(threads(&process));
         client.assert_closed();
     }
-    // Those that wait, one for the drain, one for the hook, the watchdog.
-    let cores = thread::available_parallelism().unwrap().get();
-    assert!(most <= cores.max(2) + 4, "{most} threads");
+    // One for the drain, one for the hook, and in a busy system those that wait in the stead of others.
+    assert!(most <= before + 6, "{most} threads, {before} before");
 }
 
 #[test]
