@@ -6,7 +6,6 @@ use crate::net::socket::Socket;
 use crate::sync::{Arc, Mutex, sleep};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::io::Errno;
 use rustix::time::Timespec;
 use std::collections::BTreeMap;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -107,6 +106,7 @@ impl Selector for Poll {
                 // Whoever polls next hears of what was armed meanwhile.
                 Ok(None) if idle_after.is_some() => return Ok(Signal::Idle),
                 Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Signal::Interrupted),
                 // The system has no memory for it, or fewer descriptors than there are (poll(2)): it may again.
                 Err(_) => sleep(PAUSE),
             }
@@ -185,10 +185,7 @@ fn poll_all(
     polled.extend(sockets.iter().map(|(_, socket)| PollFd::new(&**socket, PollFlags::IN)));
     let timeout =
         timeout.map(|time| Timespec { tv_sec: time.as_secs() as _, tv_nsec: time.subsec_nanos() as _ });
-    match poll(&mut polled, timeout.as_ref()) {
-        Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
+    poll(&mut polled, timeout.as_ref())?;
     // In the order in which they were put there.
     let mut ready = polled.iter().skip(1).map(|polled| !polled.revents().is_empty());
     Ok(Polled {
