@@ -153,7 +153,7 @@ impl ServerConfig {
     /// most 200 to an instance.
     ///
     /// With 1 (the platform's own default for an instance) a [process](crate::serve) makes no second thread before the
-    /// first invocation is answered, which starts sooner: health probes wait for it, and so does the first signal to stop,
+    /// first invocation is answered: health probes wait for it, and so does the first signal to stop,
     /// whatever [`drain_timeout`](Self::drain_timeout) says.
     pub fn max_workers(self, max_workers: usize) -> ServerConfig {
         ServerConfig { max_workers: max_workers.max(1), ..self }
