@@ -6,7 +6,7 @@ use crate::log::{error_line, terminal_line};
 use crate::platform::Lifecycle;
 use crate::serve::OnSignal;
 use crate::server::Server;
-use crate::signals::Signals;
+use crate::signals::{Held, Signals};
 use rustix::process::{Resource, getrlimit};
 use std::process;
 
@@ -102,13 +102,16 @@ fn run(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> ! {
     }
 }
 
-/// Not inlined: what it takes of the stack would be below the first worker for life, a page of it. The signals come
-/// first: who sees the port open may send one.
+/// Not inlined: what it takes of the stack would be below the first worker for life, a page of it. The port opens first
+/// of all, and what can be done while its caller connects is done then.
 #[inline(never)]
 fn begin(config: impl FnOnce() -> ServerConfig, lifecycle: Lifecycle) -> Result<(Server, Signals), Error> {
-    let signals = Signals::register();
-    let signals = signals.map_err(|source| Error::Start { what: "signal handlers", source })?;
+    let signals_error = |source| Error::Start { what: "signal handlers", source };
+    // Who sees the port open may send one.
+    let held = Held::new().map_err(signals_error)?;
     let server = Server::listen(config(), lifecycle)?;
+    let signals = Signals::register().map_err(signals_error)?;
+    drop(held);
     terminal_line(|| format!("listening on http://{}\n", server.address()));
     Ok((server, signals))
 }

@@ -5,7 +5,7 @@ use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
 use crate::contain::report;
 use crate::net::listen;
 use crate::platform::Lifecycle;
-use crate::serve::{OnSignal, Prepared, Serving};
+use crate::serve::{OnSignal, Serving};
 use crate::sync::{Arc, Mutex, OnUnwind, OnceEvent, ThreadId, panicking, spawn, thread_id};
 use log::Level;
 use std::net::SocketAddr;
@@ -67,7 +67,6 @@ impl Server {
 
     pub(crate) fn listen(mut config: ServerConfig, lifecycle: Lifecycle) -> Result<Server, Error> {
         config.check()?;
-        let prepared = Prepared::new()?;
         let bind_error = |source| Error::Bind { address: config.address, source };
         let listener = listen(config.address).map_err(bind_error)?;
         let address = match config.address.port() {
@@ -75,7 +74,7 @@ impl Server {
             _ => config.address,
         };
         let stack_size = config.stack_size;
-        let serving = prepared.serving(config, lifecycle, listener);
+        let serving = Serving::new(config, lifecycle, listener)?;
         Ok(Server { serving, address, stack_size })
     }
 

@@ -2,10 +2,31 @@
 //! runs. What is done about the first one is not decided here.
 
 use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::io::ioctl_fionread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::io::{self, PipeReader};
+
+/// They wait for as long as this lives: the port may be seen to be open before anything handles them.
+pub(crate) struct Held {
+    /// What was held before.
+    mask: SigSet,
+}
+
+impl Held {
+    /// By the calling thread: where the program has made others, those are told of them.
+    pub(crate) fn new() -> io::Result<Held> {
+        let signals: SigSet = [Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
+        Ok(Held { mask: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)? })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.mask.thread_set_mask(); // fails for a mask that is none
+    }
+}
 
 pub(crate) struct Signals {
     /// One has come; while this is set, the next one ends the process.
@@ -39,8 +60,11 @@ impl Signals {
             return Ok(pipe);
         }
         let (pipe, notify) = io::pipe()?;
-        low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
-        low_level::pipe::register(SIGINT, notify)?;
+        let first = low_level::pipe::register(SIGTERM, notify.try_clone()?)?;
+        // Who is told so tries again.
+        low_level::pipe::register(SIGINT, notify).inspect_err(|_| {
+            low_level::unregister(first);
+        })?;
         Ok(self.pipe.get_or_init(|| pipe))
     }
 

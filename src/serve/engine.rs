@@ -60,6 +60,7 @@ pub(super) struct Engine {
     idle_grace: Duration,
     stack_size: usize,
     is_stopping: AtomicBool,
+    has_invoked_alone: AtomicBool,
     /// Where the process is this server's.
     on_signal: OnceLock<OnSignal>,
     is_stopped_by_signal: AtomicBool,
@@ -138,6 +139,7 @@ impl Engine {
                 idle_grace: config.idle_grace,
                 stack_size: config.stack_size,
                 is_stopping: AtomicBool::new(false),
+                has_invoked_alone: AtomicBool::new(false),
                 on_signal: OnceLock::new(),
                 is_stopped_by_signal: AtomicBool::new(false),
                 clock,
@@ -273,10 +275,24 @@ impl Engine {
                 let is_probed = self.routing.health_path.is_some();
                 !is_probed && self.routing.is_platforms(head) && self.lifecycle.initializes_alone()
             }
-            Route::Invoke(_) => self.invocations.is_one(),
+            Route::Invoke(_) => self.invocations.is_one() && !self.has_invoked_alone.load(Ordering::SeqCst),
             Route::Hook(_) | Route::Health => false,
         };
-        needs_nobody && self.on_signal.get().is_some_and(|it| it.is_main_worker) && self.pool.has_one_worker()
+        let is_alone = needs_nobody
+            && self.on_signal.get().is_some_and(|it| it.is_main_worker)
+            && self.pool.has_one_worker();
+        if is_alone && matches!(route, Route::Invoke(_)) {
+            self.has_invoked_alone.store(true, Ordering::SeqCst);
+        }
+        is_alone
+    }
+
+    /// Makes the second worker once a call that ran alone is answered, unless the first invocation runs alone too. Then
+    /// the next request does: what runs after a response delays whoever reads it on the same core.
+    pub(super) fn end_alone(&self) {
+        if !self.invocations.is_one() {
+            self.pool.ensure_waiting();
+        }
     }
 
     /// Until this is dropped a signal ends the process at once: nobody looks at it, and there is nothing to stop. `None`

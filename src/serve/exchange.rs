@@ -69,7 +69,7 @@ struct Alone<'a>(&'a Engine);
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        self.0.pool().ensure_waiting();
+        self.0.end_alone();
     }
 }
 

@@ -26,7 +26,7 @@ mod scratch;
 mod connection;
 
 pub(crate) use engine::OnSignal;
-pub(crate) use serving::{Prepared, Serving};
+pub(crate) use serving::Serving;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,9 @@ use crate::api::Context;
 use crate::date::Date;
 use crate::http1::{Buffer, Head};
 
+/// What the head of a usual response takes, and a short body.
+const RESPONSE_HEAD: usize = 512;
+
 pub(super) struct Scratch {
     pub context: Context,
     /// Memory for the next request's head.
@@ -27,5 +30,15 @@ impl Scratch {
             piece: Vec::new(),
             date: Date::new(),
         }
+    }
+
+    /// Allocates what the first request needs, and has the clock's page mapped: while nobody is there yet that costs nobody
+    /// anything.
+    pub(super) fn prepare(&mut self) {
+        let mut buffer = Buffer::default();
+        buffer.space();
+        self.buffer = Some(buffer);
+        self.out.reserve(RESPONSE_HEAD);
+        self.date.now();
     }
 }

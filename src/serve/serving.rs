@@ -2,9 +2,7 @@
 
 use crate::api::{Error, ServerConfig};
 use crate::clock::Clock;
-use crate::net::ReadySet;
 use crate::platform::Lifecycle;
-use crate::serve::connection::Connection;
 use crate::serve::drain;
 use crate::serve::engine::{Engine, OnSignal};
 use crate::serve::worker::work;
@@ -15,33 +13,20 @@ use std::net::TcpListener;
 #[derive(Clone)]
 pub(crate) struct Serving(Arc<Engine>);
 
-/// What serving takes of the system, before anybody sees that the port is open.
-pub(crate) struct Prepared {
-    clock: Arc<Clock>,
-    ready: ReadySet<Connection>,
-}
-
-impl Prepared {
+impl Serving {
     /// # Errors
     /// When the system refuses a descriptor.
-    pub(crate) fn new() -> Result<Prepared, Error> {
-        let clock = Arc::new(Clock::new());
-        let ready = Engine::ready_set(clock.clone());
-        let ready = ready.map_err(|source| Error::Start { what: "readiness set", source })?;
-        Ok(Prepared { clock, ready })
-    }
-
-    pub(crate) fn serving(
-        self,
+    pub(crate) fn new(
         config: ServerConfig,
         lifecycle: Lifecycle,
         listener: TcpListener,
-    ) -> Serving {
-        Serving(Engine::new(self.clock, self.ready, config, lifecycle, listener, work))
+    ) -> Result<Serving, Error> {
+        let clock = Arc::new(Clock::new());
+        let ready = Engine::ready_set(clock.clone());
+        let ready = ready.map_err(|source| Error::Start { what: "readiness set", source })?;
+        Ok(Serving(Engine::new(clock, ready, config, lifecycle, listener, work)))
     }
-}
 
-impl Serving {
     /// Serves on threads of its own.
     ///
     /// # Errors

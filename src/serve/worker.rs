@@ -47,7 +47,11 @@ pub(super) fn work(engine: &Arc<Engine>, slot: &WorkerSlot, first: Task<Box<Conn
 
 impl<'a> Worker<'a> {
     pub(super) fn new(engine: &'a Arc<Engine>, slot: &'a WorkerSlot) -> Worker<'a> {
-        Worker { engine, slot, scratch: Scratch::new(engine.context()) }
+        let mut scratch = Scratch::new(engine.context());
+        if engine.pool().is_at_start() {
+            scratch.prepare();
+        }
+        Worker { engine, slot, scratch }
     }
 
     /// Does what there is to do.

@@ -106,6 +106,11 @@ impl<T: Send + 'static> Pool<T> {
         self.waiting.get() == 0 && self.slots.taken() == 1
     }
 
+    /// Whether nobody has had anything to do yet.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.waiting.get() == 1 && self.slots.taken() == 1
+    }
+
     /// Begins a run of code of unknown duration on the calling worker: somebody waits meanwhile, or is going
     /// to when the code turns out not to be quick.
     pub(crate) fn begin_run<'a>(self: &'a Arc<Self>, slot: &'a WorkerSlot) -> TimedRun<'a> {

@@ -57,6 +57,16 @@ fn the_platforms_first_initializer_has_the_one_thread_and_the_next_one_is_made_a
 }
 
 #[test]
+fn with_one_worker_the_first_initializer_and_then_the_first_invocation_have_the_one_thread() {
+    let process = initializing(BY_PLATFORM, &[("FCRT_MAX_WORKERS", "1")]).greet();
+    let order = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nyo";
+    for threads_then in [1, 2] {
+        assert_eq!(process.request(order).text(), "Hello, yo!");
+        assert_eq!(threads(&process), threads_then);
+    }
+}
+
+#[test]
 fn a_signal_during_the_platforms_first_initializer_ends_the_process_at_once() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let waiting = initializing(BY_PLATFORM, &[]);
@@ -112,9 +122,11 @@ fn with_one_worker_the_first_invocation_has_the_one_thread_and_who_comes_meanwhi
     assert_eq!(threads(&process), 1);
     assert!(events(&mut client) == 3);
     assert_eq!(probe.reply().status, 200);
+    assert_eq!(threads(&process), 1);
     // Others are served beside the next one.
     client.send(get("/?count=1000"));
     client.head();
+    assert_eq!(threads(&process), 2);
     assert_eq!(process.request(get("/health")).status, 200);
 }
 
