@@ -7,6 +7,13 @@ use std::{fmt::Write, fs, io};
 /// The servers in other languages that the table of figures shows.
 const FOREIGN: [&str; 4] = ["Go net/http", "Node http", "Python http.server", "Flask, gunicorn"];
 
+/// The least that a server must do, with its title in that table.
+const LIMITS: [(&str, &str); 3] = [
+    ("*C, bare calls*", "C accept"),
+    ("*std alone, an accept loop*", "std loop"),
+    ("*the same, one thread before its response*", "std loop with a thread"),
+];
+
 /// What all benchmarks have found, each under its name.
 pub struct Results(pub Value);
 
@@ -71,23 +78,30 @@ impl Results {
     fn figures(&self) -> String {
         let loads = [1, 8, 64, 200].map(|count| self.table(&format!("keep_alive_{count}")));
         let mut text = String::from(
-            "| | cold start, µs: musl / glibc | resident KB | binary KB | requests/s at 1 / 8 / 64 / 200 connections | p99 at 64, µs |\n\
-             |---|---:|---:|---:|---:|---:|\n",
+            "| | cold start, µs: musl / glibc | with an Initializer | not in the page cache | package KB | binary KB | resident KB | requests/s at 1 / 8 / 64 / 200 connections | p99 at 64, µs |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         );
-        let limit = ("*C, bare calls: the limit*", "C accept", "C epoll");
-        let ours = ("**fc-runtime**", "fc-runtime", "fc-runtime");
-        let others = PEERS.into_iter().chain(FOREIGN).map(|name| (name, name, name));
-        for (title, started, loaded) in [limit, ours].into_iter().chain(others) {
-            let both = |table, column| joined(self.of_builds(table, started, column), 0, " / ");
-            let (start, memory) = (both("cold_start", "first_200"), both("size", "started"));
+        let ours =
+            ["**fc-runtime**", "**fc-runtime, one worker**"].map(|title| (title, title.trim_matches('*')));
+        let others = PEERS.into_iter().chain(FOREIGN).map(|name| (name, name));
+        for (title, server) in LIMITS.into_iter().chain(ours).chain(others) {
+            let loaded = server.replace("C accept", "C epoll");
+            let both = |table, column| joined(self.of_builds(table, server, column), 0, " / ");
+            let start = both("cold_start", "first_200");
             if start == "–" {
                 continue; // its tool is not installed
             }
-            let binary = both("size", "binary");
+            let initialized = both("cold_start_initialize", "last_200");
+            let evicted = both("cold_start_evicted", "first_200");
+            let [package, binary, memory] = ["zip", "binary", "started"].map(|column| both("size", column));
             let per_second =
-                loads.map(|table| thousands(table.figure(loaded, "glibc", "per_second"))).join(" / ");
-            let p99 = number(loads[2].figure(loaded, "glibc", "p99").unwrap_or(f64::NAN), 0);
-            let _ = writeln!(text, "| {title} | {start} | {memory} | {binary} | {per_second} | {p99} |"); // a String takes everything
+                loads.map(|table| thousands(table.figure(&loaded, "glibc", "per_second"))).join(" / ");
+            let p99 = number(loads[2].figure(&loaded, "glibc", "p99").unwrap_or(f64::NAN), 0);
+            let starts = [start, initialized, evicted].join(" | ");
+            let _ = writeln!(
+                text,
+                "| {title} | {starts} | {package} | {binary} | {memory} | {per_second} | {p99} |"
+            ); // a String takes everything
         }
         text + &self.method()
     }
@@ -128,9 +142,14 @@ impl<'a> Table<'a> {
 
 /// Whether the documents or the chart are made from this column; the others stay in target/bench.
 fn is_published(table: &str, column: &str) -> bool {
-    let others =
-        [("cold_start", "first_200"), ("size", "started"), ("size", "binary"), ("keep_alive_64", "p99")];
-    column == "per_second" && table.starts_with("keep_alive_") || others.contains(&(table, column))
+    let others = [
+        ("cold_start", "first_200"),
+        ("cold_start_initialize", "last_200"),
+        ("cold_start_evicted", "first_200"),
+        ("keep_alive_64", "p99"),
+    ];
+    let is_size = table == "size" && ["started", "binary", "zip"].contains(&column);
+    column == "per_second" && table.starts_with("keep_alive_") || is_size || others.contains(&(table, column))
 }
 
 /// Two figures, or one when they are the same one.

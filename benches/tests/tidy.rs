@@ -4,7 +4,7 @@ use harness::{folders::checkout, number};
 use std::{fs, path::PathBuf};
 
 /// Lines of Rust without `peers/`, which are other people's programs more than ours.
-const BUDGET: usize = 3_050;
+const BUDGET: usize = 3_120;
 
 #[test]
 fn the_package_is_within_its_budget_and_its_files_are_short_and_say_what_they_are_for() {
