@@ -3,7 +3,6 @@
 
 use crate::sync::{Arc, AtomicBool, OnceLock, Ordering};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use rustix::io::ioctl_fionread;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use std::io::{self, PipeReader};
@@ -29,8 +28,8 @@ impl Drop for Held {
 }
 
 pub(crate) struct Signals {
-    /// One has come; while this is set, the next one ends the process.
-    has_come: Arc<AtomicBool>,
+    /// Which of the two have come; while one of these is set, the next signal ends the process.
+    have_come: [Arc<AtomicBool>; 2],
     /// Readable once one has come, since it was asked for.
     pipe: OnceLock<PipeReader>,
 }
@@ -38,20 +37,25 @@ pub(crate) struct Signals {
 impl Signals {
     /// From now on they are noted; until then they end the process.
     pub(crate) fn register() -> io::Result<Signals> {
-        let has_come = Arc::new(AtomicBool::new(true));
-        // What is registered first is done first.
-        for signal in [SIGTERM, SIGINT] {
-            flag::register_conditional_shutdown(signal, 128 + signal, has_come.clone())?;
+        let have_come = [true, true].map(|it| Arc::new(AtomicBool::new(it)));
+        let [term, int] = &have_come;
+        // What is registered first is done first. Each looks at its own flag, sets that, and looks at the other one: of two handlers
+        // that run at a time, or one within the other, at least one sees both.
+        for (signal, flag) in [(SIGTERM, term), (SIGINT, int)] {
+            flag::register_conditional_shutdown(signal, 128 + signal, flag.clone())?;
         }
-        for signal in [SIGTERM, SIGINT] {
-            flag::register(signal, has_come.clone())?;
+        for (signal, flag) in [(SIGTERM, term), (SIGINT, int)] {
+            flag::register(signal, flag.clone())?;
         }
-        has_come.store(false, Ordering::SeqCst);
-        Ok(Signals { has_come, pipe: OnceLock::new() })
+        for (signal, flag) in [(SIGTERM, int), (SIGINT, term)] {
+            flag::register_conditional_shutdown(signal, 128 + signal, flag.clone())?;
+        }
+        have_come.iter().for_each(|flag| flag.store(false, Ordering::SeqCst));
+        Ok(Signals { have_come, pipe: OnceLock::new() })
     }
 
     pub(crate) fn have_come(&self) -> bool {
-        self.has_come.load(Ordering::SeqCst)
+        self.have_come.iter().any(|flag| flag.load(Ordering::SeqCst))
     }
 
     /// What becomes readable with the first one. Whether one has come before is to be looked at afterwards.
@@ -68,27 +72,20 @@ impl Signals {
         Ok(self.pipe.get_or_init(|| pipe))
     }
 
-    /// One has come. Where another one came before anybody looked, this ends the process.
-    pub(crate) fn taken(&self) {
-        // Two handlers that run at a time may each take the other's signal for none. Each has written a byte.
-        if self.pipe.get().is_some_and(|pipe| ioctl_fionread(pipe).is_ok_and(|count| count > 1)) {
-            // Which of two was the second one the pipe does not say. The system has them run in this order.
-            low_level::exit(128 + SIGINT);
-        }
-    }
-
     /// Until this is dropped the first one ends the process at once too. `None` when one has come. No other thread may run
     /// their handlers meanwhile: there is one thread alone.
     pub(crate) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
-        (!self.has_come.swap(true, Ordering::SeqCst)).then(|| EndAtOnce(self))
+        let [term, int] = &self.have_come;
+        let has_come = int.load(Ordering::SeqCst) || term.swap(true, Ordering::SeqCst);
+        (!has_come).then(|| EndAtOnce(term))
     }
 }
 
 /// As long as there is nothing that a stop would have to do.
-pub(crate) struct EndAtOnce<'a>(&'a Signals);
+pub(crate) struct EndAtOnce<'a>(&'a AtomicBool);
 
 impl Drop for EndAtOnce<'_> {
     fn drop(&mut self) {
-        self.0.has_come.store(false, Ordering::SeqCst); // otherwise the process has ended
+        self.0.store(false, Ordering::SeqCst); // otherwise the process has ended
     }
 }

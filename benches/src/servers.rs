@@ -1,7 +1,8 @@
 //! Which servers are measured, and where their programs are: ours, the peers, and the limits in C. None is built here
 //! (`make bench-build` does that); what is not there is said to be missing and left out.
 
-use crate::folders::{checkout, target};
+use crate::folders::{checkout, output, target};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -112,7 +113,8 @@ impl Server {
 
 /// All servers of a question, to which `limit` is the program in C and `example` ours, in the order of their turns.
 pub fn all(limit: &str, example: &str) -> Vec<Server> {
-    [limits(limit), ours(example), rust(PEERS), foreign()].concat()
+    let all = [limits(limit), ours(example), rust(PEERS), foreign()].concat();
+    all.into_iter().map(|server| if server.is_compiled() { deployed(server) } else { server }).collect()
 }
 
 /// Where cargo puts the programs of a build; musl may have been built by cargo itself or into a directory of its own.
@@ -145,7 +147,6 @@ fn ours(example: &str) -> Vec<Server> {
         let program = release(&target(), build).join("examples").join(example);
         Server::new("fc-runtime", build, program).with_environment("FCRT_LIFECYCLE_LINES", "off")
     });
-    // Not next to the same binary without lifecycle lines, which would leave it in the processor's caches.
     let loud =
         |it: &Server| Server { name: "fc-runtime, lifecycle lines", environment: vec![], ..it.clone() };
     let one = |it: &Server| {
@@ -153,6 +154,16 @@ fn ours(example: &str) -> Vec<Server> {
     };
     let others = quiet[..2].iter().flat_map(|it| [loud(it), one(it)]);
     quiet.iter().cloned().chain(others).collect()
+}
+
+/// The same from a file of its own, written like all others. In what pieces a file lies in the page cache is a third of a start's
+/// time, and a linker leaves it otherwise than who unpacks a code package; what two rows shared, one would leave in the
+/// processor's caches for the other.
+fn deployed(server: Server) -> Server {
+    let program = target().join("bench").join(server.label().replace([',', ' '], "-"));
+    let copied = output().and_then(|_| fs::copy(&server.program, &program));
+    // One that is not there is said to be missing.
+    if copied.is_ok() { Server { program, ..server } } else { server }
 }
 
 /// Programs in the same language, each named as it is shown, with hyphens for what is not in a file's name.

@@ -38,7 +38,6 @@ pub(super) fn end(engine: &Engine) {
 /// Drains and ends on a thread of its own; without one to spare, on this one.
 pub(super) fn by_signal(engine: &Arc<Engine>) {
     let Some(on_signal) = engine.take_on_signal() else { return };
-    on_signal.signals.taken();
     let (stopping, drain_failed) = (engine.clone(), on_signal.drain_failed);
     let run = move || match drain(&stopping) {
         Ok(()) => end(&stopping),
