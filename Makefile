@@ -59,7 +59,7 @@ POLL = RUSTFLAGS="--cfg fc_runtime_poll $(RUSTFLAGS)" cargo test --quiet --targe
 test: ## run all tests
 	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
-	cargo test --quiet --workspace --features internals,json
+	cargo test --quiet --workspace --features internals,events
 
 surface: ## write tests/surface.txt, the public surface, anew
 	WRITE_SURFACE=1 cargo test --quiet --test surface
@@ -67,9 +67,9 @@ surface: ## write tests/surface.txt, the public surface, anew
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check
 	cargo fmt $(DIFFERENTIAL) --check
-	cargo clippy --quiet --workspace --all-targets --features internals,json -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features internals,events -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features events
 	$(MAKE) test
 
 FUZZ_SECONDS ?= 600
@@ -105,4 +105,4 @@ sizes: package ## bytes of binary, package and, where it can be built, image
 	  image "$(if $(BUILDER),$$($(BUILDER) images --format '{{.Size}}' $(IMAGE)),not built: no docker or podman or buildah here)"
 
 doc: ## build the documentation of the library
-	cargo doc --no-deps --features json
+	cargo doc --no-deps --features events

@@ -16,6 +16,15 @@ const PIECE: usize = 100;
 /// The largest body that a [`connection`] takes.
 pub const MAX_BODY: u64 = 64 * 1024;
 
+/// What `Request::event` makes of a body.
+///
+/// # Errors
+/// What it says of one that is no `T`.
+#[cfg(feature = "events")]
+pub fn event<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    crate::events::read(bytes).map_err(|error| error.to_string())
+}
+
 /// Parses heads one after the other, as a connection does, with the same memory.
 #[derive(Default)]
 pub struct HeadParser {

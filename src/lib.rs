@@ -71,6 +71,7 @@
 //! |---|---|---|
 //! | `logger` | on | [`logger::init`]: what is logged through the `log` macros, on standard output in the platform's format |
 //! | `json` | off | `Request::json`, `Response::json`, and the same in [`testing`], through serde |
+//! | `events` | off | `Request::event`, and in `events` a type for what each trigger sends; with `json` |
 //!
 //! A feature that is off leaves no trace in a function's binary.
 //!
@@ -96,6 +97,9 @@ mod server;
 mod serve;
 
 pub mod testing;
+
+#[cfg(feature = "events")]
+pub mod events;
 
 mod net;
 mod platform;
