@@ -1,8 +1,10 @@
-//! The HTTP codec alone, without sockets: parsing, decoding and encoding, in ns per operation and bytes per second.
+//! The HTTP codec alone, without sockets, and an event: parsing, decoding and encoding, in ns per operation and bytes per second.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use fc_runtime::events::OssEvent;
 use fc_runtime::fuzzing::{self, HeadParser};
+use serde_json::Value;
 
 fn main() {
     divan::main();
@@ -70,6 +72,16 @@ fn encode_chunked(bencher: Bencher, chunk: usize) {
         black_box(&data).chunks(chunk).for_each(|piece| fuzzing::encode_chunk(&mut out, piece));
         out.len()
     });
+}
+
+/// The event of a bucket, as a type; 10 µs are the bound.
+#[divan::bench]
+fn read_oss_event(bencher: Bencher) {
+    let sample: Value = include_str!("../fc-local/samples/oss.json").parse().expect("JSON");
+    let bytes = sample.to_string().into_bytes();
+    bencher
+        .counter(BytesCount::of_slice(&bytes))
+        .bench_local(|| fuzzing::event::<OssEvent>(black_box(&bytes)).expect("an event"));
 }
 
 fn head_with(fields: usize) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-const TOKENS: [&[u8]; 20] = [
+const TOKENS: [&[u8]; 24] = [
     b"\r\n",
     b"\n",
     b"\r",
@@ -25,6 +25,10 @@ const TOKENS: [&[u8]; 20] = [
     b"\n      ",
     b"${vars.a}",
     b"{<<: *a, k: &a [*a]}",
+    b"null",
+    b"\"9\"",
+    b"9223372036854775807",
+    b"{\"a\":[1e9]}",
 ];
 
 struct Random(u64);

@@ -5,6 +5,7 @@ use super::read::from_part;
 use serde::de::{self, DeserializeOwned, IgnoredAny};
 use serde::ser;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// What a message queue's trigger delivers at once: `Batch<`[`KafkaMessage`](super::KafkaMessage)`>`.
@@ -55,7 +56,7 @@ pub enum BatchForm {
 #[allow(clippy::large_enum_variant, reason = "all events of a batch are of one kind")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum BatchEvent<T> {
-    /// With its envelope.
+    /// With its envelope, which is told by `specversion`, or by `data` with `source` or `aliyunaccountid`.
     CloudEvent(CloudEvent<T>),
     /// Its data alone: the push format `RawData`, and the triggers that have no envelope.
     Raw(T),
@@ -188,22 +189,25 @@ fn event<T: DeserializeOwned>(json: &str) -> Result<BatchEvent<T>, String> {
 
 /// What says that there is an envelope.
 #[derive(Deserialize)]
-struct Envelope {
-    specversion: Option<IgnoredAny>,
-    source: Option<IgnoredAny>,
+struct Marks {
+    #[serde(default)]
+    specversion: Value,
+    #[serde(default)]
+    source: Value,
     aliyunaccountid: Option<IgnoredAny>,
     data: Option<IgnoredAny>,
 }
 
-/// Whether this is an object with an envelope's fields. Its version may be missing where a transformer left it out.
+/// Whether this is an object with an envelope's marks. Its version may be missing where a transformer left it out.
 fn has_envelope(json: &str) -> bool {
     if !json.starts_with('{') {
         return false;
     }
-    // Fields that are there twice are for the envelope's reader to refuse.
-    serde_json::from_str::<Envelope>(json).map_or(true, |fields| {
-        let has_origin = fields.source.is_some() || fields.aliyunaccountid.is_some();
-        fields.specversion.is_some() || fields.data.is_some() && has_origin
+    let is_said = |mark: Value| mark.as_str().is_some_and(|text| !text.is_empty());
+    // What is there twice is for the envelope's reader to refuse.
+    serde_json::from_str::<Marks>(json).map_or(true, |marks| {
+        let has_origin = is_said(marks.source) || marks.aliyunaccountid.is_some();
+        is_said(marks.specversion) || marks.data.is_some() && has_origin
     })
 }
 
@@ -239,7 +243,7 @@ mod tests {
             assert_eq!((read.form, read.events.len()), (form, length), "{json}");
             assert!(read.data().all(|data| data["size"] == 7), "{json}");
             assert_eq!(serde_json::to_string(&read).unwrap(), json);
-            let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+            let value: Value = serde_json::from_str(&json).unwrap();
             assert_eq!(serde_json::from_value::<Sizes>(value).unwrap(), read, "{json}");
         }
         assert_eq!(batch(EVENT).events[0].cloud_event().unwrap().id, "1");

@@ -127,7 +127,9 @@ fn is_same(read: &Value, sent: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
         }
-        (Value::String(text), Value::Number(_) | Value::Bool(_)) => sent.to_string() == text.as_str(),
+        (Value::String(text), sent) if !sent.is_string() => {
+            text.parse().is_ok_and(|read: Value| read == *sent)
+        }
         _ => read == sent,
     }
 }

@@ -159,6 +159,24 @@ fn embed_calls_and_stops_its_own_server() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "call 1\ncall 2\ncall 3\nstopped after 3 calls\n");
 }
 
+/// What fc-local prints is what the examples take.
+#[cfg(feature = "events")]
+#[test]
+fn the_examples_of_events_take_the_samples() {
+    for (example, sample, answer) in [
+        ("timer", "timer", "{\"before\":1766718245}"),
+        ("object_storage", "oss", "[\"thumbnails/folder/file.txt\"]"),
+        ("queue_batch", "kafka", "0 handled, 0 skipped, 1 put aside"),
+        ("table_stream", "tablestore", "1 customers"),
+    ] {
+        let file = format!("{}/fc-local/samples/{sample}.json", env!("CARGO_MANIFEST_DIR"));
+        let event = fs::read_to_string(file).unwrap();
+        let process = Process::start(example, &[]);
+        let reply = process.request(post("/invoke", &event));
+        assert!(reply.text().contains(answer), "{example}: {}", reply.text());
+    }
+}
+
 /// Runs `hello` to its end with these variables; returns code and standard error.
 fn fails(variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = example_command("hello").envs(variables.iter().copied()).output().unwrap();

@@ -85,7 +85,16 @@ pub fn example_path(example: &str) -> PathBuf {
     if !path.exists() {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        cargo.args(["build", "--quiet", "--package", "fc-runtime", "--example", example]);
+        cargo.args([
+            "build",
+            "--quiet",
+            "--package",
+            "fc-runtime",
+            "--features",
+            "events",
+            "--example",
+            example,
+        ]);
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
