@@ -19,6 +19,7 @@ mod instance;
 mod function;
 mod id;
 mod log;
+mod sample;
 mod sync;
 
 #[cfg(test)]

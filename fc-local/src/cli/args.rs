@@ -42,6 +42,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Make the code package: a directory as a zip, the same bytes for the same files
     Package(PackageArgs),
+    /// Print a sample of what a trigger sends, or list them
+    Event(EventArgs),
     /// Make the project of a new function
     New(NewArgs),
 }
@@ -87,13 +89,19 @@ pub struct StartArgs {
 #[command(after_help = LEGEND)]
 pub struct InvokeArgs {
     /// The event
-    #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "http"])]
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["event_file", "http", "example"])]
     pub event: Option<String>,
     /// A file with the event; '-' is standard input, also without the option
-    #[arg(long, value_name = "FILE", conflicts_with = "http")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["http", "example"])]
     pub event_file: Option<PathBuf>,
-    #[arg(value_name = "-", hide = true, value_parser = ["-"], conflicts_with_all = ["event", "event_file", "http"])]
+    #[arg(value_name = "-", hide = true, value_parser = ["-"], conflicts_with_all = ["event", "event_file", "http", "example"])]
     pub standard_input: Option<String>,
+    /// A sample of what a trigger sends: see fc-local event
+    #[arg(long, value_name = "TYPE", conflicts_with = "http")]
+    pub example: Option<String>,
+    /// A field of the sample, as in oss.object.key=a/b.txt
+    #[arg(long, value_name = "PATH=VALUE", requires = "example")]
+    pub set: Vec<String>,
     /// An HTTP call instead of an event, as in 'GET /path?x=1'
     #[arg(long, value_name = "REQUEST")]
     pub http: Option<String>,
@@ -153,6 +161,16 @@ pub struct PackageArgs {
 }
 
 #[derive(Args)]
+pub struct EventArgs {
+    /// Whose, as in fc-local event oss --set oss.object.key=a/b.txt [all are listed]
+    #[arg(value_name = "TYPE")]
+    pub name: Option<String>,
+    /// A field by its path or the end of it; JSON where the sample has no text
+    #[arg(long, value_name = "PATH=VALUE", requires = "name")]
+    pub set: Vec<String>,
+}
+
+#[derive(Args)]
 pub struct NewArgs {
     /// Where; the last part is the function's name
     #[arg(value_name = "PATH")]
@@ -160,6 +178,9 @@ pub struct NewArgs {
     /// Depend on this checkout of fc-runtime [the one that fc-local was built in]
     #[arg(long, value_name = "DIR")]
     pub runtime: Option<PathBuf>,
+    /// For what this trigger sends: see fc-local event
+    #[arg(long, value_name = "TYPE")]
+    pub event: Option<String>,
 }
 
 #[derive(Args, Clone, Default)]

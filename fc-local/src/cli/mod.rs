@@ -12,6 +12,7 @@ mod check;
 mod config;
 mod invoke;
 
+mod event;
 mod new;
 mod package;
 mod sbom;
@@ -74,6 +75,7 @@ fn execute(command: Command) -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Package(args) => package::run(&args),
+        Command::Event(args) => event::run(&args),
         Command::New(args) => new::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -60,6 +60,47 @@ fn events_come_from_the_argument_a_file_or_standard_input() {
 }
 
 #[test]
+fn a_sample_is_sent_as_its_trigger_sends_it() {
+    let body = |arguments: &[&str]| {
+        let json: serde_json::Value = serde_json::from_slice(&invoke(arguments).stdout).expect("JSON");
+        let body = json["body"].as_str().expect("a body").to_owned();
+        base64::Engine::decode(&base64::prelude::BASE64_STANDARD, body).expect("base64")
+    };
+    let timer: serde_json::Value =
+        serde_json::from_slice(&body(&["--example", "timer", "--set", "payload=x=1"])).expect("JSON");
+    assert_eq!((&timer["triggerName"], &timer["payload"]), (&"my-timer".into(), &"x=1".into()));
+    assert_eq!(body(&["--example", "tablestore"])[0], 0xbf, "CBOR");
+    for (arguments, wanted) in [
+        (&["--example", "os"][..], "did you mean 'oss'?"),
+        (&["--example", "oss", "--set", "kye=a"], "did you mean 'key'?"),
+        (&["--set", "key=a"], "--example <TYPE>"),
+        (&["--example", "oss", "--event", "{}"], "cannot be used with"),
+    ] {
+        let output = invoke(arguments);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(wanted), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn samples_are_listed_and_printed() {
+    let event = |arguments: &[&str]| {
+        let output = run_to_end(fc_local().arg("event").args(arguments), WATCHDOG);
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let (code, list) = event(&[]);
+    assert!(code == Some(0) && list.lines().count() == 21 && list.contains("Batch<KafkaMessage>"), "{list}");
+    let names = list.lines().map(|line| line.split(' ').next().expect("a name"));
+    for name in names {
+        let (code, sample) = event(&[name]);
+        assert!(code == Some(0) && sample.parse::<serde_json::Value>().is_ok(), "{name}: {sample}");
+    }
+    let (_, sample) = event(&["oss", "--set", "oss.object.key=a/b.txt", "--set", "size=7"]);
+    assert!(sample.contains("\"key\": \"a/b.txt\"") && sample.contains("\"size\": 7"), "{sample}");
+    let (code, error) = event(&["oss", "--set", "siez=7"]);
+    assert!(code == Some(2) && error.contains("did you mean 'size'?"), "{error}");
+}
+
+#[test]
 fn an_http_call_is_made_as_written() {
     let output =
         invoke(&["--http", "PUT /a?b=c", "--header", "X-One: 1", "--header", "Host: h", "--data", "d"]);
@@ -233,7 +274,7 @@ fn wrong_usage_says_what_to_type() {
 
 #[test]
 fn help_fits_a_screen() {
-    for command in ["start", "invoke", "check"] {
+    for command in ["start", "invoke", "check", "event", "new"] {
         let output = run_to_end(fc_local().args([command, "--help"]), WATCHDOG);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success());

@@ -32,6 +32,23 @@ fn a_new_project_builds_passes_its_tests_ships_and_runs() {
 }
 
 #[test]
+fn a_project_for_a_trigger_passes_its_test_and_takes_the_sample() {
+    for event in ["timer", "api-gateway", "kafka", "tablestore"] {
+        let project = scratch(&format!("new-{event}")).join("triggered");
+        succeed(fc_local().arg("new").arg(&project).args(["--runtime", CHECKOUT, "--event", event]));
+        fs::copy(Path::new(CHECKOUT).join("Cargo.lock"), project.join("Cargo.lock")).expect("a lock file");
+        succeed(author(&project, "cargo").args(["fmt", "--check"]));
+        let tests = succeed(author(&project, "make").arg("test"));
+        assert!(tests.contains("1 passed"), "{event}: {tests}");
+        if event == "timer" {
+            let said = succeed(author(&project, "make").arg("event"));
+            assert!(said.contains("{\"key\":\"value\"}"), "{said}");
+        }
+    }
+    assert!(fail(fc_local().args(["new", "other", "--event", "os"])).contains("did you mean 'oss'?"));
+}
+
+#[test]
 fn a_new_project_builds_outside_of_a_checkout_too() {
     let directory = Scratch::new();
     let project = PathBuf::from(directory.path("outsider"));

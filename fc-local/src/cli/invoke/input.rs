@@ -10,6 +10,7 @@ use crate::cli::args::InvokeArgs;
 use crate::front::event::MAX_SYNC;
 use crate::function::header_text;
 use crate::instance::headers;
+use crate::sample;
 
 #[derive(Debug)]
 pub enum Input {
@@ -31,11 +32,12 @@ impl Input {
             let request = HttpRequest::of(line, &args.header, args.data.as_deref())?;
             return Ok(Input::Http(request));
         }
-        let payload = match (&args.event, &args.event_file, &args.standard_input) {
+        let payload = match (&args.event, &args.event_file, &args.standard_input, &args.example) {
             (Some(event), ..) => event.clone().into_bytes(),
-            (None, Some(file), _) => read_file(file)?,
-            (None, None, Some(_)) => read_file(Path::new("-"))?,
-            (None, None, None) => Vec::new(),
+            (_, Some(file), ..) => read_file(file)?,
+            (_, _, Some(_), _) => read_file(Path::new("-"))?,
+            (.., Some(name)) => sample::named(name)?.sent(&args.set)?,
+            (None, None, None, None) => Vec::new(),
         };
         if payload.len() as u64 > MAX_SYNC {
             bail!("the event takes {} bytes, the platform's limit is {MAX_SYNC}", payload.len());

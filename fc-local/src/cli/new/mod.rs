@@ -1,6 +1,8 @@
 //! `fc-local new`: the project of a new function, from the files below `project/`. A project that exists is
 //! never touched. What the project does is not known here.
 
+mod trigger;
+
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,6 +11,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::cli::args::NewArgs;
 use crate::cli::console;
+use crate::sample::{self, Sample};
+use trigger::{TRIGGERS, Trigger};
 
 /// Where each file goes, and its text with `{{name}}` and `{{runtime}}` left open. The manifest has another
 /// name here: cargo takes a directory with a Cargo.toml for a package of its own, and would leave it out of
@@ -22,6 +26,16 @@ const FILES: [(&str, &str); 7] = [
     (".dockerignore", include_str!("project/dockerignore")),
     (".gitignore", include_str!("project/gitignore")),
 ];
+
+/// What a project for a trigger has in the place of those, with its parts left open.
+const EVENT_MAIN: &str = include_str!("project/event.rs");
+const EVENT_TEMPLATE: &str = include_str!("project/event.yaml");
+/// A target of its Makefile, in front of the one that is named here.
+const EVENT_TARGET: &str = "event: static ## invoke the function once, with event.json
+\t@fc-local invoke --code target/fc/function --event-file event.json
+
+";
+const TARGET_BEHIND: &str = "static: ##";
 
 /// The platform's limit for a function's name.
 const LONGEST_NAME: usize = 64;
@@ -65,7 +79,11 @@ pub fn run(args: &NewArgs) -> Result<ExitCode> {
         }
         None => own_checkout(Path::new(OWN_CHECKOUT))?,
     };
-    make(&args.path, project(name, &runtime))?;
+    let files = match args.event.as_deref() {
+        Some(event) => project_for(name, &runtime, sample::named(event)?)?,
+        None => project(name, &runtime),
+    };
+    make(&args.path, files)?;
     let path = args.path.display().to_string();
     let quoted = shlex::try_quote(&path).unwrap_or(path.as_str().into());
     console::print(format_args!("{path} is a function now. Try:\n  cd {quoted} && make test && make run"))?;
@@ -73,7 +91,7 @@ pub fn run(args: &NewArgs) -> Result<ExitCode> {
 }
 
 /// Writes the files of a project at `path`: all of them, or nothing stays of it.
-fn make(path: &Path, files: impl Iterator<Item = (&'static str, String)>) -> Result<()> {
+fn make(path: &Path, files: Vec<(&'static str, String)>) -> Result<()> {
     let is_missing = |path: &&Path| path.symlink_metadata().is_err() && !path.as_os_str().is_empty();
     let made = path.ancestors().take_while(is_missing).last();
     for (file, text) in files {
@@ -85,10 +103,50 @@ fn make(path: &Path, files: impl Iterator<Item = (&'static str, String)>) -> Res
 }
 
 /// Every file of the project `name`, with `runtime` as the value of its dependency on fc-runtime.
-fn project(name: &str, runtime: &str) -> impl Iterator<Item = (&'static str, String)> {
-    FILES
-        .into_iter()
-        .map(move |(file, text)| (file, text.replace("{{name}}", name).replace("{{runtime}}", runtime)))
+fn project(name: &str, runtime: &str) -> Vec<(&'static str, String)> {
+    let filled = |text: &str| text.replace("{{name}}", name).replace("{{runtime}}", runtime);
+    FILES.into_iter().map(|(file, text)| (file, filled(text))).collect()
+}
+
+/// The same for what a trigger sends.
+fn project_for(name: &str, runtime: &str, sample: &Sample) -> Result<Vec<(&'static str, String)>> {
+    let Some(trigger) = TRIGGERS.iter().find(|trigger| trigger.name == sample.name) else {
+        bail!("there is no project for '{}'", sample.name);
+    };
+    let Trigger { imports, reads_as, body, answer, .. } = trigger;
+    let what = sample.what.split(';').next().unwrap_or_default();
+    let main = EVENT_MAIN.replace("{{name}}", name).replace("{{what}}", what).replace("{{imports}}", imports);
+    let main = main
+        .replace("{{type}}", reads_as)
+        .replace("{{body}}", body)
+        .replace("{{answered}}", &answered(answer));
+    let template = EVENT_TEMPLATE.replace("{{name}}", name).replace("{{trigger}}", &trigger.section());
+    let runtime = runtime.replace(" }", ", features = [\"events\"] }");
+    let mut files = project(name, &runtime);
+    for (file, text) in &mut files {
+        match *file {
+            "src/main.rs" => text.clone_from(&main),
+            "s.yaml" => text.clone_from(&template),
+            "Makefile" => {
+                *text = text.replace(TARGET_BEHIND, &format!("{EVENT_TARGET}{TARGET_BEHIND}"));
+                *text = text.replace(".PHONY: help test run", ".PHONY: help test run event");
+            }
+            _ => {}
+        }
+    }
+    files.push(("event.json", sample.json.to_owned()));
+    Ok(files)
+}
+
+/// The response and `answer`, as rustfmt has them as arguments.
+fn answered(answer: &str) -> String {
+    let line = format!("response.text(), {answer}");
+    // Of 100 characters 21 are around it.
+    if line.len() <= 79 {
+        line
+    } else {
+        format!("\n            response.text(),\n            {answer}\n        ")
+    }
 }
 
 /// Refuses what is not both a crate's name and a function's.
@@ -160,10 +218,14 @@ mod tests {
 
     #[test]
     fn nothing_is_left_open_in_a_project() {
-        for (file, text) in project("greeter", "\"0.1.0\"") {
+        let for_triggers = sample::SAMPLES
+            .iter()
+            .map(|sample| project_for("greeter", "{ path = \"/\" }", sample).expect(sample.name));
+        let projects = for_triggers.chain([project("greeter", "\"0.1.0\"")]);
+        for (file, text) in projects.flatten() {
             assert!(!text.contains("{{"), "{file}: {text}");
         }
-        let manifest = project("greeter", "\"0.1.0\"").find(|(file, _)| *file == "Cargo.toml");
+        let manifest = project("greeter", "\"0.1.0\"").into_iter().find(|(file, _)| *file == "Cargo.toml");
         let (_, text) = manifest.expect("a manifest");
         assert!(text.contains("name = \"greeter\"") && text.contains("fc-runtime = \"0.1.0\""), "{text}");
     }
@@ -175,8 +237,7 @@ mod tests {
         for (path, left) in [("kept/a/b", "kept/a"), ("new", "new")] {
             // A file cannot be a directory too.
             let files = [("one", "1".to_owned()), ("one/two", "2".to_owned())];
-            let error =
-                make(Path::new(&scratch.path(path)), files.into_iter()).expect_err("not to be written");
+            let error = make(Path::new(&scratch.path(path)), files.to_vec()).expect_err("not to be written");
             assert!(format!("{error:#}").starts_with("cannot write "), "{error:#}");
             assert!(!Path::new(&scratch.path(left)).exists(), "{left} is left");
         }
