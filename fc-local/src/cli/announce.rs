@@ -80,6 +80,7 @@ fn lines(main: SocketAddr, places: &[Place<'_>], domains: &[CustomDomain]) -> Ve
             let mut lines = vec![format!("{name} is served on http://{main}/")];
             lines.extend(call_of_trigger(only).map(|call| format!("try: {call}")));
             lines.push(format!("or:  {}", invocation(main, name)));
+            lines.extend(samples(main, only).map(|call| format!("or:  {call}")));
             lines
         }
         _ => several(main, places),
@@ -95,6 +96,7 @@ fn several(main: SocketAddr, places: &[Place<'_>]) -> Vec<String> {
         lines.push(format!("{name} is on http://{}/", place.address));
         lines.extend(call_of_trigger(place).map(|call| format!("  {call}")));
         lines.push(format!("  {}", invocation(main, name)));
+        lines.extend(samples(main, place).map(|call| format!("  {call}")));
     }
     lines
 }
@@ -129,8 +131,19 @@ fn authorization(auth_type: &str) -> &'static str {
 }
 
 fn invocation(main: SocketAddr, name: &str) -> String {
-    let name = utf8_percent_encode(name, SEGMENT);
-    format!("curl -d '{{}}' {}", url(main, &format!("/2023-03-30/functions/{name}/invocations")))
+    format!("curl -d '{{}}' {}", url(main, &invocations(name)))
+}
+
+/// Where the API takes a function's events.
+fn invocations(name: &str) -> String {
+    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, SEGMENT))
+}
+
+/// What sends the function a sample of each trigger that nothing here stands for.
+fn samples(main: SocketAddr, place: &Place<'_>) -> impl Iterator<Item = String> {
+    let url = url(main, &invocations(&place.function.name));
+    let call = move |sample: &&str| format!("fc-local event {sample} | curl --data-binary @- {url}");
+    place.function.senders.iter().map(call)
 }
 
 /// A call for each route of a domain that leads to one of the functions.
@@ -212,6 +225,20 @@ mod tests {
             invocation(main, "svc$f o'o"),
             "curl -d '{}' 'http://127.0.0.1:8080/2023-03-30/functions/svc%24f%20o%27o/invocations'"
         );
+    }
+
+    #[test]
+    fn a_trigger_that_nothing_stands_for_has_a_line_that_sends_its_sample() {
+        let senders = vec!["oss", "kafka"];
+        let function = Function { senders, ..Function::example() };
+        let main = ([127, 0, 0, 1], 8080).into();
+        let place = Place { function: &function, address: main };
+        let lines = lines(main, &[place], &[]);
+        let url = "http://127.0.0.1:8080/2023-03-30/functions/example/invocations";
+        for sample in ["oss", "kafka"] {
+            let line = format!("or:  fc-local event {sample} | curl --data-binary @- {url}");
+            assert!(lines.contains(&line), "{lines:?}");
+        }
     }
 
     #[test]

@@ -195,6 +195,7 @@ fn configured(
         layers,
         http_trigger: template.http_trigger,
         other_triggers: template.other_triggers,
+        senders: template.senders,
         maps_code: origin.is_some() || args.code.is_some(),
         code,
         origins,

@@ -91,6 +91,8 @@ pub struct Function {
     pub http_trigger: Option<HttpTrigger>,
     /// Those of other qualifiers, which nothing here answers to.
     pub other_triggers: Vec<HttpTrigger>,
+    /// Samples of what its triggers send that nothing here stands for.
+    pub senders: Vec<&'static str>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
     /// other.
     pub maps_code: bool,
@@ -212,6 +214,7 @@ impl Function {
             unpacked: Vec::new(),
             http_trigger: None,
             other_triggers: Vec::new(),
+            senders: Vec::new(),
             maps_code: true,
             port: 9000,
             memory_mb: 512,

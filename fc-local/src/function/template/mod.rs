@@ -7,6 +7,7 @@ mod schema;
 mod resource;
 
 mod code;
+mod senders;
 mod triggers;
 
 mod domains;

@@ -13,7 +13,7 @@ use super::findings::Findings;
 use super::name;
 use super::node::{Node, Value};
 use super::note::{Kind, Note};
-use super::triggers;
+use super::{senders, triggers};
 use crate::function::configuration::{
     HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop,
 };
@@ -26,6 +26,7 @@ pub struct Fields {
     pub region: Option<String>,
     pub http_trigger: Option<HttpTrigger>,
     pub other_triggers: Vec<HttpTrigger>,
+    pub senders: Vec<&'static str>,
     pub container: bool,
     pub code: Code,
     /// Local directories and packages; layers of the platform are not here.
@@ -70,6 +71,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
         region: found.needless_text(props, "region"),
         http_trigger: triggers.used,
         other_triggers: triggers.others,
+        senders: senders::of(props),
         container,
         code: Code::of(props, node, &document.root, &document.directory, &command),
         layers: layers(props, &document.directory, &mut found.notes),
