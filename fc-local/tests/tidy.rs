@@ -242,7 +242,14 @@ fn only_the_instance_layer_writes_heads() {
 
 #[test]
 fn rules_know_no_process_clock_thread_or_lock() {
-    let pure = ["scaling/slot", "scaling/slots", "scaling/upkeep", "scaling/unavailable"];
+    let pure = [
+        "scaling/slot",
+        "scaling/slots",
+        "scaling/upkeep",
+        "scaling/unavailable",
+        "front/timers/agenda",
+        "function/schedule",
+    ];
     let codec = ["instance/client/chunk", "instance/client/reply_head", "instance/client/request"];
     for source in sources().iter().filter(|source| {
         let name = source.name();

@@ -64,6 +64,9 @@ pub struct StartArgs {
     /// Start anew when the code or the template changes
     #[arg(long)]
     pub watch: bool,
+    /// Fire no timers
+    #[arg(long)]
+    pub no_timers: bool,
     /// Instances of a function; calls beyond get 429
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_instances: u16,

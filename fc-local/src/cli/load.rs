@@ -196,6 +196,7 @@ fn configured(
         http_trigger: template.http_trigger,
         other_triggers: template.other_triggers,
         senders: template.senders,
+        timers: template.timers,
         maps_code: origin.is_some() || args.code.is_some(),
         code,
         origins,

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 
 use super::args::StartArgs;
 use super::{debug, load};
-use crate::front::Gateway;
+use crate::front::{Gateway, Timers};
 use crate::function::{Broken, CustomDomain, Function, Project};
 use crate::instance::Debugging;
 use crate::log::Log;
@@ -98,6 +98,8 @@ struct Served {
 pub struct Reload {
     served: Vec<Served>,
     gateway: Arc<Gateway>,
+    /// Unless they do not fire.
+    timers: Option<Arc<Timers>>,
     /// Where the API is.
     main: SocketAddr,
     pub log: Arc<Log>,
@@ -111,13 +113,13 @@ impl Reload {
     /// For what is served already, as it was configured and was said.
     pub fn new(
         platforms: Vec<Arc<Platform>>,
-        gateway: Arc<Gateway>,
+        (gateway, timers): (Arc<Gateway>, Option<Arc<Timers>>),
         main: SocketAddr,
         log: Arc<Log>,
         (domains, said): (Vec<CustomDomain>, Vec<String>),
     ) -> Reload {
         let served = platforms.into_iter().map(|platform| Served { platform, changed: BTreeSet::new() });
-        Reload { served: served.collect(), gateway, main, log, domains, said, is_refused: false }
+        Reload { served: served.collect(), gateway, timers, main, log, domains, said, is_refused: false }
     }
 
     /// The functions that are served go on as the changed configuration says; a function that is new, and one that is
@@ -160,6 +162,9 @@ impl Reload {
             self.gateway.set_domains(domains.clone());
             self.log.event(None, "the custom domains changed");
             (self.domains, is_changed) = (domains, true);
+        }
+        if let Some(timers) = &self.timers {
+            timers.reload();
         }
         let is_new = lines != self.said;
         lines.iter().filter(|line| !self.said.contains(line)).for_each(|line| self.log.warn(None, line));

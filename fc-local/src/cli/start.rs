@@ -15,8 +15,8 @@ use super::doors::{Door, Doors};
 use super::listen::{self, Bound, FunctionPort};
 use super::serving::{self, Platforms, Reload};
 use super::{debug, signals, watch};
-use crate::front::Gateway;
 use crate::front::guard::Guard;
+use crate::front::{Gateway, Timers};
 use crate::function::{CustomDomain, Function, Project};
 use crate::instance::Debugging;
 use crate::log::{self, Log};
@@ -50,17 +50,24 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let timeout_status = args.platform.http_timeout_status;
     let gateway =
         Arc::new(Gateway::new(served, domains.clone(), guard(args), timeout_status, Arc::clone(&log)));
-    stop_at_ctrl_c(platforms.all(), &doors, &log)?;
+    let timers = Timers::new(Arc::clone(&gateway));
+    stop_at_ctrl_c(platforms.all(), &timers, &doors, &log)?;
     if args.warm {
         serving::warm(&platforms); // before a call comes, which would find it in use
     }
     doors.open(Arc::clone(&gateway));
-    let (all, gateway_) = (platforms.all().to_vec(), Arc::clone(&gateway));
+    let firing = (!args.no_timers).then(|| Arc::clone(&timers));
+    let (all, gateway_) = (platforms.all().to_vec(), (Arc::clone(&gateway), firing));
     let reload = Reload::new(all, gateway_, main, Arc::clone(&log), (domains.clone(), notes));
     let watch = || watch::watch(&args.function, debug::choice(args)?, sources, reload);
     let watching = if args.watch { Some(watch()?) } else { None };
     if !platforms.are_stopping() {
         announce(args, &debugging, &functions, &domains, &doors, &log)?;
+        if args.no_timers {
+            timers.announce_off();
+        } else {
+            timers.start()?;
+        }
     }
     let result = doors.join();
     drop(watching);
@@ -125,9 +132,16 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
     (max_instances * concurrency).clamp(256, 4096) + SPARE_WORKERS
 }
 
-fn stop_at_ctrl_c(platforms: &[Arc<Platform>], doors: &Arc<Doors>, log: &Arc<Log>) -> Result<()> {
-    let (platforms, doors, log) = (platforms.to_vec(), Arc::clone(doors), Arc::clone(log));
+fn stop_at_ctrl_c(
+    platforms: &[Arc<Platform>],
+    timers: &Arc<Timers>,
+    doors: &Arc<Doors>,
+    log: &Arc<Log>,
+) -> Result<()> {
+    let (timers, doors, log) = (Arc::clone(timers), Arc::clone(doors), Arc::clone(log));
+    let platforms = platforms.to_vec();
     signals::at_first(move || {
+        timers.stop();
         let calls = platforms.iter().map(|platform| platform.calls()).sum();
         log.event(None, &format!("{}; once more to stop at once", stopping(calls)));
         platforms.iter().for_each(|platform| platform.stop_starting());

@@ -71,6 +71,10 @@ impl Gateway {
         *self.domains.lock() = Arc::new(Domains::new(domains));
     }
 
+    pub fn functions(&self) -> &[Served] {
+        &self.functions
+    }
+
     /// Any request to one of the addresses.
     pub fn serve(&self, entrance: Entrance, mut request: Request<'_>) -> Response {
         let request_id = id::request();

@@ -1,6 +1,8 @@
 //! What callers reach: the HTTP triggers, custom domains and the API, and how a call is made and answered. How
 //! many instances there are is not known here.
 
+mod timers;
+
 mod gateway;
 
 pub mod guard;
@@ -26,3 +28,4 @@ pub mod failure;
 
 pub use gateway::{Entrance, Gateway};
 pub use http_trigger::HttpCall;
+pub use timers::Timers;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::package::Kept;
 use super::rewrite::Rewrite;
+use super::schedule::Schedule;
 
 /// All that is to run: every function of a template, or the one of a command line, and the domains that lead to them.
 #[derive(Debug)]
@@ -67,6 +68,19 @@ pub struct HttpTrigger {
     pub disables_internet_url: bool,
 }
 
+/// A timer trigger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timer {
+    pub name: String,
+    /// As [`HttpTrigger::qualifier`]: whatever it names, what runs here is called.
+    pub qualifier: String,
+    pub schedule: Schedule,
+    /// Whether it fires.
+    pub is_enabled: bool,
+    /// What the event has as its `payload`.
+    pub payload: String,
+}
+
 /// A function's configuration; one value for as long as neither template nor code changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
@@ -93,6 +107,7 @@ pub struct Function {
     pub other_triggers: Vec<HttpTrigger>,
     /// Samples of what its triggers send that nothing here stands for.
     pub senders: Vec<&'static str>,
+    pub timers: Vec<Timer>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
     /// other.
     pub maps_code: bool,
@@ -215,6 +230,7 @@ impl Function {
             http_trigger: None,
             other_triggers: Vec::new(),
             senders: Vec::new(),
+            timers: Vec::new(),
             maps_code: true,
             port: 9000,
             memory_mb: 512,

@@ -17,7 +17,8 @@ pub mod account;
 mod configuration;
 pub mod package;
 pub mod rewrite;
+pub mod schedule;
 
-pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route};
+pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route, Timer};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
 pub use configuration::{MEMORY, MEMORY_STEP};

@@ -29,6 +29,7 @@ mod several;
 mod stops;
 mod template;
 mod templates;
+mod timers;
 mod triggers;
 mod watch;
 mod wire;

@@ -34,15 +34,18 @@ pub fn answer(all: &[Served], request: &mut Request<'_>, request_id: &str) -> Re
         }
         Action::ListTriggers(name) => {
             let (served, function) = find(all, &name)?;
-            let triggers: Vec<Value> =
-                function.http_triggers().map(|http| of_trigger(http, served, &function)).collect();
-            json!({ "triggers": triggers })
+            let http = function.http_triggers().map(|http| of_trigger(http, served, &function));
+            let timers = function.timers.iter().map(|timer| describe::timer(timer, &function));
+            json!({ "triggers": http.chain(timers).collect::<Vec<Value>>() })
         }
         Action::GetTrigger(name, trigger) => {
             let (served, function) = find(all, &name)?;
-            match function.http_triggers().find(|http| http.name == trigger) {
-                Some(http) => of_trigger(http, served, &function),
-                None => return Err(Failure::TriggerNotFound(trigger)),
+            let http = function.http_triggers().find(|http| http.name == trigger);
+            let timer = function.timers.iter().find(|timer| timer.name == trigger);
+            match (http, timer) {
+                (Some(http), _) => of_trigger(http, served, &function),
+                (None, Some(timer)) => describe::timer(timer, &function),
+                (None, None) => return Err(Failure::TriggerNotFound(trigger)),
             }
         }
         // Where a request is to an HTTP trigger is seen before it comes here.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::front::failure::Failure;
 use crate::function::account::ACCOUNT_ID;
-use crate::function::{Function, HealthCheck, HttpTrigger, Initializer, InitializerKind};
+use crate::function::{Function, HealthCheck, HttpTrigger, Initializer, InitializerKind, Timer};
 
 /// How many functions a page of the list has at the most.
 const MAX_PAGE: usize = 100;
@@ -56,7 +56,6 @@ pub fn functions<'f>(functions: impl Iterator<Item = &'f Function>, page: &Page)
 
 /// One function.
 pub fn of_function(function: &Function) -> Value {
-    let Function { name, region, .. } = function;
     let variables: Map<String, Value> =
         function.variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let mut runtime = json!({"command": function.command, "port": function.port});
@@ -64,8 +63,8 @@ pub fn of_function(function: &Function) -> Value {
         insert(&mut runtime, "healthCheckConfig", of_health_check(health));
     }
     let mut described = json!({
-        "functionName": name,
-        "functionArn": format!("acs:fc:{region}:{ACCOUNT_ID}:functions/{name}"),
+        "functionName": function.name,
+        "functionArn": arn(function),
         "handler": function.handler,
         "runtime": function.runtime,
         "memorySize": function.memory_mb,
@@ -126,24 +125,42 @@ fn of_initializer(initializer: &Initializer) -> Value {
 
 /// The HTTP trigger of a function that is reached at `address`.
 pub fn trigger(trigger: &HttpTrigger, function: &Function, address: Option<SocketAddr>) -> Value {
-    let Function { name, region, .. } = function;
     let config = json!({
         "authType": trigger.auth_type,
         "methods": trigger.methods,
         "disableURLInternet": trigger.disables_internet_url,
     });
-    let mut described = json!({
-        "triggerName": trigger.name,
-        "triggerType": "http",
-        "triggerConfig": config.to_string(),
-        "qualifier": trigger.qualifier,
-        "targetArn": format!("acs:fc:{region}:{ACCOUNT_ID}:functions/{name}"),
-    });
+    let mut described = of_trigger("http", &trigger.name, &trigger.qualifier, &config, function);
     if let Some(address) = address {
         let url = format!("http://{address}");
         insert(&mut described, "httpTrigger", json!({"urlInternet": url, "urlIntranet": url}));
     }
     described
+}
+
+/// A timer of a function.
+pub fn timer(timer: &Timer, function: &Function) -> Value {
+    let config = json!({
+        "cronExpression": timer.schedule.text(),
+        "enable": timer.is_enabled,
+        "payload": timer.payload,
+    });
+    of_trigger("timer", &timer.name, &timer.qualifier, &config, function)
+}
+
+fn of_trigger(kind: &str, name: &str, qualifier: &str, config: &Value, function: &Function) -> Value {
+    json!({
+        "triggerName": name,
+        "triggerType": kind,
+        "triggerConfig": config.to_string(),
+        "qualifier": qualifier,
+        "targetArn": arn(function),
+    })
+}
+
+/// What names a function everywhere.
+pub fn arn(function: &Function) -> String {
+    format!("acs:fc:{}:{ACCOUNT_ID}:functions/{}", function.region, function.name)
 }
 
 #[cfg(test)]

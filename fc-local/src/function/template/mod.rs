@@ -8,6 +8,7 @@ mod resource;
 
 mod code;
 mod senders;
+mod timers;
 mod triggers;
 
 mod domains;

@@ -13,9 +13,9 @@ use super::findings::Findings;
 use super::name;
 use super::node::{Node, Value};
 use super::note::{Kind, Note};
-use super::{senders, triggers};
+use super::{senders, timers, triggers};
 use crate::function::configuration::{
-    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop,
+    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop, Timer,
 };
 use crate::function::{header_text, variables};
 
@@ -27,6 +27,7 @@ pub struct Fields {
     pub http_trigger: Option<HttpTrigger>,
     pub other_triggers: Vec<HttpTrigger>,
     pub senders: Vec<&'static str>,
+    pub timers: Vec<Timer>,
     pub container: bool,
     pub code: Code,
     /// Local directories and packages; layers of the platform are not here.
@@ -72,6 +73,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
         http_trigger: triggers.used,
         other_triggers: triggers.others,
         senders: senders::of(props),
+        timers: timers::of(props, found),
         container,
         code: Code::of(props, node, &document.root, &document.directory, &command),
         layers: layers(props, &document.directory, &mut found.notes),

@@ -146,6 +146,9 @@ const HTTP: &[&str] = &["authConfig", "authType", "corsConfig", "disableURLInter
 const AUTH_TYPES: &[&str] = &["anonymous", "function", "jwt", "bearer"];
 const METHODS: &[&str] = &["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
+/// The fields of a timer's `triggerConfig`.
+const TIMER: &[&str] = &["cronExpression", "enable", "payload"];
+
 /// What fields were called in FC 2.0, and what they are called now.
 const RENAMED: &[(&str, &str)] = &[
     ("codeUri", "code"),
@@ -242,6 +245,9 @@ fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
         match kind.as_str() {
             "http" => trigger.get("triggerConfig").iter().for_each(|config| {
                 check_http(config, &format!("{path}.triggerConfig"), notes);
+            }),
+            "timer" => trigger.get("triggerConfig").iter().for_each(|config| {
+                check_keys(config, &format!("{path}.triggerConfig"), TIMER, notes);
             }),
             "" => notes.push(Note::remark(&trigger.line, &path, "without a triggerType it calls nothing")),
             _ => {
@@ -409,8 +415,13 @@ mod tests {
             misspelt.contains("a trigger of type 'htp' (is it 'http'?) calls nothing here"),
             "{misspelt}"
         );
-        let timer = said("{triggerType: timer, triggerConfig: {anything: 1}}");
-        assert!(timer.len() == 1 && timer[0].contains("of type 'timer' calls nothing here"), "{timer:?}");
+        let timer = said("{triggerType: timer, triggerConfig: {cron: '@every 4m'}}");
+        assert!(
+            timer.len() == 1 && timer[0].contains("triggers[0].triggerConfig.cron: there is no"),
+            "{timer:?}"
+        );
+        let other = said("{triggerType: oss, triggerConfig: {anything: 1}}");
+        assert!(other.len() == 1 && other[0].contains("of type 'oss' calls nothing here"), "{other:?}");
     }
 
     #[test]
