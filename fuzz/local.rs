@@ -276,6 +276,20 @@ pub(crate) fn template(input: &[u8]) {
     }
 }
 
+/// The fields of `asyncInvokeConfig`.
+fn asynchronous(template: &Template) -> Vec<String> {
+    let fields = &template.asynchronous;
+    let mut written = vec![format!("asyncTask: {}", fields.tracks_tasks)];
+    written.extend(fields.retries.map(|retries| format!("maxAsyncRetryAttempts: {retries}")));
+    written.extend(fields.max_age.map(|age| format!("maxAsyncEventAgeInSeconds: {}", age.as_secs())));
+    let ends = [("onSuccess", &fields.on_success), ("onFailure", &fields.on_failure)];
+    let ends = ends
+        .iter()
+        .filter_map(|(key, end)| Some(format!("{key}: {{destination: {}}}", quoted(&end.as_ref()?.arn))));
+    written.push(format!("destinationConfig: {{{}}}", ends.collect::<Vec<_>>().join(", ")));
+    written
+}
+
 /// A template that says what `template` knows, in flow style with every text quoted.
 fn written(template: &Template) -> String {
     let mut props = Vec::new();
@@ -329,11 +343,18 @@ fn written(template: &Template) -> String {
     props.extend(template.memory_mb.map(|memory| format!("memorySize: {memory}")));
     props.extend(template.timeout.map(|timeout| format!("timeout: {}", timeout.as_secs())));
     props.extend(template.concurrency.map(|calls| format!("instanceConcurrency: {calls}")));
-    props.extend(
-        template
-            .async_retries
-            .map(|retries| format!("asyncInvokeConfig: {{maxAsyncRetryAttempts: {retries}}}")),
-    );
+    props.push(format!("asyncInvokeConfig: {{{}}}", asynchronous(template).join(", ")));
+    let timers = template.timers.iter().map(|timer| {
+        format!(
+            "{{triggerType: timer, triggerName: {}, qualifier: {}, triggerConfig: {{cronExpression: {}, enable: {}, payload: {}}}}}",
+            quoted(&timer.name),
+            quoted(&timer.qualifier),
+            quoted(timer.schedule.text()),
+            timer.is_enabled,
+            quoted(&timer.payload)
+        )
+    });
+    props.push(format!("triggers: [{}]", timers.collect::<Vec<_>>().join(", ")));
     let logs = [("project", &template.log_project), ("logstore", &template.log_store)];
     let logs = logs.iter().filter_map(|(key, value)| Some(format!("{key}: {}", quoted(value.as_ref()?))));
     props.push(format!("logConfig: {{{}}}", logs.collect::<Vec<_>>().join(", ")));

@@ -247,6 +247,8 @@ fn rules_know_no_process_clock_thread_or_lock() {
         "scaling/slots",
         "scaling/upkeep",
         "scaling/unavailable",
+        "front/async_queue/life",
+        "front/async_queue/result",
         "front/timers/agenda",
         "function/schedule",
     ];

@@ -240,6 +240,9 @@ pub struct FunctionArgs {
     /// Retries of a failed async call [3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=8))]
     pub async_retries: Option<u32>,
+    /// Delay before the first of them; it doubles [500ms]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub async_retry_delay: Option<Duration>,
     /// The function's command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,

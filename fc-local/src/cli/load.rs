@@ -12,7 +12,10 @@ use anyhow::{Context as _, Result, bail};
 use super::args::{FunctionArgs, PlatformArgs};
 use super::unpacked::{self, Unpacked};
 use super::{console, isolation};
-use crate::function::template::{self, Code, Fields, Note, NoteKind, Resource, Template, TemplateFunction};
+use crate::function::asynchronous::Asynchronous;
+use crate::function::template::{
+    self, AsyncFields, Code, Fields, Note, NoteKind, Resource, Template, TemplateFunction,
+};
 use crate::function::variables;
 use crate::function::{
     Broken, Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop, Project,
@@ -209,10 +212,22 @@ fn configured(
         initializer: initializer(args, template.initializer)?,
         pre_stop: pre_stop(args, template.pre_stop),
         health: args.health_check.clone().map(HealthCheck::new).or(template.health),
-        async_retries: args.async_retries.or(template.async_retries).unwrap_or(3),
+        asynchronous: asynchronous(args, template.asynchronous, origin.is_some()),
         log_project: template.log_project.unwrap_or_default(),
         log_store: template.log_store.unwrap_or_default(),
     })
+}
+
+/// How asynchronous invocations are treated. Without a template nothing forbids to ask for their tasks.
+fn asynchronous(args: &FunctionArgs, fields: AsyncFields, has_template: bool) -> Asynchronous {
+    let default = Asynchronous::default();
+    Asynchronous {
+        retries: args.async_retries.or(fields.retries).unwrap_or(default.retries),
+        max_age: fields.max_age.unwrap_or(default.max_age),
+        on_success: fields.on_success,
+        on_failure: fields.on_failure,
+        tracks_tasks: fields.tracks_tasks || !has_template,
+    }
 }
 
 /// What the instances share. Says how `function` finds its code and its layers, unless it is as usual.
@@ -392,7 +407,7 @@ mod tests {
         let function = function(&args(&["--", "python3", "app.py"]), "start").expect("a function");
         assert_eq!((function.name.as_str(), function.region.as_str()), ("local", "cn-hangzhou"));
         assert_eq!((function.port, function.memory_mb, function.concurrency), (9000, 512, 1));
-        assert_eq!((function.timeout, function.async_retries), (Duration::from_secs(3), 3));
+        assert_eq!((function.timeout, function.asynchronous.retries), (Duration::from_secs(3), 3));
         assert!(function.initializer.is_none() && function.pre_stop.is_none() && function.health.is_none());
         assert!(!function.maps_code, "nothing stands for /code");
     }

@@ -16,7 +16,7 @@ use crate::front::{Gateway, Timers};
 use crate::function::{Broken, CustomDomain, Function, Project};
 use crate::instance::Debugging;
 use crate::log::Log;
-use crate::scaling::{Platform, WhenFull};
+use crate::scaling::Platform;
 
 /// What a call may take beside its own limits: the time to read its response.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ impl Platforms {
 pub fn warm(platforms: &Platforms) {
     thread::scope(|scope| {
         for platform in platforms.all() {
-            let start = || drop(platform.scaler.acquire(WhenFull::Refuse, &|| false));
+            let start = || drop(platform.scaler.acquire(&|| false));
             // Without a thread it is the first call that starts it.
             let _ = thread::Builder::new().name("warm".to_owned()).spawn_scoped(scope, start);
         }

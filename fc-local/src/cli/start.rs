@@ -1,6 +1,6 @@
 //! `fc-local start`: serves until Ctrl-C. What is served is not known here.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,9 @@ use crate::scaling::Platform;
 /// them.
 const SPARE_WORKERS: usize = 64;
 
+/// The delay before an asynchronous invocation is tried again: what the platform says of those that find no room.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+
 /// The platform's limit for descriptors.
 const DESCRIPTORS: u64 = 100_000;
 
@@ -47,11 +50,9 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place));
     let served = platforms.all().iter().cloned().zip(addresses);
-    let timeout_status = args.platform.http_timeout_status;
-    let gateway =
-        Arc::new(Gateway::new(served, domains.clone(), guard(args), timeout_status, Arc::clone(&log)));
+    let gateway = Arc::new(gateway(args, served, domains.clone(), &log));
     let timers = Timers::new(Arc::clone(&gateway));
-    stop_at_ctrl_c(platforms.all(), &timers, &doors, &log)?;
+    stop_at_ctrl_c(platforms.all(), &gateway, &timers, &doors, &log)?;
     if args.warm {
         serving::warm(&platforms); // before a call comes, which would find it in use
     }
@@ -78,6 +79,17 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     }
     result.context("the server failed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn gateway(
+    args: &StartArgs,
+    served: impl Iterator<Item = (Arc<Platform>, SocketAddr)>,
+    domains: Vec<CustomDomain>,
+    log: &Arc<Log>,
+) -> Gateway {
+    let status = args.platform.http_timeout_status;
+    let delay = args.function.async_retry_delay.unwrap_or(RETRY_DELAY);
+    Gateway::new(served, domains, guard(args), status, delay, Arc::clone(log))
 }
 
 /// What is said once callers can come.
@@ -134,26 +146,34 @@ fn workers(max_instances: usize, concurrency: usize) -> usize {
 
 fn stop_at_ctrl_c(
     platforms: &[Arc<Platform>],
+    gateway: &Arc<Gateway>,
     timers: &Arc<Timers>,
     doors: &Arc<Doors>,
     log: &Arc<Log>,
 ) -> Result<()> {
     let (timers, doors, log) = (Arc::clone(timers), Arc::clone(doors), Arc::clone(log));
-    let platforms = platforms.to_vec();
+    let (platforms, gateway) = (platforms.to_vec(), Arc::clone(gateway));
     signals::at_first(move || {
         timers.stop();
         let calls = platforms.iter().map(|platform| platform.calls()).sum();
-        log.event(None, &format!("{}; once more to stop at once", stopping(calls)));
+        log.event(None, &format!("{}; once more to stop at once", stopping(calls, gateway.waiting())));
+        gateway.stop_queues();
         platforms.iter().for_each(|platform| platform.stop_starting());
         doors.stop();
     })
 }
 
-fn stopping(calls: usize) -> String {
-    match calls {
+/// What is still done, and what is not: asynchronous invocations that wait.
+fn stopping(calls: usize, waiting: usize) -> String {
+    let calls = match calls {
         0 => "stopping".to_owned(),
         1 => "stopping when the call in flight is over".to_owned(),
         _ => format!("stopping when the {calls} calls in flight are over"),
+    };
+    match waiting {
+        0 => calls,
+        1 => format!("{calls}, without the asynchronous invocation that waits"),
+        _ => format!("{calls}, without the {waiting} asynchronous invocations that wait"),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::failure::CallKind;
+use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation, NotAnswered};
 use crate::instance::client::{Recipient, RequestBody, Stays};
 use crate::instance::{Instance, headers};
 use crate::log::billed;
-use crate::scaling::{Scaler, WhenFull};
+use crate::scaling::Scaler;
 
 /// The platform's limits for an event, in bytes.
 pub const MAX_SYNC: u64 = 32 * 1024 * 1024;
@@ -20,7 +20,10 @@ pub struct Event<'a> {
     /// How often it was tried before.
     pub retries: u32,
     pub caller: Arc<dyn Recipient>,
-    pub when_full: WhenFull<'a>,
+    /// What it is when its caller goes.
+    pub gone: Failure,
+    /// Told of the instance that gets it, or calls it off.
+    pub begin: &'a dyn Fn(&Instance) -> Result<(), Failure>,
 }
 
 /// An event's reply as the platform reports it.
@@ -37,7 +40,14 @@ pub struct EventReply {
 impl<'a> Event<'a> {
     /// An event tried once, whose caller stays.
     pub fn new(payload: &'a [u8], request_id: &'a str) -> Event<'a> {
-        Event { payload, request_id, retries: 0, caller: Arc::new(Stays), when_full: WhenFull::Refuse }
+        Event {
+            payload,
+            request_id,
+            retries: 0,
+            caller: Arc::new(Stays),
+            gone: Failure::ClientClosed,
+            begin: &|_| Ok(()),
+        }
     }
 }
 
@@ -56,8 +66,10 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         body: RequestBody::Bytes(event.payload),
         caller: Arc::clone(&event.caller),
         timeout_status: 200,
+        gone: event.gone.clone(),
     };
-    let ticket = scaler.acquire(event.when_full, &|| event.caller.has_gone()).map_err(NotAnswered::from)?;
+    let ticket = scaler.acquire(&|| event.caller.has_gone()).map_err(NotAnswered::from)?;
+    (event.begin)(&ticket.instance).map_err(|failure| NotAnswered { failure, after: None })?;
     let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {

@@ -25,6 +25,8 @@ pub enum Failure {
     BadResponse(String),
     /// The caller went away.
     ClientClosed,
+    /// StopAsyncTask called it off.
+    Stopped,
     /// There is no room for the call.
     Exhausted(String),
     /// The call is outside the platform's limits.
@@ -36,6 +38,9 @@ pub enum Failure {
     VersionNotFound(String),
     AliasNotFound(String),
     TriggerNotFound(String),
+    /// With a hint, where there is one.
+    AsyncTaskNotFound(String),
+    AsyncTaskAlreadyExists(String),
     /// There is no custom domain of this name, or it has no route for the path.
     DomainNotFound(String),
     RouteNotFound(String),
@@ -77,6 +82,7 @@ impl Failure {
             Failure::NotStarted(not_started) => self.of_the_system(412, code_of(not_started), request_id),
             Failure::BadResponse(_) => self.of_the_system(502, "BadResponse", request_id),
             Failure::ClientClosed => self.of_the_system(499, "ClientClosedRequest", request_id),
+            Failure::Stopped => self.of_the_system(499, "AsyncTaskStopped", request_id),
             Failure::Exhausted(_) => self.of_the_system(429, "ResourceExhausted", request_id),
             Failure::InvalidArgument(_) => self.of_the_system(400, "InvalidArgument", request_id),
             Failure::EntityTooLarge(_) => self.of_the_system(400, "EntityTooLarge", request_id),
@@ -85,6 +91,10 @@ impl Failure {
             Failure::VersionNotFound(_) => self.of_the_system(404, "VersionNotFound", request_id),
             Failure::AliasNotFound(_) => self.of_the_system(404, "AliasNotFound", request_id),
             Failure::TriggerNotFound(_) => self.of_the_system(404, "TriggerNotFound", request_id),
+            Failure::AsyncTaskNotFound(_) => self.of_the_system(404, "AsyncTaskNotFound", request_id),
+            Failure::AsyncTaskAlreadyExists(_) => {
+                self.of_the_system(409, "AsyncTaskAlreadyExists", request_id)
+            }
             Failure::DomainNotFound(_) => self.of_the_system(404, "DomainNameNotFound", request_id),
             Failure::RouteNotFound(_) => self.of_the_system(404, "RouteNotFound", request_id),
             Failure::MissingRequiredHeader(_) => self.of_the_system(400, "MissingRequiredHeader", request_id),
@@ -119,6 +129,8 @@ impl Failure {
                 | Failure::VersionNotFound(_)
                 | Failure::AliasNotFound(_)
                 | Failure::TriggerNotFound(_)
+                | Failure::AsyncTaskNotFound(_)
+                | Failure::AsyncTaskAlreadyExists(_)
                 | Failure::DomainNotFound(_)
                 | Failure::RouteNotFound(_)
                 | Failure::MethodNotAllowed(_)
@@ -142,6 +154,13 @@ impl Refusal {
     /// The same for the SDKs of FC 2.0, which read other names ("Error codes").
     pub fn for_fc2(self) -> Refusal {
         let Ok(Value::Object(mut body)) = serde_json::from_str(&self.body) else { return self };
+        // A task was a stateful asynchronous invocation there.
+        if let Some(kind) =
+            body.get("Code").and_then(Value::as_str).and_then(|code| code.strip_prefix("AsyncTask"))
+        {
+            let code = format!("StatefulAsyncInvocation{kind}");
+            body.insert("Code".to_owned(), code.into());
+        }
         for (name, fc2) in [("Code", "ErrorCode"), ("Message", "ErrorMessage")] {
             if let Some(value) = body.get(name).cloned() {
                 body.insert(fc2.to_owned(), value);
@@ -185,6 +204,9 @@ impl fmt::Display for Failure {
             Failure::ClientClosed => {
                 f.write_str("ClientClosedRequest (499): the client closed the connection before the response")
             }
+            Failure::Stopped => f.write_str("StopAsyncTask has called it off"),
+            Failure::AsyncTaskNotFound(task) => write!(f, "async task {task}"),
+            Failure::AsyncTaskAlreadyExists(id) => write!(f, "async task '{id}' already exists."),
             Failure::FunctionNotFound(name) => write!(f, "function '{name}' does not exist."),
             Failure::VersionNotFound(version) => write!(f, "version '{version}' does not exist."),
             Failure::AliasNotFound(alias) => write!(f, "alias '{alias}' does not exist."),

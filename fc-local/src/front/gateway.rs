@@ -58,9 +58,12 @@ impl Gateway {
         domains: Vec<CustomDomain>,
         guard: Guard,
         http_timeout_status: u16,
+        retry_delay: Duration,
         log: Arc<Log>,
     ) -> Gateway {
-        let functions = functions.map(|(platform, address)| Served::new(platform, address)).collect();
+        let siblings = Arc::default();
+        let served = |(platform, address)| Served::new(platform, address, retry_delay, &siblings);
+        let functions = functions.map(served).collect();
         let domains = Mutex::new(Arc::new(Domains::new(domains)));
         let told_of_websocket = AtomicBool::new(false);
         Gateway { functions, domains, guard, http_timeout_status, told_of_websocket, log }
@@ -229,10 +232,20 @@ impl Gateway {
         }
     }
 
+    /// How many asynchronous invocations wait.
+    pub fn waiting(&self) -> usize {
+        self.functions.iter().map(|served| served.queue.waiting()).sum()
+    }
+
+    /// Starts no more asynchronous invocations.
+    pub fn stop_queues(&self) {
+        self.functions.iter().for_each(|served| served.queue.stop());
+    }
+
     /// Lets asynchronous invocations that run finish within `timeout`.
     pub fn close(&self, timeout: Duration) {
         let end = Instant::now() + timeout;
-        self.functions.iter().for_each(|served| served.queue.stop());
+        self.stop_queues();
         for served in &self.functions {
             served.queue.wait(end.saturating_duration_since(Instant::now()));
         }

@@ -17,7 +17,7 @@ use super::trigger_rules::{self, Claim};
 use crate::function::HttpTrigger;
 use crate::instance::client::{Recipient, RequestBody, RequestHead, Stays, is_listed};
 use crate::instance::{Instance, headers};
-use crate::scaling::{Scaler, WhenFull};
+use crate::scaling::Scaler;
 
 /// The platform's limit for a path with its query.
 const MAX_TARGET: usize = 4 * 1024;
@@ -123,11 +123,12 @@ pub fn invoke(
         body,
         caller: Arc::clone(&call.caller),
         timeout_status,
+        gone: Failure::ClientClosed,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     let has_body = is_chunked || length.unwrap_or(0) > 0;
     if is_chunked || length.unwrap_or(0) > SMALL || (call.expects_continue && has_body) {
-        let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
+        let ticket = scaler.acquire(&has_gone)?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
         let reply = invocation::invoke(ticket, invocation(title, stream))?;
@@ -135,7 +136,7 @@ pub fn invoke(
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
-    let ticket = scaler.acquire(WhenFull::Refuse, &has_gone)?;
+    let ticket = scaler.acquire(&has_gone)?;
     let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body)))?;
     relay::response(reply, request.body(), MAX_BODY)
 }

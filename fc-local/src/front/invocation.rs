@@ -26,6 +26,8 @@ pub struct Invocation<'a> {
     pub caller: Arc<dyn Recipient>,
     /// The status of a call that timed out.
     pub timeout_status: u16,
+    /// What it is when its caller goes.
+    pub gone: Failure,
 }
 
 /// The function's reply, from its head on.
@@ -56,6 +58,7 @@ struct Run {
     /// What the function said of it in `x-fc-status`.
     own_status: Option<String>,
     timeout_status: u16,
+    gone: Failure,
     started: Instant,
 }
 
@@ -90,6 +93,7 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
         status: 0,
         own_status: None,
         timeout_status: invocation.timeout_status,
+        gone: invocation.gone,
         started,
     };
     let head = (invocation.head)(&instance);
@@ -102,7 +106,7 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
     match instance.pool.send(&head, invocation.body, &patience) {
         Ok(reply) => accepted(reply, run, output_position),
         Err(error) => {
-            let failure = failure_of(&error, &instance, started);
+            let failure = run.failure_of(&error);
             Err(run.failed(failure))
         }
     }
@@ -141,35 +145,37 @@ fn unacceptable(status: u16, headers_size: usize) -> Option<String> {
     }
 }
 
-fn failure_of(error: &client::Error, instance: &Instance, started: Instant) -> Failure {
-    match error {
-        client::Error::TimedOut => {
-            Failure::TimedOut { after: instance.function.timeout, memory_mb: instance.memory.peak_mb() }
-        }
-        client::Error::CallerGone => Failure::ClientClosed,
-        client::Error::Dropped(_) | client::Error::BrokenOff(_) => {
-            Failure::Exited(instance.unexpected_exit(started))
-        }
-        client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
-        // What a body over the platform's limit fails with.
-        client::Error::Source(error) if error.kind() == ErrorKind::FileTooLarge => {
-            Failure::InvalidArgument(error.to_string())
-        }
-        client::Error::Source(_) => Failure::ClientClosed,
-    }
-}
-
 /// Why an instance cannot serve the next call: it is still busy with one that nobody waits for.
 fn condemned(failure: &Failure, concurrency: usize, has_health_check: bool) -> Option<&'static str> {
     match failure {
         _ if concurrency > 1 => None,
         Failure::TimedOut { .. } => Some("its invocation timed out"),
+        Failure::Stopped => Some("its task was stopped"),
         Failure::ClientClosed if !has_health_check => Some("its caller went away"),
         _ => None,
     }
 }
 
 impl Run {
+    fn failure_of(&self, error: &client::Error) -> Failure {
+        let instance = &self.ticket.instance;
+        match error {
+            client::Error::TimedOut => {
+                Failure::TimedOut { after: instance.function.timeout, memory_mb: instance.memory.peak_mb() }
+            }
+            client::Error::CallerGone => self.gone.clone(),
+            client::Error::Dropped(_) | client::Error::BrokenOff(_) => {
+                Failure::Exited(instance.unexpected_exit(self.started))
+            }
+            client::Error::BadReply(what) => Failure::BadResponse(what.clone()),
+            // What a body over the platform's limit fails with.
+            client::Error::Source(error) if error.kind() == ErrorKind::FileTooLarge => {
+                Failure::InvalidArgument(error.to_string())
+            }
+            client::Error::Source(_) => Failure::ClientClosed,
+        }
+    }
+
     fn failed(mut self, failure: Failure) -> NotAnswered {
         let after = self.started.elapsed();
         let instance = Arc::clone(&self.ticket.instance);
@@ -278,7 +284,7 @@ impl InvocationBody {
         let Some(run) = self.run.take() else {
             return Failure::ClientClosed;
         };
-        let failure = failure_of(&error, &run.ticket.instance, run.started);
+        let failure = run.failure_of(&error);
         run.failed(failure).failure
     }
 
@@ -308,7 +314,7 @@ impl Drop for InvocationBody {
             }
             let error =
                 self.body.deadline().left().map_or(client::Error::TimedOut, |_| client::Error::CallerGone);
-            let failure = failure_of(&error, &run.ticket.instance, run.started);
+            let failure = run.failure_of(&error);
             run.failed(failure);
         }
     }

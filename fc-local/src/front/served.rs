@@ -3,19 +3,27 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::async_queue::AsyncQueue;
+use super::async_queue::{AsyncQueue, Siblings};
 use crate::scaling::Platform;
 
 pub struct Served {
     pub platform: Arc<Platform>,
-    pub queue: AsyncQueue,
+    pub queue: Arc<AsyncQueue>,
     /// Where its HTTP trigger is.
     pub address: SocketAddr,
 }
 
 impl Served {
-    pub fn new(platform: Arc<Platform>, address: SocketAddr) -> Served {
-        Served { queue: AsyncQueue::new(Arc::clone(&platform)), platform, address }
+    /// One that waits for so long before it tries an asynchronous invocation a second time, and whose results go to its `siblings`.
+    pub fn new(
+        platform: Arc<Platform>,
+        address: SocketAddr,
+        retry_delay: Duration,
+        siblings: &Arc<Siblings>,
+    ) -> Served {
+        let queue = AsyncQueue::new(Arc::clone(&platform), retry_delay, siblings);
+        Served { queue, platform, address }
     }
 }

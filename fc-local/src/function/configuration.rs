@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::account::ACCOUNT_ID;
+use super::asynchronous::Asynchronous;
 use super::package::Kept;
 use super::rewrite::Rewrite;
 use super::schedule::Schedule;
@@ -122,7 +124,7 @@ pub struct Function {
     pub initializer: Option<Initializer>,
     pub pre_stop: Option<PreStop>,
     pub health: Option<HealthCheck>,
-    pub async_retries: u32,
+    pub asynchronous: Asynchronous,
     pub log_project: String,
     pub log_store: String,
 }
@@ -189,6 +191,11 @@ impl Function {
         self.command.join(" ")
     }
 
+    /// What names it everywhere.
+    pub fn arn(&self) -> String {
+        format!("acs:fc:{}:{ACCOUNT_ID}:functions/{}", self.region, self.name)
+    }
+
     /// All its HTTP triggers, the one that counts first.
     pub fn http_triggers(&self) -> impl Iterator<Item = &HttpTrigger> {
         self.http_trigger.iter().chain(&self.other_triggers)
@@ -240,7 +247,7 @@ impl Function {
             initializer: None,
             pre_stop: None,
             health: None,
-            async_retries: 3,
+            asynchronous: Asynchronous::default(),
             log_project: String::new(),
             log_store: String::new(),
         }

@@ -13,8 +13,10 @@ mod substitution;
 
 pub mod header_text;
 
-pub mod account;
 mod configuration;
+
+pub mod account;
+pub mod asynchronous;
 pub mod package;
 pub mod rewrite;
 pub mod schedule;

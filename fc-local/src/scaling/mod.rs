@@ -26,7 +26,7 @@ mod unavailable;
 mod queue;
 
 pub use platform::{Opened, Platform};
-pub use scaler::{Scaler, WhenFull};
+pub use scaler::Scaler;
 pub use ticket::Ticket;
 #[cfg(test)]
 pub use unavailable::NoRoom;

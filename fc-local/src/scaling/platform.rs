@@ -73,6 +73,11 @@ impl Platform {
         self.fleet.lock().slots.iter().map(Slot::calls).sum()
     }
 
+    /// How many calls there can be at once.
+    pub fn capacity(&self) -> usize {
+        self.fleet.lock().slots.capacity()
+    }
+
     /// Stops all instances; nothing of them is left afterwards.
     pub fn close(&self) {
         self.fleet.stop_starting();

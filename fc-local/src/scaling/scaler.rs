@@ -29,23 +29,6 @@ pub struct Scaler {
     fleet: Arc<Fleet>,
 }
 
-/// What a call does that finds no room.
-#[derive(Clone, Copy)]
-pub enum WhenFull<'a> {
-    Refuse,
-    /// Waits until there is room, or this is true. It is asked under the fleet's lock.
-    WaitUnless(&'a dyn Fn() -> bool),
-}
-
-impl WhenFull<'_> {
-    fn refuses(self) -> bool {
-        match self {
-            WhenFull::Refuse => true,
-            WhenFull::WaitUnless(is_over) => is_over(),
-        }
-    }
-}
-
 impl Scaler {
     pub fn new(fleet: Arc<Fleet>) -> Scaler {
         Scaler { fleet }
@@ -57,14 +40,10 @@ impl Scaler {
 
     /// A place at an instance: an existing one, or a new one that this call starts. Where there can be one instance
     /// only, a call waits for its turn, unless its caller has gone.
-    pub fn acquire(
-        &self,
-        when_full: WhenFull<'_>,
-        caller_gone: &dyn Fn() -> bool,
-    ) -> Result<Ticket, Unavailable> {
+    pub fn acquire(&self, caller_gone: &dyn Fn() -> bool) -> Result<Ticket, Unavailable> {
         let mut turn = Turn { fleet: &self.fleet, number: None, starts: 0 };
         loop {
-            if turn.number.is_some() && when_full.refuses() && caller_gone() {
+            if turn.number.is_some() && caller_gone() {
                 return Err(Unavailable::CallerGone);
             }
             let mut state = self.fleet.lock();
@@ -72,19 +51,14 @@ impl Scaler {
             let result = match turn.choose(&state) {
                 // The wait begins under the lock of the choice: nothing that makes room happens in between.
                 Choice::Refuse(no_room) => {
-                    turn.wait(&mut state, no_room, when_full)?;
+                    turn.wait(&mut state, no_room)?;
                     self.fleet.wait_for_room(state);
                     continue;
                 }
                 choice => self.follow(state, choice, &mut turn),
             };
-            match result {
-                Ok(Some(ticket)) => return Ok(ticket),
-                Ok(None) => {}
-                Err(Unavailable::NoRoom(_)) if !when_full.refuses() => {
-                    self.fleet.wait_for_room(self.fleet.lock());
-                }
-                Err(unavailable) => return Err(unavailable),
+            if let Some(ticket) = result? {
+                return Ok(ticket);
             }
         }
     }
@@ -258,28 +232,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether a call that finds no room waits for some; an error when it does not.
-    fn wait(
-        &mut self,
-        state: &mut State,
-        no_room: NoRoom,
-        when_full: WhenFull<'_>,
-    ) -> Result<(), Unavailable> {
-        let is_one = matches!(no_room, NoRoom::OneInstance(_));
-        match when_full {
-            WhenFull::Refuse if is_one => {}
-            WhenFull::WaitUnless(is_over) if !is_over() => {}
-            _ => return Err(no_room.into()),
-        }
-        if is_one && self.number.is_none() {
+    /// Whether a call that finds no room waits for its turn at the only instance; an error when it does not.
+    fn wait(&mut self, state: &mut State, no_room: NoRoom) -> Result<(), Unavailable> {
+        let NoRoom::OneInstance(ignores) = no_room else { return Err(no_room.into()) };
+        if self.number.is_none() {
             self.number = state.waiting.join();
         }
-        match no_room {
-            NoRoom::OneInstance(ignores) if self.number.is_none() && when_full.refuses() => {
-                Err(NoRoom::Crowded(ignores).into())
-            }
-            _ => Ok(()),
-        }
+        if self.number.is_none() { Err(NoRoom::Crowded(ignores).into()) } else { Ok(()) }
     }
 
     /// The outcome of a start that this call has made: the last one is not made elsewhere.

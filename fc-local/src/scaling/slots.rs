@@ -129,7 +129,7 @@ impl<T> Slots<T> {
             return Choice::Join(slot.id());
         }
         let instances = self.current().count();
-        let max_instances = if self.one_port().is_some() { 1 } else { self.limits.max_instances };
+        let max_instances = self.max_instances();
         if instances < max_instances {
             return self.start_or_wait();
         }
@@ -141,6 +141,16 @@ impl<T> Slots<T> {
             Some(ignores) => NoRoom::OneInstance(ignores.clone()),
             None => NoRoom::Saturated { instances, concurrency, max_instances },
         })
+    }
+
+    /// How many instances there can be.
+    fn max_instances(&self) -> usize {
+        if self.one_port().is_some() { 1 } else { self.limits.max_instances }
+    }
+
+    /// How many calls there can be at once.
+    pub fn capacity(&self) -> usize {
+        self.max_instances() * self.limits.concurrency
     }
 
     /// A new instance, unless its port could only be decided later.

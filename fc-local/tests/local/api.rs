@@ -108,7 +108,7 @@ fn what_else_an_sdk_client_asks_for_is_answered_in_the_apis_words_and_never_by_t
         ("DELETE", format!("{prefix}/local"), "", 400, "PathNotSupported"),
         ("PUT", format!("{prefix}/local"), "", 400, "PathNotSupported"),
         ("GET", format!("{prefix}/local/invocations"), "", 400, "PathNotSupported"),
-        ("GET", format!("{prefix}/local/async-tasks/t"), "", 400, "PathNotSupported"),
+        ("GET", format!("{prefix}/local/async-tasks/t"), "", 404, "AsyncTaskNotFound"),
         ("POST", format!("/{prefix}/local/invocations"), "", 400, "PathNotSupported"),
         ("POST", format!("{prefix}/../functions/local/invocations"), "", 400, "PathNotSupported"),
         ("POST", format!("{prefix}/lo%zzcal/invocations"), "", 400, "InvalidArgument"),

@@ -27,6 +27,7 @@ mod ports;
 mod scaling;
 mod several;
 mod stops;
+mod tasks;
 mod template;
 mod templates;
 mod timers;

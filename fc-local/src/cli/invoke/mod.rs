@@ -17,13 +17,13 @@ use super::console::{self, Answer};
 use super::{load, signals};
 use crate::front::HttpCall;
 use crate::front::event::{self, Event};
-use crate::front::failure::CallKind;
+use crate::front::failure::{CallKind, Failure};
 use crate::front::invocation::{self, Invocation, NotAnswered};
 use crate::id;
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::{Log, billed};
-use crate::scaling::{Opened, Platform, WhenFull};
+use crate::scaling::{Opened, Platform};
 use input::{HttpRequest, Input};
 use report::{Summary, print_body, print_head};
 
@@ -119,8 +119,9 @@ impl Call<'_> {
             body: RequestBody::Bytes(&request.body),
             caller: Arc::clone(&call.caller),
             timeout_status: self.args.platform.http_timeout_status,
+            gone: Failure::ClientClosed,
         };
-        let ticket = self.platform.scaler.acquire(WhenFull::Refuse, &|| false);
+        let ticket = self.platform.scaler.acquire(&|| false);
         let mut reply =
             match ticket.map_err(NotAnswered::from).and_then(|ticket| invocation::invoke(ticket, invocation))
             {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::describe::{self, Page};
 use super::invoke;
 use super::path::{self, Action, FunctionName};
+use super::tasks;
 use crate::front::failure::Failure;
 use crate::front::served::Served;
 use crate::function::{Function, HttpTrigger};
@@ -47,6 +48,22 @@ pub fn answer(all: &[Served], request: &mut Request<'_>, request_id: &str) -> Re
                 (None, Some(timer)) => describe::timer(timer, &function),
                 (None, None) => return Err(Failure::TriggerNotFound(trigger)),
             }
+        }
+        Action::GetAsyncTask(name, task) => {
+            let (served, function) = find(all, &name)?;
+            check_qualifier(&name, query("qualifier"))?;
+            tasks::get(served, &function, &task)?
+        }
+        Action::ListAsyncTasks(name) => {
+            let (served, function) = find(all, &name)?;
+            check_qualifier(&name, query("qualifier"))?;
+            tasks::list(served, &function, query)?
+        }
+        Action::StopAsyncTask(name, task) => {
+            let (served, function) = find(all, &name)?;
+            check_qualifier(&name, query("qualifier"))?;
+            tasks::stop(served, &function, &task)?;
+            return Ok(Response::new(200));
         }
         // Where a request is to an HTTP trigger is seen before it comes here.
         Action::CallTrigger(_) => return Err(path::not_supported(method, target)),

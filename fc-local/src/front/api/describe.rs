@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use serde_json::{Map, Value, json};
 
 use crate::front::failure::Failure;
-use crate::function::account::ACCOUNT_ID;
 use crate::function::{Function, HealthCheck, HttpTrigger, Initializer, InitializerKind, Timer};
 
 /// How many functions a page of the list has at the most.
@@ -64,7 +63,7 @@ pub fn of_function(function: &Function) -> Value {
     }
     let mut described = json!({
         "functionName": function.name,
-        "functionArn": arn(function),
+        "functionArn": function.arn(),
         "handler": function.handler,
         "runtime": function.runtime,
         "memorySize": function.memory_mb,
@@ -154,17 +153,13 @@ fn of_trigger(kind: &str, name: &str, qualifier: &str, config: &Value, function:
         "triggerType": kind,
         "triggerConfig": config.to_string(),
         "qualifier": qualifier,
-        "targetArn": arn(function),
+        "targetArn": function.arn(),
     })
-}
-
-/// What names a function everywhere.
-pub fn arn(function: &Function) -> String {
-    format!("acs:fc:{}:{ACCOUNT_ID}:functions/{}", function.region, function.name)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::function::account::ACCOUNT_ID;
     use std::borrow::Cow;
     use std::time::Duration;
 

@@ -5,6 +5,7 @@ mod answer;
 
 mod describe;
 mod invoke;
+mod tasks;
 
 pub mod path;
 

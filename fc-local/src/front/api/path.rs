@@ -19,6 +19,9 @@ pub enum Action {
     ListFunctions,
     GetTrigger(FunctionName, String),
     ListTriggers(FunctionName),
+    GetAsyncTask(FunctionName, String),
+    ListAsyncTasks(FunctionName),
+    StopAsyncTask(FunctionName, String),
 }
 
 /// A function as a path names it.
@@ -68,6 +71,15 @@ pub fn action(method: &str, path: &str) -> Result<Action, Failure> {
         ("GET", ["2023-03-30", "functions", function, "triggers", trigger]) if !trigger.is_empty() => {
             named(function).map(|function| Action::GetTrigger(function, (*trigger).to_owned()))
         }
+        ("GET", ["2023-03-30", "functions", function, "async-tasks"]) => {
+            named(function).map(Action::ListAsyncTasks)
+        }
+        ("GET", ["2023-03-30", "functions", function, "async-tasks", task]) if !task.is_empty() => {
+            named(function).map(|function| Action::GetAsyncTask(function, (*task).to_owned()))
+        }
+        ("PUT", ["2023-03-30", "functions", function, "async-tasks", task, "stop"]) if !task.is_empty() => {
+            named(function).map(|function| Action::StopAsyncTask(function, (*task).to_owned()))
+        }
         _ => None,
     };
     action.ok_or_else(|| not_supported(method, path))
@@ -79,7 +91,9 @@ pub fn not_supported(method: &str, path: &str) -> Failure {
         Some(Dialect::Fc2) => {
             "of FC 2.0's API fc-local serves InvokeFunction alone; the SDK of FC 3.0 gets and lists functions"
         }
-        _ => "fc-local serves InvokeFunction, GetFunction, ListFunctions, GetTrigger and ListTriggers",
+        _ => {
+            "fc-local serves InvokeFunction, GetFunction, ListFunctions, GetTrigger, ListTriggers, GetAsyncTask, ListAsyncTasks and StopAsyncTask"
+        }
     };
     let hint = if path.starts_with("//") { "; the client's endpoint ends in a slash too many" } else { "" };
     Failure::PathNotSupported(format!("'{path}' against '{method}' is not supported: {served}{hint}"))
@@ -191,6 +205,17 @@ mod tests {
                 "/2023-03-30/functions/a/triggers/t%2Du",
                 Action::GetTrigger(plain("a"), "t-u".to_owned()),
             ),
+            ("GET", "/2023-03-30/functions/a/async-tasks", Action::ListAsyncTasks(plain("a"))),
+            (
+                "GET",
+                "/2023-03-30/functions/a/async-tasks/t%2D1",
+                Action::GetAsyncTask(plain("a"), "t-1".to_owned()),
+            ),
+            (
+                "PUT",
+                "/2023-03-30/functions/a/async-tasks/t/stop",
+                Action::StopAsyncTask(plain("a"), "t".to_owned()),
+            ),
             (
                 "POST",
                 "/2016-08-15/services/s/functions/f/invocations",
@@ -234,7 +259,10 @@ mod tests {
             ("POST", "/2023-03-30/functions/%2E%2E/invocations"),
             ("POST", "/2023-03-30/functions/a%2Fb/invocations"),
             ("POST", "/2023-03-30/functions/acs:fc:x/invocations"),
-            ("GET", "/2023-03-30/functions/f/async-tasks/t"),
+            ("PUT", "/2023-03-30/functions/f/async-tasks/t"),
+            ("GET", "/2023-03-30/functions/f/async-tasks/t/stop"),
+            ("PUT", "/2023-03-30/functions/f/async-tasks//stop"),
+            ("GET", "/2023-03-30/functions/f/async-tasks/"),
             ("GET", "/2023-03-30/functions/f/triggers/"),
             ("POST", "/2016-08-15/functions/f/invocations"),
             ("POST", "/2016-08-15/services//functions/f/invocations"),

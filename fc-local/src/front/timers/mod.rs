@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::async_queue::New;
 use super::gateway::Gateway;
 use super::served::Served;
 use crate::function::Timer;
@@ -136,8 +137,8 @@ fn fire(served: &Served, due: &Due) {
         return log.warn(None, &text);
     }
     let request_id = id::request();
-    match served.queue.push(event(timer, *time), request_id.clone(), None) {
-        Ok(()) => log.event(None, &format!("{request_id} {} fires; {next}", of(timer))),
+    match served.queue.push(New::event(event(timer, *time), request_id.clone())) {
+        Ok(_) => log.event(None, &format!("{request_id} {} fires; {next}", of(timer))),
         Err(failure) => log.warn(None, &format!("{} could not fire: {failure}; {next}", of(timer))),
     }
 }

@@ -6,6 +6,7 @@ mod schema;
 
 mod resource;
 
+mod asynchronous;
 mod code;
 mod senders;
 mod timers;
@@ -37,6 +38,7 @@ mod scalar;
 mod node;
 mod number;
 
+pub use asynchronous::AsyncFields;
 pub use code::Code;
 pub use document::{Resource, base};
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use super::asynchronous::{self, AsyncFields};
 use super::code::Code;
 use super::document::{Document, Resource};
 use super::fields::{integer, line_of, seconds, string, strings};
@@ -43,7 +44,7 @@ pub struct Fields {
     pub initializer: Option<Initializer>,
     pub pre_stop: Option<PreStop>,
     pub health: Option<HealthCheck>,
-    pub async_retries: Option<u32>,
+    pub asynchronous: AsyncFields,
     pub log_project: Option<String>,
     pub log_store: Option<String>,
 }
@@ -62,7 +63,6 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
     let config = props.get(config).unwrap_or(&nothing);
     let lifecycle = props.get("instanceLifecycleConfig").unwrap_or(&nothing);
     let log = props.get("logConfig").unwrap_or(&nothing);
-    let retries = props.get("asyncInvokeConfig").unwrap_or(&nothing);
     let command = found.of_field("command", command(config, container));
     let triggers = triggers::of(props, found);
     check_needless(props, &mut found.notes);
@@ -90,8 +90,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
         health: found
             .of_field("healthCheckConfig", config.get("healthCheckConfig").map(health).transpose())
             .flatten(),
-        async_retries: found
-            .of_field("maxAsyncRetryAttempts", integer(retries, "maxAsyncRetryAttempts", 0..=8)),
+        asynchronous: asynchronous::of(props, found),
         log_project: found.needless_text(log, "project"),
         log_store: found.needless_text(log, "logstore"),
     }

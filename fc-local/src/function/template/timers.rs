@@ -1,6 +1,6 @@
 //! Which timer triggers has a function? What an expression means is not known here.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::fields::{line_of, string};
 use super::findings::Findings;
@@ -12,6 +12,9 @@ use crate::function::schedule::Schedule;
 /// The platform's limit for a payload, in bytes: that of an asynchronous event.
 const MAX_PAYLOAD: usize = 128 * 1024;
 
+/// How many timers a function may have: the platform allows fewer, and each takes its time to be read.
+const MAX_TIMERS: usize = 100;
+
 pub fn of(props: &Node, found: &mut Findings) -> Vec<Timer> {
     let all = props.get("triggers").into_iter().flat_map(Node::items).enumerate();
     let timers = all.filter(|(_, trigger)| {
@@ -19,6 +22,11 @@ pub fn of(props: &Node, found: &mut Findings) -> Vec<Timer> {
     });
     let mut read: Vec<Timer> = Vec::new();
     for (place, trigger) in timers {
+        if read.len() >= MAX_TIMERS {
+            let line = &trigger.line;
+            found.of(Err::<(), _>(anyhow!("line {line}: there are more than {MAX_TIMERS} timers")));
+            break;
+        }
         let field = format!("triggers[{place}]");
         let Some(timer) = found.of(of_node(trigger).map(Some)) else { continue };
         if timer.name.is_empty() {
@@ -151,6 +159,14 @@ mod tests {
             let (timers, said) = read(&timer(config));
             assert!(timers.is_empty() && said.len() == 1 && said[0].contains(wanted), "{config}: {said:?}");
         }
+    }
+
+    #[test]
+    fn there_are_not_any_number_of_them() {
+        let one = "{triggerType: timer, triggerName: t, triggerConfig: {cronExpression: '@every 4m'}}";
+        let (timers, said) = read(&format!("triggers: [{}]", [one; MAX_TIMERS + 2].join(", ")));
+        assert_eq!(timers.len(), MAX_TIMERS);
+        assert!(said.iter().any(|line| line == "line 1: there are more than 100 timers"), "{said:?}");
     }
 
     #[test]

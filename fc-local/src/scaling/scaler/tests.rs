@@ -27,25 +27,8 @@ fn a_call_without_room_is_refused_at_once() {
     let claims = [ready(&fleet), ready(&fleet)].map(|slot| enter(&fleet, slot));
     let scaler = Scaler::new(Arc::clone(&fleet));
     let saturated = NoRoom::Saturated { instances: 2, concurrency: 1, max_instances: 2 };
-    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(saturated.into()));
+    assert_eq!(scaler.acquire(&|| false).err(), Some(saturated.into()));
     drop(claims);
-}
-
-#[test]
-fn a_call_that_waits_for_room_gives_up_when_it_is_told_to() {
-    let fleet = fleet();
-    let _claims = [ready(&fleet), ready(&fleet)].map(|slot| enter(&fleet, slot));
-    let scaler = Scaler::new(Arc::clone(&fleet));
-    let is_over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
-            scaler.acquire(WhenFull::WaitUnless(&|| is_over.load(Ordering::SeqCst)), &|| false).err()
-        });
-        is_over.store(true, Ordering::SeqCst);
-        fleet.wake_all();
-        let refused = waiting.join().expect("an end");
-        assert!(matches!(refused, Some(Unavailable::NoRoom(_))), "{refused:?}");
-    });
 }
 
 #[test]
@@ -127,8 +110,7 @@ fn a_call_waits_for_the_only_instance_until_its_caller_has_gone() {
     let scaler = Scaler::new(Arc::clone(&fleet));
     let is_gone = AtomicBool::new(false);
     thread::scope(|scope| {
-        let waiting =
-            scope.spawn(|| scaler.acquire(WhenFull::Refuse, &|| is_gone.load(Ordering::SeqCst)).err());
+        let waiting = scope.spawn(|| scaler.acquire(&|| is_gone.load(Ordering::SeqCst)).err());
         while fleet.lock().waiting.is_empty() {
             thread::yield_now();
         }
@@ -158,9 +140,9 @@ fn no_more_calls_wait_than_may_and_a_stop_refuses_those_that_do() {
     let scaler = Scaler::new(Arc::clone(&fleet));
     while fleet.lock().waiting.join().is_some() {}
     let crowded = NoRoom::Crowded(ignores());
-    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(crowded.into()));
+    assert_eq!(scaler.acquire(&|| false).err(), Some(crowded.into()));
     fleet.stop_starting();
-    assert_eq!(scaler.acquire(WhenFull::Refuse, &|| false).err(), Some(NoRoom::Stopping.into()));
+    assert_eq!(scaler.acquire(&|| false).err(), Some(NoRoom::Stopping.into()));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn every_field_that_matters_is_read() {
     assert_eq!(template.memory_mb, Some(1024));
     assert_eq!(template.timeout, Some(Duration::from_secs(30)));
     assert_eq!(template.concurrency, Some(20));
-    assert_eq!(template.async_retries, Some(1));
+    assert_eq!(template.asynchronous.retries, Some(1));
     let variables = [("MODE", "test"), ("NUMBER", "7")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     assert_eq!(template.variables, variables);
     assert_eq!(
