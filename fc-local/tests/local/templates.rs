@@ -371,6 +371,10 @@ fn templates_that_nothing_here_can_run_say_what_to_do() {
             "there is: ${env('NOT_SET_HERE')} (the environment variable 'NOT_SET_HERE' is not set; export it, write it into .env or write ${env('NOT_SET_HERE', 'default')})\n",
         ),
         ("resources:\n  a:\n\tcomponent: fc3\n", "line 3: a tab indents it; YAML takes spaces only"),
+        (
+            "resources:\n  a:\n    cronExpression: @every 4m\n",
+            "line 3: a text that begins with '@' needs quotes, as in '@every 4m'",
+        ),
         ("extend: none.yaml\n", "s.yaml: line 1: extend: ./none.yaml: cannot be read: No such file"),
         ("edition: 3.0.0\nservices: {a: {component: fc}}\n", "line 2: 'services' is of edition 1.0.0"),
         ("resources: {a: {component: devsapp/fc, props: {}}}\n", "'component: devsapp/fc' is of FC 2.0"),

@@ -51,12 +51,16 @@ fn explained(error: &ScanError, text: &str) -> anyhow::Error {
     if let Some(error) = of_placeholder(text, number) {
         return error;
     }
+    let line = |number: usize| text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
     let is_tabbed = |number: usize| {
-        let line = text.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+        let line = line(number);
         line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t')
     };
     match [number, number + 1].into_iter().find(|number| is_tabbed(*number)) {
         Some(number) => anyhow!("line {number}: a tab indents it; YAML takes spaces only"),
+        None if line(number).contains(": @") => {
+            anyhow!("line {number}: a text that begins with '@' needs quotes, as in '@every 4m'")
+        }
         None => anyhow!("line {number}: {}", error.info()),
     }
 }
