@@ -1,5 +1,6 @@
-//! One event invocation: `POST /invoke`, and its whole reply. Who asked for it is not known here.
+//! One event invocation, `POST /invoke`, or an HTTP call that is made later, and its whole reply. Who asked for it is not known here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::failure::{CallKind, Failure};
@@ -13,10 +14,30 @@ use crate::scaling::Scaler;
 pub const MAX_SYNC: u64 = 32 * 1024 * 1024;
 pub const MAX_ASYNC: u64 = 128 * 1024;
 
+/// An HTTP call that is made later, without its body.
+pub struct LateCall {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// Where it came from.
+    pub client: Option<IpAddr>,
+}
+
+impl LateCall {
+    /// What it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.method.len() + self.target.len() + fields
+    }
+}
+
 /// An event, and who waits for its reply.
 pub struct Event<'a> {
     pub payload: &'a [u8],
     pub request_id: &'a str,
+    /// What is asked for in its place: the payload is the body of that.
+    pub call: Option<&'a LateCall>,
     /// How often it was tried before.
     pub retries: u32,
     pub caller: Arc<dyn Recipient>,
@@ -43,6 +64,7 @@ impl<'a> Event<'a> {
         Event {
             payload,
             request_id,
+            call: None,
             retries: 0,
             caller: Arc::new(Stays),
             gone: Failure::ClientClosed,
@@ -56,12 +78,20 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
     let head = |instance: &Instance| {
         let mut headers = instance.common_headers.clone();
         headers::append(&mut headers, "x-fc-retry-count", event.retries.to_string().as_bytes());
-        headers::request("POST", "/invoke", Some("/invoke"), event.request_id, &headers)
+        let Some(call) = event.call else {
+            return headers::request("POST", "/invoke", Some("/invoke"), event.request_id, &headers);
+        };
+        let fields = call.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        headers::forwarded(&call.method, &call.target, fields, call.client, event.request_id, &headers)
     };
+    let title = event.call.map_or("event".to_owned(), |call| {
+        let path = call.target.split('?').next().unwrap_or_default();
+        format!("{} {path}", call.method)
+    });
     let invocation = Invocation {
         kind: CallKind::Event,
         request_id: event.request_id,
-        title: "event".to_owned(),
+        title,
         head: &head,
         body: RequestBody::Bytes(event.payload),
         caller: Arc::clone(&event.caller),

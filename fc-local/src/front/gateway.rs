@@ -14,6 +14,7 @@ use super::domains::{self, Domains, Unrouted};
 use super::failure::{CallKind, Failure, Refusal};
 use super::guard::{self, Claims, Guard};
 use super::http_trigger::{self, HttpCall};
+use super::later;
 use super::served::Served;
 use super::trigger_rules;
 use crate::function::{CustomDomain, Route, header_text};
@@ -152,7 +153,12 @@ impl Gateway {
                  the request without its Upgrade; to try one, connect to the function's own port, with --no-freeze";
             self.log.warn(None, text);
         }
-        http_trigger::invoke(&served.platform.scaler, call, request, request_id, self.http_timeout_status)
+        let platform = &served.platform;
+        if let Some(later) = later::asked(request)? {
+            let time = platform.function().timeout;
+            return http_trigger::invoke_later(&served.queue, call, later, request, request_id, time);
+        }
+        http_trigger::invoke(&platform.scaler, call, request, request_id, self.http_timeout_status)
     }
 
     /// A call to a custom domain. Without routes, as one that only has a name, it leads to the only function.

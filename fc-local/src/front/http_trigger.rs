@@ -4,13 +4,17 @@
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use fc_runtime::{Request, Response};
 
 use super::api::path::{self, Dialect};
+use super::async_queue::{AsyncQueue, New};
 use super::caller::Caller;
+use super::event::{LateCall, MAX_ASYNC};
 use super::failure::{CallKind, Failure};
 use super::invocation::{self, Invocation};
+use super::later::{self, Later};
 use super::limited_body::{self, LimitedBody, MAX_BODY, content_length};
 use super::relay::{self, SMALL};
 use super::trigger_rules::{self, Claim};
@@ -90,6 +94,17 @@ impl<'r> HttpCall<'r> {
         check_limits(&self.target, &self.fields, length)
     }
 
+    /// The same for as long as it waits.
+    fn kept(&self) -> LateCall {
+        let fields = self.fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec()));
+        LateCall {
+            method: self.method.to_owned(),
+            target: self.target.clone(),
+            fields: fields.collect(),
+            client: self.client,
+        }
+    }
+
     /// The request that the function sees.
     pub fn head(&self, instance: &Instance, request_id: &str) -> RequestHead {
         let HttpCall { method, target, client, expects_continue, .. } = self;
@@ -141,6 +156,22 @@ pub fn invoke(
     relay::response(reply, request.body(), MAX_BODY)
 }
 
+/// Accepts a client's request that is to be made later.
+pub fn invoke_later(
+    queue: &Arc<AsyncQueue>,
+    call: &HttpCall<'_>,
+    Later { id, delay }: Later,
+    request: &mut Request<'_>,
+    request_id: &str,
+    time: Duration,
+) -> Result<Response, Failure> {
+    call.check_limits(content_length(request))?;
+    let payload = limited_body::read_whole(request, MAX_ASYNC, time)?;
+    let call = Some(call.kept());
+    queue.push(New { id, delay, call, ..New::event(payload, request_id.to_owned()) })?;
+    Ok(Response::new(202))
+}
+
 /// Path and query: what the function is asked for, whatever host the client's target named.
 fn target(request: &Request<'_>) -> String {
     match request.query() {
@@ -151,12 +182,14 @@ fn target(request: &Request<'_>) -> String {
 
 /// The header fields, with the one host that the function is asked for: that of the target where it names one (RFC 9112
 /// section 3.2.2), and one also where HTTP/1.0 named none, since the function is called in HTTP/1.1.
-/// What the SDKs of FC 2.0 say to the platform is not the function's.
+/// What callers ask the platform for is not the function's, nor is what the SDKs of FC 2.0 say.
 fn fields<'a>(request: &Request<'a>) -> Vec<(&'a str, &'a [u8])> {
     let host = request.header("host").unwrap_or("127.0.0.1");
     let is_fc2 = path::dialect(request.path()) == Some(Dialect::Fc2);
     let is_sdks = |name: &str| is_fc2 && FC2_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let others = request.headers().filter(|(name, _)| !name.eq_ignore_ascii_case("host") && !is_sdks(name));
+    let is_not_its =
+        |name: &str| name.eq_ignore_ascii_case("host") || later::is_asking(name) || is_sdks(name);
+    let others = request.headers().filter(|(name, _)| !is_not_its(name));
     iter::once(("Host", host.as_bytes())).chain(others).collect()
 }
 

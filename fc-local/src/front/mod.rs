@@ -22,6 +22,7 @@ mod relay;
 pub mod invocation;
 
 mod caller;
+mod later;
 mod limited_body;
 
 pub mod failure;

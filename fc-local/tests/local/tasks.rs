@@ -257,6 +257,39 @@ fn one_without_an_instance_is_not_tried_again() {
     assert_eq!(invalid["taskErrorMessage"], "CAExited");
 }
 
+#[test]
+fn an_http_call_is_made_later_too() {
+    let config = "asyncInvokeConfig: {asyncTask: true}\ntriggers: [{triggerName: h, triggerType: http, triggerConfig: {authType: anonymous, methods: [PUT]}}]";
+    let fc = start(&[resource("f", config)], &[]);
+    let later = |method: &str, fields: &str, body: &str| {
+        let fields = format!(
+            "host: localhost\r\nx-mine: 1\r\nx-fc-invocation-type: Async\r\nx-fc-async-task-id: t\r\n{fields}"
+        );
+        ask(fc.address, method, "/a/b?c=d", &fields, body)
+    };
+    let reply = later("PUT", "", "a body");
+    assert_eq!((reply.status, reply.body.len()), (202, 0));
+    let task = task_with(&fc, "t", "Succeeded");
+    assert_eq!(task["taskPayload"], "a body");
+    let seen: Value = serde_json::from_str(task["returnPayload"].as_str().expect("a text")).expect("JSON");
+    assert_eq!((&seen["method"], &seen["target"]), (&json!("PUT"), &json!("/a/b?c=d")));
+    let headers = seen["headers"].as_object().expect("headers");
+    for (name, wanted) in [
+        ("x-fc-control-path", Some("/http-invoke")),
+        ("x-fc-retry-count", Some("0")),
+        ("x-mine", Some("1")),
+        ("x-fc-invocation-type", None),
+        ("x-fc-async-task-id", None),
+    ] {
+        assert_eq!(headers.get(name).and_then(Value::as_str), wanted, "{name}");
+    }
+    fc.wait_for_log("PUT /a/b 200");
+    assert_eq!(later("PUT", "", "again").system_error().0, 409);
+    assert_eq!(later("GET", "", "").status, 403, "the trigger's methods hold");
+    let (status, code, _) = later("PUT", "", &"x".repeat(128 * 1024 + 1)).system_error();
+    assert_eq!((status, code.as_str()), (400, "EntityTooLarge"));
+}
+
 fn destinations(on_success: &str, on_failure: &str) -> String {
     format!(
         "asyncInvokeConfig:\n  maxAsyncRetryAttempts: 1\n  destinationConfig:\n    onSuccess: {{destination: '{on_success}'}}\n    onFailure: {{destination: '{on_failure}'}}"

@@ -78,6 +78,7 @@ impl AsyncQueue {
         };
         let event = Event {
             retries: taken.failures,
+            call: taken.call.as_deref(),
             caller: Arc::new(Stoppable(Arc::clone(&taken.should_stop))),
             gone: Failure::Stopped,
             begin: &begin,

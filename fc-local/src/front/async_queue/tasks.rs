@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::life::{Life, Moment, Rules, Status, Stop};
+use crate::front::event::LateCall;
 
 /// How many may wait or run: more are a loop that calls itself.
 const MAX_OPEN: usize = 10_000;
@@ -32,6 +33,8 @@ pub struct New {
     pub id: Option<String>,
     pub request_id: String,
     pub payload: Vec<u8>,
+    /// The HTTP call that it is, with the payload as its body; else it is an event.
+    pub call: Option<LateCall>,
     pub delay: Duration,
     /// Whether it can be asked for: task mode.
     pub is_tracked: bool,
@@ -40,7 +43,7 @@ pub struct New {
 impl New {
     /// An event that is due at once.
     pub fn event(payload: Vec<u8>, request_id: String) -> New {
-        New { id: None, request_id, payload, delay: Duration::ZERO, is_tracked: false }
+        New { id: None, request_id, payload, call: None, delay: Duration::ZERO, is_tracked: false }
     }
 }
 
@@ -48,6 +51,7 @@ pub struct Task {
     pub id: String,
     pub request_id: String,
     pub payload: Arc<[u8]>,
+    call: Option<Arc<LateCall>>,
     pub life: Life,
     pub instance: Option<String>,
     /// Why it has failed.
@@ -73,6 +77,7 @@ pub struct Taken {
     pub number: u64,
     pub request_id: String,
     pub payload: Arc<[u8]>,
+    pub call: Option<Arc<LateCall>>,
     /// How often the function has failed it before.
     pub failures: u32,
     pub should_stop: Arc<AtomicBool>,
@@ -117,18 +122,19 @@ pub struct Tasks {
 impl Tasks {
     /// Accepts one; its id.
     pub fn add(&mut self, new: New, now: Moment) -> Result<String, Refused> {
-        let New { id, request_id, payload, delay, is_tracked } = new;
+        let New { id, request_id, payload, call, delay, is_tracked } = new;
         let id = id.unwrap_or_else(|| request_id.clone());
         if is_tracked && self.numbers.contains_key(&id) {
             return Err(Refused::Exists(id));
         }
-        if self.open >= MAX_OPEN || self.open_bytes.saturating_add(payload.len()) > MAX_OPEN_BYTES {
+        let bytes = payload.len() + call.as_ref().map_or(0, LateCall::bytes);
+        if self.open >= MAX_OPEN || self.open_bytes.saturating_add(bytes) > MAX_OPEN_BYTES {
             return Err(Refused::Full);
         }
         let number = self.next;
         self.next += 1;
         self.open += 1;
-        self.open_bytes += payload.len();
+        self.open_bytes += bytes;
         if is_tracked {
             self.numbers.insert(id.clone(), number);
         }
@@ -136,6 +142,7 @@ impl Tasks {
             id: id.clone(),
             request_id,
             payload: payload.into(),
+            call: call.map(Arc::new),
             life: Life::begin(now, delay),
             instance: None,
             error: None,
@@ -169,6 +176,7 @@ impl Tasks {
             number,
             request_id: task.request_id.clone(),
             payload: Arc::clone(&task.payload),
+            call: task.call.clone(),
             failures: task.life.failures(),
             should_stop: Arc::clone(&task.should_stop),
         })
@@ -193,7 +201,7 @@ impl Tasks {
     pub fn close(&mut self, number: u64) {
         let Some(task) = self.all.get_mut(&number) else { return };
         self.open = self.open.saturating_sub(1);
-        self.open_bytes = self.open_bytes.saturating_sub(task.payload.len());
+        self.open_bytes = self.open_bytes.saturating_sub(task.asked_bytes());
         if task.returned.len() > MAX_RETURNED {
             task.returned = Vec::new();
         }
@@ -260,7 +268,11 @@ impl Tasks {
 
 impl Task {
     fn bytes(&self) -> usize {
-        self.payload.len() + self.returned.len() + TASK_BYTES
+        self.asked_bytes() + self.returned.len() + TASK_BYTES
+    }
+
+    fn asked_bytes(&self) -> usize {
+        self.payload.len() + self.call.as_deref().map_or(0, LateCall::bytes)
     }
 }
 
@@ -293,6 +305,7 @@ mod tests {
             id: Some(id.to_owned()),
             request_id: format!("1-{id}"),
             payload: b"event".to_vec(),
+            call: None,
             delay: Duration::ZERO,
             is_tracked: true,
         }
