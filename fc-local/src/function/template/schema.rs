@@ -4,6 +4,7 @@
 use super::document::Resource;
 use super::node::{Line, Node};
 use super::note::{Kind, Note};
+use super::senders::sample;
 
 /// What a field does here.
 #[derive(Clone, Copy)]
@@ -257,8 +258,10 @@ fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
             _ => {
                 let meant = nearest(&kind, TRIGGER_TYPES.iter().copied()).filter(|name| **name != kind);
                 let meant = meant.map(|name| format!(" (is it '{name}'?)")).unwrap_or_default();
-                let text =
-                    format!("a trigger of type '{kind}'{meant} calls nothing here; 'fc-local invoke' does");
+                let example = sample(trigger).map(|sample| format!(" --example {sample}")).unwrap_or_default();
+                let text = format!(
+                    "a trigger of type '{kind}'{meant} calls nothing here; 'fc-local invoke{example}' does"
+                );
                 notes.push(Note::new(Kind::Ignored, &trigger.line, "triggers", text));
             }
         }

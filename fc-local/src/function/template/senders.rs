@@ -13,7 +13,8 @@ pub fn of(props: &Node) -> Vec<&'static str> {
     samples
 }
 
-fn sample(trigger: &Node) -> Option<&'static str> {
+/// The sample of what a trigger sends.
+pub fn sample(trigger: &Node) -> Option<&'static str> {
     let text = |node: Option<&Node>| node.and_then(Node::text);
     let config = trigger.get("triggerConfig");
     Some(match text(trigger.get("triggerType"))?.as_str() {
