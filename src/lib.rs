@@ -61,6 +61,7 @@
 //! | a server inside a program | [`Server::bind`], [`Server::bind_fn`], [`Server::start`], [`Running`] |
 //! | options, and the environment's variables | [`ServerConfig`], [`ServerConfig::from_env`] |
 //! | who calls, and how much time is left | [`Context`] |
+//! | the distributed trace of a call, for the calls it makes | [`Context::trace`], [`Trace`] |
 //! | what is asked, and the answer | [`Request`], [`Response`] |
 //! | an answer that is an error | [`StatusError`] |
 //! | tests without a socket | [`testing::Call`] |
@@ -123,7 +124,7 @@ pub mod fuzzing;
 
 pub use api::{
     BodyWriter, CallKind, Context, Credentials, Error, Function, FunctionInfo, Request, RequestBody,
-    Response, ServerConfig, StatusError,
+    Response, ServerConfig, StatusError, Trace,
 };
 pub use process::{serve, serve_fn, serve_with};
 pub use server::{Running, Server};

@@ -160,7 +160,7 @@ impl Call {
             }
         };
         let context = self.context();
-        let _scope = RequestScope::enter(context.request_id());
+        let _scope = RequestScope::enter(context.request_id(), || context.trace_id());
         let mut source = Bytes(&self.body);
         let request = Request { head: context.head(), body: RequestBody { source: &mut source } };
         let outcome = contain(|| function.invoke(&context, request));

@@ -2,6 +2,7 @@
 //! the environment as fallback.
 
 use crate::api::request_id::{RequestIds, is_request_id};
+use crate::api::trace::{Trace, trace_id};
 use crate::environment::PlatformVariables;
 use crate::http1::Head;
 use crate::sync::{Arc, OnceLock};
@@ -121,6 +122,19 @@ impl Context {
         };
         let timeout = self.header(name).and_then(parse).map(Duration::from_secs)?;
         Some(timeout.saturating_sub(self.arrived.elapsed()))
+    }
+
+    /// The distributed trace that this call belongs to, by its headers `traceparent` and `tracestate` (W3C Trace Context)
+    /// or, where the first of them is missing or invalid, by the platform's older
+    /// `x-fc-tracing-opentracing-span-context`; `None` when neither names one. The platform sends them when the
+    /// function's tracing is on, and passes on those of its caller.
+    pub fn trace(&self) -> Option<Trace> {
+        Trace::of(&self.head, self.trust_headers)
+    }
+
+    /// The trace's id alone, for log lines.
+    pub(crate) fn trace_id(&self) -> Option<[u8; 32]> {
+        trace_id(&self.head, self.trust_headers)
     }
 
     /// The first value of any header of the call, when it is text and not empty: in a hook there is no

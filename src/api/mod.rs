@@ -10,6 +10,7 @@ mod json;
 mod request;
 mod request_id;
 mod response;
+mod trace;
 
 pub use config::ServerConfig;
 pub use context::{CallKind, Context, Credentials, FunctionInfo};
@@ -17,6 +18,7 @@ pub use error::{Error, StatusError};
 pub use function::Function;
 pub use request::{Request, RequestBody};
 pub use response::{BodyWriter, Response};
+pub use trace::Trace;
 
 pub(crate) use config::port_variable;
 pub(crate) use context::LazyVariables;

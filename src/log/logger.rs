@@ -4,7 +4,7 @@
 use crate::contain::report;
 use crate::date::{iso_8601, since_epoch};
 use crate::environment;
-use crate::log::request_scope::append_request_id;
+use crate::log::request_scope::{will_be_read, with_ids};
 use crate::log::stdout::write_line;
 use crate::sync::OnceLock;
 use env_logger::{Builder, Logger, Target};
@@ -30,6 +30,7 @@ pub fn init() {
         None => DEFAULT_LEVEL,
     };
     if log::set_logger(&BuiltWhenUsed).is_ok() {
+        will_be_read();
         log::set_max_level(max_level);
     }
     if let Some(error) = error {
@@ -76,9 +77,14 @@ fn build(filters: Option<&str>) -> Logger {
 fn line(record: &Record<'_>) -> Vec<u8> {
     let mut line = Vec::with_capacity(128);
     line.extend_from_slice(&iso_8601(since_epoch()));
-    line.push(b' ');
-    append_request_id(&mut line);
-    let _ = writeln!(line, " [{}] {}", record.level(), record.args()); // a Vec takes everything
+    with_ids(|request_id, trace_id| {
+        let request_id = if request_id.is_empty() { "-" } else { request_id };
+        let _ = write!(line, " {request_id} [{}] ", record.level()); // a Vec takes everything
+        if let Some(trace_id) = trace_id {
+            let _ = write!(line, "trace_id={trace_id} ");
+        }
+    });
+    let _ = writeln!(line, "{}", record.args());
     line
 }
 
@@ -103,11 +109,21 @@ mod tests {
 
     #[test]
     fn a_line_has_time_request_id_level_and_message() {
-        let _scope = RequestScope::enter("id-1");
+        let _scope = RequestScope::enter("id-1", || None);
         let record = |message| Record::builder().level(log::Level::Warn).args(message).build();
         let line = String::from_utf8(line(&record(format_args!("low on {}", "ink")))).unwrap();
         let (time, rest) = line.split_once(' ').unwrap();
         assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
         assert_eq!(rest, "id-1 [WARN] low on ink\n");
+    }
+
+    #[test]
+    fn a_line_of_a_call_in_a_trace_has_its_id_behind_the_level() {
+        will_be_read();
+        let _scope = RequestScope::enter("id-1", || Some([b'a'; 32]));
+        let record = |message| Record::builder().level(log::Level::Info).args(message).build();
+        let line = String::from_utf8(line(&record(format_args!("ready")))).unwrap();
+        let expected = format!("id-1 [INFO] trace_id={} ready\n", "a".repeat(32));
+        assert_eq!(line.split_once(' ').unwrap().1, expected);
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn pre_stop(engine: &Arc<Engine>, timeout: Duration) -> Result<(), Er
     let run = move || {
         let mut context = stopping.context();
         context.begin(Head::default(), CallKind::Hook);
-        let _scope = RequestScope::enter(context.request_id());
+        let _scope = RequestScope::enter(context.request_id(), || context.trace_id());
         *ended.lock() = Some(run_hook(&stopping, &context, Hook::PreStop));
     };
     run_aside("fc-pre-stop", engine.stack_size(), engine.clock(), timeout, run);

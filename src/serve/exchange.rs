@@ -26,7 +26,7 @@ pub(super) fn serve<'a>(
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
 ) -> Next {
-    let _scope = RequestScope::enter(context.request_id());
+    let _scope = RequestScope::enter(context.request_id(), || context.trace_id());
     let alone = engine.runs_alone(route, context.head()).then(|| Alone(engine));
     let mut exchange = Exchange {
         engine,
