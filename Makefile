@@ -60,6 +60,7 @@ test: ## run all tests
 	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
 	cargo test --quiet --workspace --features internals,events
+	cargo test --quiet --workspace --features internals,json,kv
 
 surface: ## write tests/surface.txt, the public surface, anew
 	WRITE_SURFACE=1 cargo test --quiet --test surface
@@ -70,6 +71,9 @@ check: ## formatting, clippy, docs and tests, as before every commit
 	cargo clippy --quiet --workspace --all-targets --features internals,events -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features events
+	cargo clippy --quiet --workspace --all-targets --features internals,json,kv -- -D warnings
+	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json,kv
 	$(MAKE) test
 
 FUZZ_SECONDS ?= 600
@@ -106,3 +110,4 @@ sizes: package ## bytes of binary, package and, where it can be built, image
 
 doc: ## build the documentation of the library
 	cargo doc --no-deps --features events
+	cargo doc --no-deps --features json,kv

@@ -71,6 +71,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `logger` | on | [`logger::init`]: what is logged through the `log` macros, on standard output in the platform's format |
+//! | `kv` | off | the key-value pairs of the `log` macros in those lines |
 //! | `json` | off | `Request::json`, `Response::json`, and the same in [`testing`], through serde |
 //! | `events` | off | `Request::event`, and in `events` a type for what each trigger sends; with `json` |
 //!

@@ -87,6 +87,8 @@ impl ServerConfig {
     /// | `FCRT_MAX_WORKERS`, `FCRT_MAX_CONNECTIONS` | the option of that name | 256, 50000 |
     /// | `FCRT_MAX_BODY`, `FCRT_STACK_SIZE` | the option of that name, in bytes | 33554432, 8388608 |
     ///
+    /// Those of the log are [`logger::init`](crate::logger::init)'s.
+    ///
     /// An empty variable counts as absent. One with the prefix `FCRT_` that is not listed is a warning in the
     /// log, as soon as the server has nothing to do. [`Context`](crate::Context) then also falls back on the platform's variables (`FC_FUNCTION_NAME`
     /// and so on) where a request has no header. What is set in code afterwards wins.
@@ -270,8 +272,8 @@ fn stack_size_within_bounds(stack_size: usize) -> usize {
 /// Options start with it, since a function's own variables are in the same environment.
 const PREFIX: &str = "FCRT_";
 
-/// All of them.
-const OPTIONS: [&str; 13] = [
+/// All of them; the format of the log is its logger's.
+const OPTIONS: [&str; 14] = [
     "FCRT_BODY_TIMEOUT",
     "FCRT_DRAIN_TIMEOUT",
     "FCRT_HEAD_TIMEOUT",
@@ -280,6 +282,7 @@ const OPTIONS: [&str; 13] = [
     "FCRT_IDLE_GRACE",
     "FCRT_IDLE_TIMEOUT",
     "FCRT_LIFECYCLE_LINES",
+    "FCRT_LOG_FORMAT",
     "FCRT_MAX_BODY",
     "FCRT_MAX_CONNECTIONS",
     "FCRT_MAX_WORKERS",
@@ -361,6 +364,7 @@ mod tests {
         ServerConfig::from_variables(&Variables::of_test(&look_up)).check().unwrap();
         let mut read = read.into_inner();
         read.retain(|name| name.starts_with(PREFIX));
+        read.push("FCRT_LOG_FORMAT".into()); // by the logger
         read.sort();
         assert_eq!(read, OPTIONS);
     }

@@ -1,91 +1,166 @@
-//! The `log` macros on standard output, in the platform's format: `<UTC time> <request
-//! id> [LEVEL] message`. Which lines and how they are buffered is env_logger's business.
+//! The `log` macros on standard output. Which of them make lines is env_logger's business, how a line looks
+//! `log/line`'s.
 
 use crate::contain::report;
-use crate::date::{iso_8601, since_epoch};
 use crate::environment;
-use crate::log::request_scope::{will_be_read, with_ids};
+use crate::log::line::{Format, line};
+use crate::log::request_scope::will_be_read;
 use crate::log::stdout::write_line;
 use crate::sync::OnceLock;
 use env_logger::{Builder, Logger, Target};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::{self, Write};
 
-/// Without RUST_LOG.
+/// Without a variable that says otherwise.
 const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 
-/// Starts logging through the `log` macros. `RUST_LOG` decides what is logged, in env_logger's syntax;
-/// default `info`, also for one that cannot be read. When the program has set a logger already, that one
-/// stays.
+/// Starts logging through the `log` macros, on standard output. When the program has set a logger already, that one stays.
 ///
 /// ```
 /// fc_runtime::logger::init();
 /// log::info!("ready"); // 2026-01-31T12:00:00.000Z - [INFO] ready
 /// ```
+///
+/// | variable | what it says | default |
+/// |---|---|---|
+/// | `RUST_LOG` | what is logged, in env_logger's syntax | |
+/// | `ALIYUN_FC_LOG_LEVEL` | the same as the platform's own runtimes have it, where `RUST_LOG` is not set: `debug`, `info`, `warn` or `error`, in any case | `info` |
+/// | `FCRT_LOG_FORMAT` | `text` or `json` | `text` |
+///
+/// One whose value means nothing counts as `info` or `text`, and is a warning.
+///
+/// # Text
+///
+/// `<UTC time> <request id> [LEVEL] message`, as the platform advises. The request id is `-` outside of a call. In a call that
+/// belongs to a [trace](crate::Context::trace) the message begins with `trace_id=<id> `. With the feature `kv`, the
+/// record's key-value pairs follow the message as ` key=value`. A message of several lines stays so.
+///
+/// # JSON
+///
+/// One object on one line for each record:
+///
+/// | key | value |
+/// |---|---|
+/// | `time` | UTC in RFC 3339, to the millisecond |
+/// | `level` | `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE` |
+/// | `target` | the record's target: the module, where the author has not said otherwise |
+/// | `request_id` | the call's; not there outside of one |
+/// | `trace_id` | its trace's; not there without one |
+/// | `message` | the message |
+/// | `fields` | with the feature `kv`: an object of the key-value pairs, not there without any. Numbers, booleans and `None` are JSON's own, all else is text. |
+/// | `fields_left_out` | how many of them have no room |
+///
+/// The platform takes a line that begins without a date for a part of the one before it, unless the function's `logConfig` has
+/// `logBeginRule: None`. Other lines stay what they are: the platform's own (`FC Invoke Start RequestId: …`), by which its console
+/// finds a call, and what else writes to standard output and standard error, such as Rust's message of a panic.
+///
+/// # Limits
+///
+/// A line has 32 KB at the most, as the platform's log: a message that is longer ends with `... [N bytes cut]`, at a whole
+/// character. Of it, key-value pairs may have 16 KB.
 pub fn init() {
-    let filters = environment::variable("RUST_LOG");
-    let error = filters.as_ref().and_then(|filters| env_filter::Builder::new().try_parse(filters).err());
-    let max_level = match filters.filter(|_| error.is_none()) {
-        Some(filters) => logger(Some(&filters)).filter(),
-        None => DEFAULT_LEVEL,
+    let (settings, faults) = Settings::of(&environment::variable);
+    let max_level = match &settings.filters {
+        Some(_) => logger(&settings).filter(),
+        // Building one is a tenth of a start's own work, so that waits for the first line.
+        None => settings.level,
     };
-    if log::set_logger(&BuiltWhenUsed).is_ok() {
-        will_be_read();
-        log::set_max_level(max_level);
+    let _ = SETTINGS.set(settings); // the same as they were
+    if log::set_logger(&BuiltWhenUsed).is_err() {
+        return;
     }
-    if let Some(error) = error {
-        report!(Level::Warn, "RUST_LOG counts as info: {error}");
+    will_be_read();
+    log::set_max_level(max_level);
+    for fault in faults {
+        report!(Level::Warn, "{fault}");
     }
 }
 
-/// Building one is a tenth of a start's own work, so without RUST_LOG that waits for the first line.
 static LOGGER: OnceLock<Logger> = OnceLock::new();
 
-/// The logger; built with these filters, if it is not there yet.
-fn logger(filters: Option<&str>) -> &'static Logger {
-    LOGGER.get_or_init(|| build(filters))
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// What the environment says.
+#[derive(Debug, PartialEq, Eq)]
+struct Settings {
+    /// That of RUST_LOG, which wins over the level.
+    filters: Option<String>,
+    level: LevelFilter,
+    format: Format,
+}
+
+const DEFAULT: Settings = Settings { filters: None, level: DEFAULT_LEVEL, format: Format::Text };
+
+impl Settings {
+    /// And what of it means nothing.
+    fn of(variable: &dyn Fn(&str) -> Option<String>) -> (Settings, Vec<String>) {
+        let (mut settings, mut faults) = (DEFAULT, Vec::new());
+        match (variable("RUST_LOG"), variable("ALIYUN_FC_LOG_LEVEL")) {
+            (Some(filters), _) => match env_filter::Builder::new().try_parse(&filters) {
+                Ok(_) => settings.filters = Some(filters),
+                Err(error) => faults.push(format!("RUST_LOG counts as info: {error}")),
+            },
+            (None, Some(level)) => match level_of(&level) {
+                Some(level) => settings.level = level,
+                None => faults.push(format!(
+                    "ALIYUN_FC_LOG_LEVEL={level:?} counts as info: expected debug, info, warn or error"
+                )),
+            },
+            (None, None) => {}
+        }
+        match variable("FCRT_LOG_FORMAT").as_deref() {
+            None | Some("text") => {}
+            Some("json") => settings.format = Format::Json,
+            Some(format) => {
+                faults.push(format!("FCRT_LOG_FORMAT={format:?} counts as text: expected text or json"));
+            }
+        }
+        (settings, faults)
+    }
+}
+
+/// The platform's four.
+fn level_of(name: &str) -> Option<LevelFilter> {
+    let levels = [LevelFilter::Debug, LevelFilter::Info, LevelFilter::Warn, LevelFilter::Error];
+    levels.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(name))
+}
+
+fn settings() -> &'static Settings {
+    SETTINGS.get().unwrap_or(&DEFAULT)
+}
+
+/// The logger; built with these settings, if it is not there yet.
+fn logger(settings: &Settings) -> &'static Logger {
+    LOGGER.get_or_init(|| build(settings))
 }
 
 struct BuiltWhenUsed;
 
 impl Log for BuiltWhenUsed {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        LOGGER.get().map_or(metadata.level() <= DEFAULT_LEVEL, |logger| logger.enabled(metadata))
+        LOGGER.get().map_or_else(|| metadata.level() <= settings().level, |logger| logger.enabled(metadata))
     }
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            logger(None).log(record);
+            logger(settings()).log(record);
         }
     }
 
     fn flush(&self) {}
 }
 
-fn build(filters: Option<&str>) -> Logger {
+fn build(settings: &Settings) -> Logger {
     let mut builder = Builder::new();
-    match filters {
+    match &settings.filters {
         Some(filters) => builder.parse_filters(filters),
-        None => builder.filter_level(DEFAULT_LEVEL),
+        None => builder.filter_level(settings.level),
     };
     builder.target(Target::Pipe(Box::new(WholeLines)));
-    builder.format(|out, record| out.write_all(&line(record)));
+    // A line is made apart from env_logger's buffer: a message whose `Display` panics would leave its first half there.
+    let format = settings.format;
+    builder.format(move |out, record| out.write_all(&line(format, record)));
     builder.build()
-}
-
-/// Made apart from env_logger's buffer: a message whose `Display` panics would leave its first half there.
-fn line(record: &Record<'_>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(128);
-    line.extend_from_slice(&iso_8601(since_epoch()));
-    with_ids(|request_id, trace_id| {
-        let request_id = if request_id.is_empty() { "-" } else { request_id };
-        let _ = write!(line, " {request_id} [{}] ", record.level()); // a Vec takes everything
-        if let Some(trace_id) = trace_id {
-            let _ = write!(line, "trace_id={trace_id} ");
-        }
-    });
-    let _ = writeln!(line, "{}", record.args());
-    line
 }
 
 /// Standard output as env_logger's target, which hands over a whole line at a time.
@@ -105,25 +180,54 @@ impl Write for WholeLines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::RequestScope;
 
-    #[test]
-    fn a_line_has_time_request_id_level_and_message() {
-        let _scope = RequestScope::enter("id-1", || None);
-        let record = |message| Record::builder().level(log::Level::Warn).args(message).build();
-        let line = String::from_utf8(line(&record(format_args!("low on {}", "ink")))).unwrap();
-        let (time, rest) = line.split_once(' ').unwrap();
-        assert!(time.len() == 24 && time.ends_with('Z'), "{time}");
-        assert_eq!(rest, "id-1 [WARN] low on ink\n");
+    fn settings(variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
+        let look_up =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|it| it.1.to_owned());
+        Settings::of(&look_up)
     }
 
     #[test]
-    fn a_line_of_a_call_in_a_trace_has_its_id_behind_the_level() {
-        will_be_read();
-        let _scope = RequestScope::enter("id-1", || Some([b'a'; 32]));
-        let record = |message| Record::builder().level(log::Level::Info).args(message).build();
-        let line = String::from_utf8(line(&record(format_args!("ready")))).unwrap();
-        let expected = format!("id-1 [INFO] trace_id={} ready\n", "a".repeat(32));
-        assert_eq!(line.split_once(' ').unwrap().1, expected);
+    fn without_variables_there_is_text_from_info_on() {
+        assert_eq!(settings(&[]), (DEFAULT, Vec::new()));
+    }
+
+    #[test]
+    fn the_platforms_level_is_one_of_four_in_any_case() {
+        for (name, level) in [
+            ("debug", LevelFilter::Debug),
+            ("INFO", LevelFilter::Info),
+            ("Warn", LevelFilter::Warn),
+            ("eRROR", LevelFilter::Error),
+        ] {
+            let expected = Settings { level, ..DEFAULT };
+            assert_eq!(settings(&[("ALIYUN_FC_LOG_LEVEL", name)]), (expected, Vec::new()));
+        }
+        for name in ["verbose", "trace", "off", " info", "2"] {
+            let (settings, faults) = settings(&[("ALIYUN_FC_LOG_LEVEL", name)]);
+            let fault =
+                format!("ALIYUN_FC_LOG_LEVEL={name:?} counts as info: expected debug, info, warn or error");
+            assert_eq!((settings, faults), (DEFAULT, vec![fault]));
+        }
+    }
+
+    #[test]
+    fn rust_log_wins_over_the_platforms_level() {
+        let level = ("ALIYUN_FC_LOG_LEVEL", "nonsense");
+        let (with_filters, faults) = settings(&[("RUST_LOG", "warn,a=debug"), level]);
+        assert_eq!(with_filters, Settings { filters: Some("warn,a=debug".into()), ..DEFAULT });
+        assert_eq!(faults, Vec::<String>::new(), "what is not read is not judged");
+        let (settings, faults) = settings(&[("RUST_LOG", "a=nonsense"), ("ALIYUN_FC_LOG_LEVEL", "error")]);
+        assert_eq!(settings, DEFAULT);
+        assert!(faults.len() == 1 && faults[0].starts_with("RUST_LOG counts as info: "), "{faults:?}");
+    }
+
+    #[test]
+    fn the_format_is_text_or_json() {
+        let of = |format: &str| settings(&[("FCRT_LOG_FORMAT", format)]);
+        assert_eq!(of("text"), (DEFAULT, Vec::new()));
+        assert_eq!(of("json"), (Settings { format: Format::Json, ..DEFAULT }, Vec::new()));
+        let fault = "FCRT_LOG_FORMAT=\"yaml\" counts as text: expected text or json";
+        assert_eq!(of("yaml"), (DEFAULT, vec![fault.to_owned()]));
     }
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod lifecycle_line;
 #[cfg(feature = "logger")]
+mod line;
+#[cfg(feature = "logger")]
 pub(crate) mod logger;
 pub(crate) mod request_scope;
 mod stdout;

@@ -45,6 +45,51 @@ fn an_option_that_there_is_none_of_is_a_warning_that_names_the_nearest() {
     }
 }
 
+/// What a process says of one call of it in a trace.
+fn lines_of_a_call(variables: &[(&str, &str)]) -> Vec<String> {
+    let process = Process::start("stateful", variables);
+    let trace = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    let call = format!(
+        "POST /invoke HTTP/1.1\r\nHost: h\r\nX-Fc-Request-Id: id-1\r\n{trace}Content-Length: 3\r\n\r\nyou"
+    );
+    assert_eq!(process.request(call).text(), "Hello, you!");
+    process.signal("TERM");
+    let (code, out, err) = process.end();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_log_is_json_where_that_is_asked_for_and_the_platforms_own_lines_are_not() {
+    let all = lines_of_a_call(&[("FCRT_LOG_FORMAT", "json"), ("ALIYUN_FC_LOG_LEVEL", "verbose")]);
+    let (platforms, logged): (Vec<_>, Vec<_>) = all.into_iter().partition(|line| line.starts_with("FC "));
+    assert_eq!(platforms[..2], ["FC Invoke Start RequestId: id-1", "FC Invoke End RequestId: id-1"]);
+    let logged: Vec<serde_json::Value> =
+        logged.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    let find = |message: &str| {
+        let found = logged.iter().find(|object| object["message"] == message);
+        found.unwrap_or_else(|| panic!("{message}: {logged:?}"))
+    };
+    let warning = "ALIYUN_FC_LOG_LEVEL=\"verbose\" counts as info: expected debug, info, warn or error";
+    assert_eq!((&find(warning)["level"], find(warning).get("request_id")), (&"WARN".into(), None));
+    let initialized = find("initialized");
+    assert_eq!((&initialized["level"], &initialized["target"]), (&"INFO".into(), &"stateful".into()));
+    assert_eq!(initialized["request_id"], "id-1");
+    assert_eq!(initialized["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(find("1 greetings to flush").get("trace_id"), None, "the stop is no call of that trace");
+}
+
+#[test]
+fn the_log_begins_at_the_platforms_level_unless_rust_log_says_another() {
+    let has_line = |variables| lines_of_a_call(variables).iter().any(|line| line.contains("[INFO] "));
+    assert!(has_line(&[("ALIYUN_FC_LOG_LEVEL", "Info")]));
+    assert!(!has_line(&[("ALIYUN_FC_LOG_LEVEL", "WARN")]));
+    assert!(has_line(&[("ALIYUN_FC_LOG_LEVEL", "WARN"), ("RUST_LOG", "info")]));
+    let lines = lines_of_a_call(&[]);
+    let line = " id-1 [INFO] trace_id=4bf92f3577b34da6a3ce929d0e0e4736 initialized";
+    assert!(lines.iter().any(|it| it.ends_with(line)), "{lines:?}");
+}
+
 #[test]
 fn a_terminal_is_told_the_address_and_a_pipe_is_not() {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

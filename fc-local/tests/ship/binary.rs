@@ -75,5 +75,5 @@ fn the_smallest_function_and_its_package_stay_small() {
     let out = smallest();
     let size = |name: &str| fs::metadata(out.join(name)).expect("a file").len();
     let (binary, package) = (size("bootstrap"), size("function.zip"));
-    assert!(binary <= 1_400_000 && package <= 650_000, "{binary} bytes, {package} packaged");
+    assert!(binary <= 1_420_000 && package <= 660_000, "{binary} bytes, {package} packaged");
 }
