@@ -59,6 +59,7 @@
 //! |---|---|
 //! | a process on the platform | [`serve`], [`serve_fn`]; with options or values of `main` [`serve_with`] |
 //! | a server inside a program | [`Server::bind`], [`Server::bind_fn`], [`Server::start`], [`Running`] |
+//! | what a server has done, and does now | [`Running::stats`], [`ServerConfig::metrics_path`] |
 //! | options, and the environment's variables | [`ServerConfig`], [`ServerConfig::from_env`] |
 //! | who calls, and how much time is left | [`Context`] |
 //! | the distributed trace of a call, for the calls it makes | [`Context::trace`], [`Trace`] |
@@ -114,6 +115,7 @@ mod http1;
 
 mod clock;
 mod contain;
+mod counters;
 mod date;
 mod environment;
 mod signals;
@@ -124,8 +126,8 @@ mod sync;
 pub mod fuzzing;
 
 pub use api::{
-    BodyWriter, CallKind, Context, Credentials, Error, Function, FunctionInfo, Request, RequestBody,
-    Response, ServerConfig, StatusError, Trace,
+    BodyWriter, CallKind, Context, Credentials, Error, Function, FunctionInfo, Histogram, Request,
+    RequestBody, Response, ServerConfig, Stats, StatusError, Trace,
 };
 pub use process::{serve, serve_fn, serve_with};
 pub use server::{Running, Server};

@@ -1,7 +1,7 @@
 //! A server: its listening socket, and how it starts and stops. Nothing below is generic over the author's type,
 //! so that all of it is compiled once. Signals and the process are not its business.
 
-use crate::api::{Context, Error, Function, Request, Response, ServerConfig};
+use crate::api::{Context, Error, Function, Request, Response, ServerConfig, Stats};
 use crate::contain::report;
 use crate::net::listen;
 use crate::platform::Lifecycle;
@@ -85,12 +85,14 @@ impl Server {
     pub fn start(self) -> Result<Running, Error> {
         self.serving.start()?;
         let (address, stack_size) = (self.address, self.stack_size);
-        Ok(Running {
-            address,
-            stack_size,
-            serving: Arc::new(Mutex::new(Some(self.serving))),
-            end: Arc::default(),
-        })
+        let end = End {
+            thread: Mutex::default(),
+            error: Mutex::default(),
+            stats: Mutex::new(StatsOf::Serving(self.serving.clone())),
+            has_come: OnceEvent::default(),
+        };
+        let serving = Arc::new(Mutex::new(Some(self.serving)));
+        Ok(Running { address, stack_size, serving, end: Arc::new(end) })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -122,13 +124,19 @@ pub struct Running {
 }
 
 /// How it ended, once it has.
-#[derive(Default)]
 struct End {
     /// Brings it about. It drops the function, which may have been given this server's last handle.
     thread: Mutex<Option<ThreadId>>,
     /// Until somebody is told.
     error: Mutex<Option<Error>>,
+    stats: Mutex<StatsOf>,
     has_come: OnceEvent,
+}
+
+/// Whose figures they are. It lets go of what serves when that ends, and with it of the function.
+enum StatsOf {
+    Serving(Serving),
+    Ended(Box<Stats>),
 }
 
 impl Running {
@@ -153,6 +161,24 @@ impl Running {
         };
         if spawn("fc-drain", self.stack_size, drain.clone()).is_err() {
             drain(); // without a thread to spare, on this one
+        }
+    }
+
+    /// What the server has done, and does now. Any thread may ask, as often as it likes; it takes a few microseconds, and is no
+    /// request's time. Once the server has ended, the figures are its last.
+    ///
+    /// ```
+    /// # use fc_runtime::{Server, ServerConfig};
+    /// # let config = ServerConfig::default().address(([127, 0, 0, 1], 0));
+    /// let running = Server::bind_fn(config, |_, _| Ok("Hello, World!".into()))?.start()?;
+    /// let stats = running.stats();
+    /// assert_eq!((stats.requests, stats.connections), (0, 0));
+    /// # Ok::<(), fc_runtime::Error>(())
+    /// ```
+    pub fn stats(&self) -> Stats {
+        match &*self.end.stats.lock() {
+            StatsOf::Serving(serving) => serving.stats(),
+            StatsOf::Ended(stats) => Stats::clone(stats),
         }
     }
 
@@ -184,6 +210,8 @@ impl End {
         *self.thread.lock() = Some(thread_id());
         let outcome = serving.drain().inspect_err(|error| report!(Level::Error, "{error}"));
         serving.end();
+        let last = StatsOf::Ended(Box::new(serving.stats()));
+        *self.stats.lock() = last;
         drop(serving); // and with it the function
         *self.error.lock() = outcome.err();
         unwinding.disarm();

@@ -39,8 +39,16 @@ pub struct ServerConfig {
     pub(crate) stack_size: usize,
     pub(crate) lifecycle_lines: bool,
     pub(crate) health_path: Option<String>,
+    pub(crate) metrics_path: Option<MetricsPath>,
     pub(crate) environment: bool,
     invalid: Option<Invalid>,
+}
+
+/// A path, and what it was set by.
+#[derive(Clone, Debug)]
+pub(crate) struct MetricsPath {
+    name: &'static str,
+    pub path: String,
 }
 
 impl Default for ServerConfig {
@@ -62,6 +70,7 @@ impl Default for ServerConfig {
             stack_size: STACK_SIZE,
             lifecycle_lines: false,
             health_path: None,
+            metrics_path: None,
             environment: false,
             invalid: None,
         }
@@ -79,7 +88,7 @@ impl ServerConfig {
     /// | `FC_CUSTOM_LISTEN_PORT`, else `FC_SERVER_PORT`, else `PORT` | port, on 0.0.0.0 | 9000 |
     /// | `FCRT_HOOKS` | [`hooks`](Self::hooks): `on`, `true`, `1`, `yes`, or `off`, `false`, `0`, `no` | `on` |
     /// | `FCRT_LIFECYCLE_LINES` | [`lifecycle_lines`](Self::lifecycle_lines), likewise | `on` |
-    /// | `FCRT_HEALTH_PATH` | [`health_path`](Self::health_path) | none |
+    /// | `FCRT_HEALTH_PATH`, `FCRT_METRICS_PATH` | the option of that name | none |
     /// | `FCRT_HEAD_TIMEOUT`, `FCRT_BODY_TIMEOUT`, `FCRT_WRITE_TIMEOUT` | the option of that name, in seconds | 30 |
     /// | `FCRT_IDLE_TIMEOUT` | [`idle_timeout`](Self::idle_timeout), in seconds | off |
     /// | `FCRT_DRAIN_TIMEOUT` | [`drain_timeout`](Self::drain_timeout), in seconds | 25; 9 when `K_SERVICE` is set |
@@ -134,15 +143,29 @@ impl ServerConfig {
         set(&mut self.hooks, variables.switch("FCRT_HOOKS")?);
         set(&mut self.lifecycle_lines, variables.switch("FCRT_LIFECYCLE_LINES")?);
         self.health_path = variables.path("FCRT_HEALTH_PATH")?;
+        let name = "FCRT_METRICS_PATH";
+        self.metrics_path = variables.path(name)?.map(|path| MetricsPath { name, path });
         Ok(())
     }
 
-    /// What is wrong with the variables that it was read from.
+    /// What is wrong with the variables that it was read from, or with options together.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
-        match self.invalid.take() {
+        match self.invalid.take().or_else(|| self.contradiction()) {
             Some(Invalid { name, value, expected }) => Err(Error::InvalidOption { name, value, expected }),
             None => Ok(()),
         }
+    }
+
+    fn contradiction(&self) -> Option<Invalid> {
+        let MetricsPath { name, path } = self.metrics_path.as_ref()?;
+        let expected = if self.hooks {
+            "hooks off beside it (FCRT_HOOKS=off): on the platform any client could read the metrics"
+        } else if self.health_path.as_ref() == Some(path) {
+            "another path than that of the health probes"
+        } else {
+            return None;
+        };
+        Some(Invalid { name, value: path.clone(), expected })
     }
 
     /// Where to listen, such as `([127, 0, 0, 1], 8080)`. Default 0.0.0.0:9000, as the platform requires;
@@ -236,6 +259,32 @@ impl ServerConfig {
         }
         self
     }
+
+    /// A path whose GET is answered, without the function, with the server's [figures](crate::Stats) in Prometheus' text
+    /// format, version 0.0.4. Default none. Knative and Kubernetes scrape it on the server's own port. It is refused, as
+    /// an option that means nothing, unless [`hooks`](Self::hooks) are off: on the platform any client could read it. Where
+    /// the port is everybody's too, a gateway has to keep the path to itself.
+    ///
+    /// | metric | type | of [`Stats`](crate::Stats) |
+    /// |---|---|---|
+    /// | `fcrt_requests_total` | counter | `requests` |
+    /// | `fcrt_request_failures_total` | counter | `failures` |
+    /// | `fcrt_refused_requests_total` | counter | `refused` |
+    /// | `fcrt_requests_in_flight` | gauge | `in_flight` |
+    /// | `fcrt_requests_queued` | gauge | `queued` |
+    /// | `fcrt_threads` | gauge | `threads` |
+    /// | `fcrt_connections` | gauge | `connections` |
+    /// | `fcrt_received_bytes_total` | counter | `bytes_received` |
+    /// | `fcrt_sent_bytes_total` | counter | `bytes_sent` |
+    /// | `fcrt_request_duration_seconds` | histogram | `durations` |
+    pub fn metrics_path(mut self, metrics_path: impl Into<String>) -> ServerConfig {
+        let name = "metrics_path";
+        match path(name, metrics_path.into()) {
+            Ok(path) => self.metrics_path = Some(MetricsPath { name, path }),
+            Err(invalid) => self.invalid = self.invalid.or(Some(invalid)),
+        }
+        self
+    }
 }
 
 /// The base images set FC_SERVER_PORT to 9000 whatever the configured port is, so it comes second.
@@ -273,7 +322,7 @@ fn stack_size_within_bounds(stack_size: usize) -> usize {
 const PREFIX: &str = "FCRT_";
 
 /// All of them; the format of the log is its logger's.
-const OPTIONS: [&str; 14] = [
+const OPTIONS: [&str; 15] = [
     "FCRT_BODY_TIMEOUT",
     "FCRT_DRAIN_TIMEOUT",
     "FCRT_HEAD_TIMEOUT",
@@ -286,6 +335,7 @@ const OPTIONS: [&str; 14] = [
     "FCRT_MAX_BODY",
     "FCRT_MAX_CONNECTIONS",
     "FCRT_MAX_WORKERS",
+    "FCRT_METRICS_PATH",
     "FCRT_STACK_SIZE",
     "FCRT_WRITE_TIMEOUT",
 ];
@@ -367,6 +417,22 @@ mod tests {
         read.push("FCRT_LOG_FORMAT".into()); // by the logger
         read.sort();
         assert_eq!(read, OPTIONS);
+    }
+
+    #[test]
+    fn metrics_are_not_for_the_platforms_clients_and_have_a_path_of_their_own() {
+        let metrics = ("FCRT_METRICS_PATH", "/metrics");
+        let error = config(&[metrics]).unwrap_err();
+        assert!(error.starts_with("FCRT_METRICS_PATH=\"/metrics\": expected hooks off beside it"), "{error}");
+        let config_with = config(&[metrics, ("FCRT_HOOKS", "off"), ("FCRT_HEALTH_PATH", "/health")]).unwrap();
+        assert_eq!(config_with.metrics_path.unwrap().path, "/metrics");
+        let error = config(&[metrics, ("FCRT_HOOKS", "off"), ("FCRT_HEALTH_PATH", "/metrics")]).unwrap_err();
+        assert!(error.contains("expected another path"), "{error}");
+        let set = |hooks| ServerConfig::default().metrics_path("/metrics").hooks(hooks).check();
+        assert!(set(false).is_ok(), "in either order");
+        assert!(set(true).unwrap_err().to_string().starts_with("metrics_path=\"/metrics\": "));
+        let error = ServerConfig::default().hooks(false).metrics_path("metrics").check().unwrap_err();
+        assert_eq!(error.to_string(), "metrics_path=\"metrics\": expected a path that starts with /");
     }
 
     #[test]

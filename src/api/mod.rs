@@ -10,6 +10,7 @@ mod json;
 mod request;
 mod request_id;
 mod response;
+mod stats;
 mod trace;
 
 pub use config::ServerConfig;
@@ -18,6 +19,7 @@ pub use error::{Error, StatusError};
 pub use function::Function;
 pub use request::{Request, RequestBody};
 pub use response::{BodyWriter, Response};
+pub use stats::{Histogram, Stats};
 pub use trace::Trace;
 
 pub(crate) use config::port_variable;

@@ -12,6 +12,7 @@ const CONTROL_PATH: &str = "x-fc-control-path";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Health,
+    Metrics,
     Hook(Hook),
     Invoke(CallKind),
 }
@@ -41,6 +42,8 @@ pub(crate) struct Routing {
     /// Off, anyone can reach the server, and nothing but HTTP invocations and the health path is served.
     pub hooks: bool,
     pub health_path: Option<String>,
+    /// Only with hooks off.
+    pub metrics_path: Option<String>,
 }
 
 impl Routing {
@@ -52,9 +55,12 @@ impl Routing {
 
     /// The route of a request.
     pub(crate) fn route(&self, head: &Head) -> Result<Route, Refusal> {
-        let is_health_path = self.health_path.as_deref().is_some_and(|path| path == head.path());
-        if is_health_path && matches!(head.method(), "GET" | "HEAD") {
+        let is = |own: &Option<String>| own.as_deref().is_some_and(|path| path == head.path());
+        if is(&self.health_path) && matches!(head.method(), "GET" | "HEAD") {
             return Ok(Route::Health);
+        }
+        if is(&self.metrics_path) && matches!(head.method(), "GET" | "HEAD") {
+            return Ok(Route::Metrics);
         }
         if !self.hooks {
             return Ok(Route::Invoke(CallKind::Http));
@@ -88,7 +94,8 @@ mod tests {
     use crate::testing::Call;
 
     fn routing(hooks: bool) -> Routing {
-        Routing { hooks, health_path: Some("/health".into()) }
+        let metrics_path = (!hooks).then(|| "/metrics".into());
+        Routing { hooks, health_path: Some("/health".into()), metrics_path }
     }
 
     fn route(method: &str, path: &str, control_path: Option<&str>) -> Route {
@@ -149,5 +156,20 @@ mod tests {
             let context = Call::http(method, path).with_header("x-fc-control-path", "/pre-stop").context();
             assert_eq!(routing(false).route(context.head()), Ok(Route::Invoke(CallKind::Http)));
         }
+    }
+
+    #[test]
+    fn health_and_metrics_have_their_own_paths() {
+        for (method, path, expected) in [
+            ("GET", "/metrics", Route::Metrics),
+            ("HEAD", "/metrics?name=x", Route::Metrics),
+            ("GET", "/health", Route::Health),
+            ("POST", "/metrics", Route::Invoke(CallKind::Http)),
+            ("GET", "/metrics/", Route::Invoke(CallKind::Http)),
+        ] {
+            let context = Call::http(method, path).context();
+            assert_eq!(routing(false).route(context.head()), Ok(expected), "{method} {path}");
+        }
+        assert_eq!(route("GET", "/metrics", None), Route::Invoke(CallKind::Http));
     }
 }

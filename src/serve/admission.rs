@@ -1,6 +1,6 @@
 //! When a request runs: at once, after its turn, or not at all.
 
-use crate::api::CallKind;
+use crate::api::{CallKind, Histogram};
 use crate::http1::Head;
 use crate::platform::{Refusal, Route};
 use crate::serve::blocking::BlockingIo;
@@ -67,8 +67,14 @@ pub(super) fn run(
     let output = RefCell::new(ResponseWriter::new(&io, out, piece, date));
     context.begin(head, kind_of(route));
     let body = WireBody { io: &io, connection: &mut connection, output: &output };
-    let next = exchange::serve(engine, slot, context, route, body, &output);
-    connection.conversation.conclude(next, engine.clock().now());
+    let (next, has_failed) = exchange::serve(engine, slot, context, route, body, &output);
+    let (now, elapsed) = engine.clock().reading();
+    let took = connection.took(elapsed);
+    slot.counters().received(connection.take_uncounted());
+    if matches!(route, Route::Invoke(_)) {
+        slot.counters().call(took, Histogram::bucket(took), has_failed);
+    }
+    connection.conversation.conclude(next, now);
     scratch.head = scratch.context.end();
     connection
 }
@@ -76,6 +82,6 @@ pub(super) fn run(
 fn kind_of(route: Route) -> CallKind {
     match route {
         Route::Invoke(kind) => kind,
-        Route::Hook(_) | Route::Health => CallKind::Hook,
+        Route::Hook(_) | Route::Health | Route::Metrics => CallKind::Hook,
     }
 }

@@ -106,6 +106,7 @@ impl<'a> BlockingIo<'a> {
                     self.retry(Readiness::Writable, self.waits.write_timeout, || self.socket.send(pieces))?
                 }
             };
+            self.slot.counters().sent(count);
             IoSlice::advance_slices(&mut pieces, count);
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::platform::Route;
 use crate::sync::Arc;
 use crate::threads::Permit;
 use std::io;
+use std::mem;
 use std::time::Duration;
 
 /// A client that has connected so recently is about to send: it is spared when descriptors run out, and a stop
@@ -37,6 +38,10 @@ pub(super) struct Connection {
     has_hung_up: bool,
     deadline: Option<Moment>,
     turn: Option<Box<Turn>>,
+    /// Bytes that were received and not counted yet.
+    uncounted: u64,
+    /// When the last bytes of the present request's head came, or the one before it was over: in measured time.
+    arrived: Moment,
 }
 
 /// What came of receiving.
@@ -84,6 +89,8 @@ impl Connection {
             has_hung_up: false,
             deadline,
             turn: None,
+            uncounted: 0,
+            arrived: Moment::default(),
         }
     }
 
@@ -103,7 +110,10 @@ impl Connection {
             }
             Ok(Some(0)) | Err(_) => Received::End, // a peer that breaks off is nothing to log
             Ok(Some(count)) => {
-                let is_filled = self.conversation.received(count, clock.now());
+                self.uncounted += count as u64;
+                let (now, elapsed) = clock.reading();
+                self.arrived = elapsed;
+                let is_filled = self.conversation.received(count, now);
                 // A short read has emptied the socket, unless its end is still to be read.
                 self.may_have_more = is_filled || self.has_hung_up;
                 Received::Bytes
@@ -125,6 +135,7 @@ impl Connection {
     /// call now: the next look finds out.
     pub(super) fn body_received(&mut self, count: usize) {
         self.conversation.incoming().received(count);
+        self.uncounted += count as u64;
         self.may_have_more = true;
     }
 
@@ -137,7 +148,18 @@ impl Connection {
     ) -> Option<io::Result<usize>> {
         let received = self.conversation.incoming().receive_directly(buf, receive)?;
         self.may_have_more |= received.is_ok();
+        self.uncounted += received.as_ref().map_or(0, |count| *count as u64);
         Some(received)
+    }
+
+    /// How long the request took that is over at `over`. The next one is there by then at the earliest.
+    pub(super) fn took(&mut self, over: Moment) -> Duration {
+        over.since(mem::replace(&mut self.arrived, over))
+    }
+
+    /// How many bytes were received since this was last asked.
+    pub(super) fn take_uncounted(&mut self) -> u64 {
+        mem::take(&mut self.uncounted)
     }
 
     /// Ends the sending. What the peer still sends is looked for, so that the system does not reset the

@@ -1,6 +1,6 @@
 //! What all workers of a server have in common: its parts, and the questions that concern several of them.
 
-use crate::api::{Context, Error, LazyVariables, ServerConfig};
+use crate::api::{Context, Error, LazyVariables, ServerConfig, Stats};
 use crate::clock::Clock;
 use crate::contain::report;
 use crate::http1::{CloseReason, Head, Limits};
@@ -127,7 +127,11 @@ impl Engine {
                 ),
                 pool,
                 limits: config.limits,
-                routing: Routing { hooks: config.hooks, health_path: config.health_path },
+                routing: Routing {
+                    hooks: config.hooks,
+                    health_path: config.health_path,
+                    metrics_path: config.metrics_path.map(|it| it.path),
+                },
                 lifecycle,
                 lifecycle_lines: config.lifecycle_lines,
                 is_idle_awaited: AtomicBool::new(config.environment),
@@ -263,7 +267,7 @@ impl Engine {
         match route {
             Route::Invoke(_) => Some(&self.invocations),
             Route::Hook(_) => Some(&self.hooks),
-            Route::Health => None,
+            Route::Health | Route::Metrics => None,
         }
     }
 
@@ -276,7 +280,7 @@ impl Engine {
                 !is_probed && self.routing.is_platforms(head) && self.lifecycle.initializes_alone()
             }
             Route::Invoke(_) => self.invocations.is_one() && !self.has_invoked_alone.load(Ordering::SeqCst),
-            Route::Hook(_) | Route::Health => false,
+            Route::Hook(_) | Route::Health | Route::Metrics => false,
         };
         let is_alone = needs_nobody
             && self.on_signal.get().is_some_and(|it| it.is_main_worker)
@@ -299,6 +303,17 @@ impl Engine {
     /// when one has come.
     pub(super) fn end_at_once(&self) -> Option<EndAtOnce<'_>> {
         self.on_signal.get()?.signals.end_at_once()
+    }
+
+    /// What it has done, and does now.
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            in_flight: self.invocations.begun(),
+            queued: self.invocations.queued(),
+            threads: self.pool.workers(),
+            connections: self.ready.open(),
+            ..Stats::of(self.pool.totals())
+        }
     }
 
     /// How many invocations have begun and not ended.

@@ -9,6 +9,7 @@ use crate::platform::{
     Caller, FC_STATUS_FAILED, FC_STATUS_OK, Failure, Hook, Invocation, JSON, Refusal, Route, contain,
 };
 use crate::serve::engine::Engine;
+use crate::serve::metrics::{CONTENT_TYPE, exposition};
 use crate::serve::request_body::WireBody;
 use crate::serve::response_writer::{BodySink, ResponseWriter};
 use crate::threads::{TimedRun, WorkerSlot};
@@ -17,7 +18,7 @@ use std::cell::{RefCell, RefMut};
 use std::io;
 
 /// Serves a request whose body is `body`, and whose response goes to `output`; what follows on its
-/// connection.
+/// connection, and whether a call of the function has failed.
 pub(super) fn serve<'a>(
     engine: &'a Engine,
     slot: &'a WorkerSlot,
@@ -25,7 +26,7 @@ pub(super) fn serve<'a>(
     route: Route,
     body: WireBody<'a>,
     output: &'a RefCell<ResponseWriter<'a>>,
-) -> Next {
+) -> (Next, bool) {
     let _scope = RequestScope::enter(context.request_id(), || context.trace_id());
     let alone = engine.runs_alone(route, context.head()).then(|| Alone(engine));
     let mut exchange = Exchange {
@@ -37,13 +38,15 @@ pub(super) fn serve<'a>(
         output,
         response_reads_body: false,
         response_broken_off: false,
+        has_failed: false,
     };
     match route {
         Route::Health => exchange.health(),
+        Route::Metrics => exchange.metrics(),
         Route::Hook(hook) => exchange.hook(hook),
         Route::Invoke(kind) => exchange.invoke(kind),
     }
-    exchange.next()
+    (exchange.next(), exchange.has_failed)
 }
 
 /// Runs a hook, with all that is logged of it.
@@ -82,6 +85,7 @@ struct Exchange<'a> {
     output: &'a RefCell<ResponseWriter<'a>>,
     response_reads_body: bool,
     response_broken_off: bool,
+    has_failed: bool,
 }
 
 /// The author's code at work on an invocation. It is over before the last byte of its response goes out:
@@ -116,6 +120,11 @@ impl<'a> Exchange<'a> {
         let (status, body): (u16, &[u8]) =
             if self.engine.is_stopping() { (503, b"stopping\n") } else { (200, b"ok\n") };
         self.send(&Whole { status, fields: [b"", b""], body });
+    }
+
+    fn metrics(&mut self) {
+        let body = exposition(&self.engine.stats());
+        self.send(&Whole { status: 200, fields: [CONTENT_TYPE, b""], body: body.as_bytes() });
     }
 
     fn begin_run(&self) -> TimedRun<'a> {
@@ -205,6 +214,7 @@ impl<'a> Exchange<'a> {
             Err(failure) if is_begun => {
                 report!(Level::Error, "the response's body failed: {}", failure.message);
                 self.response_broken_off = true;
+                self.has_failed = true;
                 call.end(Some(&failure.message));
                 self.output().break_off();
             }
@@ -221,13 +231,15 @@ impl<'a> Exchange<'a> {
         let caller = call.caller;
         let (level, outcome) = failure.log_line(caller);
         report!(level, "{outcome}{}", failure.message);
-        call.end((!failure.is_answer(caller)).then_some(failure.message.as_str()));
+        self.has_failed = !failure.is_answer(caller);
+        call.end(self.has_failed.then_some(failure.message.as_str()));
         self.send_failure(failure, caller, self.fc_status(failure.fc_status_for(caller)));
     }
 
     /// Answers the client's own fault, which the author's code only ran into.
     fn refuse(&mut self, reject: Reject, call: RunningCall<'a>) {
         let refusal = Refusal::from(reject);
+        self.has_failed = true;
         call.end(Some(refusal.reason()));
         let fields = [TEXT, self.fc_status(FC_STATUS_FAILED)];
         self.send(&Whole { status: refusal.status(), fields, body: refusal.body().as_bytes() });

@@ -21,6 +21,7 @@ mod engine;
 
 mod accept;
 mod blocking;
+mod metrics;
 mod scratch;
 
 mod connection;

@@ -1,6 +1,6 @@
 //! Serving as the server sees it: it is made of a socket that listens, it starts, and it is drained.
 
-use crate::api::{Error, ServerConfig};
+use crate::api::{Error, ServerConfig, Stats};
 use crate::clock::Clock;
 use crate::platform::Lifecycle;
 use crate::serve::drain;
@@ -52,6 +52,10 @@ impl Serving {
         }
         self.0.pool().wait_for_close();
         Ok(())
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.0.stats()
     }
 
     /// Stops: what is in flight is answered, and `pre_stop` runs. [`end`](Self::end) is to follow, or the end of

@@ -128,7 +128,9 @@ impl<'a> Worker<'a> {
 
     /// Receives, or parks the connection when nothing has arrived.
     fn receive(&mut self, mut connection: Box<Connection>) -> Option<Box<Connection>> {
-        match connection.receive(self.engine.clock()) {
+        let received = connection.receive(self.engine.clock());
+        self.slot.counters().received(connection.take_uncounted());
+        match received {
             Received::Bytes => Some(connection),
             Received::Nothing => self.park(connection),
             Received::End => {
@@ -195,7 +197,11 @@ impl<'a> Worker<'a> {
         if !connection.conversation.asks_for_head() {
             out.extend_from_slice(body.as_bytes());
         }
-        let _ = connection.socket().send(&[IoSlice::new(out)]); // a peer that does not take it goes without
+        // A peer that does not take it goes without.
+        if let Ok(Some(count)) = connection.socket().send(&[IoSlice::new(out)]) {
+            self.slot.counters().sent(count);
+        }
+        self.slot.counters().refused();
         self.engine.debug(format_args!("request refused: {}", refusal.reason()));
         connection.conversation.refuse(self.engine.clock().now());
         connection

@@ -82,6 +82,11 @@ impl<T> ConcurrencyLimit<T> {
         calls.running + calls.suspended
     }
 
+    /// How many calls wait for a place.
+    pub(crate) fn queued(&self) -> usize {
+        self.calls.lock().queue.len()
+    }
+
     /// Whether no call runs, waits or is queued.
     pub(crate) fn is_idle(&self) -> bool {
         let calls = self.calls.lock();
@@ -180,6 +185,7 @@ mod tests {
         scene.queue('c');
         scene.queue('d');
         assert!(scene.handed_on().is_none());
+        assert_eq!(scene.limit.queued(), 2);
         drop(b);
         let (c, c_permit) = scene.handed_on().unwrap();
         drop(a);

@@ -8,6 +8,7 @@
 
 use crate::clock::{Clock, Tally};
 use crate::contain::{catch, report};
+use crate::counters::Totals;
 use crate::sync::{Arc, AtomicUsize, Mutex, OnUnwind, OnceEvent, Ordering, spawn};
 use crate::threads::slots::{WorkerSlot, WorkerSlots};
 use crate::threads::spares::Spares;
@@ -99,6 +100,16 @@ impl<T: Send + 'static> Pool<T> {
             Err(Task::Work(work)) => Err(work),
             _ => Ok(()),
         }
+    }
+
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.slots.taken()
+    }
+
+    /// What all of them have counted, and those that have left.
+    pub(crate) fn totals(&self) -> Totals {
+        self.slots.totals()
     }
 
     /// Whether the calling worker is the only one.

@@ -1,19 +1,36 @@
-//! The workers there are: how many, how many there may be, and when each began the code that it runs.
+//! The workers there are: how many, how many there may be, when each began the code that it runs, and what they have
+//! counted.
 
 use crate::clock::Moment;
+use crate::counters::{Counters, Totals};
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering};
+use std::mem;
 use std::time::Duration;
 
 pub(super) struct WorkerSlots {
     limit: usize,
-    stopwatches: Mutex<Vec<Arc<Stopwatch>>>,
+    workers: Mutex<Workers>,
     vacated: Condvar,
+}
+
+#[derive(Default)]
+struct Workers {
+    present: Vec<Arc<Worker>>,
+    /// What those have counted that have left.
+    left: Totals,
+}
+
+/// What others see of a worker.
+#[derive(Default)]
+struct Worker {
+    stopwatch: Stopwatch,
+    counters: Counters,
 }
 
 /// A worker's place among them; the worker counts before its thread runs, and until this is dropped.
 pub(crate) struct WorkerSlot {
     slots: Arc<WorkerSlots>,
-    stopwatch: Arc<Stopwatch>,
+    worker: Arc<Worker>,
 }
 
 /// When a worker began code that is watched; 0 when it runs none.
@@ -45,44 +62,59 @@ impl Stopwatch {
 
 impl WorkerSlots {
     pub(super) fn new(limit: usize) -> WorkerSlots {
-        WorkerSlots { limit, stopwatches: Mutex::default(), vacated: Condvar::default() }
+        WorkerSlots { limit, workers: Mutex::default(), vacated: Condvar::default() }
     }
 
     /// A place for one more worker, unless there are as many as there may be.
     pub(super) fn take(self: &Arc<Self>) -> Option<WorkerSlot> {
-        let mut stopwatches = self.stopwatches.lock();
-        if stopwatches.len() >= self.limit {
+        let mut workers = self.workers.lock();
+        if workers.present.len() >= self.limit {
             return None;
         }
-        let stopwatch = Arc::<Stopwatch>::default();
-        stopwatches.push(stopwatch.clone());
-        Some(WorkerSlot { slots: self.clone(), stopwatch })
+        let worker = Arc::<Worker>::default();
+        workers.present.push(worker.clone());
+        Some(WorkerSlot { slots: self.clone(), worker })
     }
 
     pub(super) fn for_each(&self, look: impl FnMut(&Stopwatch)) {
-        self.stopwatches.lock().iter().map(Arc::as_ref).for_each(look);
+        self.workers.lock().present.iter().map(|worker| &worker.stopwatch).for_each(look);
+    }
+
+    /// What all workers have counted that there are and were.
+    pub(super) fn totals(&self) -> Totals {
+        let workers = self.workers.lock();
+        workers.present.iter().fold(workers.left.clone(), |totals, worker| totals.plus(&worker.counters))
     }
 
     /// Waits until at most `count` workers are left, for `timeout` at the most.
     pub(super) fn wait_for_vacancy(&self, count: usize, timeout: Duration) {
-        let stopwatches = self.stopwatches.lock();
-        drop(self.vacated.wait_timeout_while(stopwatches, timeout, |taken| taken.len() > count));
+        let workers = self.workers.lock();
+        let is_taken = |workers: &mut Workers| workers.present.len() > count;
+        drop(self.vacated.wait_timeout_while(workers, timeout, is_taken));
     }
 
     pub(super) fn taken(&self) -> usize {
-        self.stopwatches.lock().len()
+        self.workers.lock().present.len()
     }
 }
 
 impl WorkerSlot {
     pub(super) fn stopwatch(&self) -> &Stopwatch {
-        &self.stopwatch
+        &self.worker.stopwatch
+    }
+
+    /// Of the worker's own thread alone.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.worker.counters
     }
 }
 
 impl Drop for WorkerSlot {
     fn drop(&mut self) {
-        self.slots.stopwatches.lock().retain(|other| !Arc::ptr_eq(other, &self.stopwatch));
+        let mut workers = self.slots.workers.lock();
+        workers.present.retain(|other| !Arc::ptr_eq(other, &self.worker));
+        workers.left = mem::take(&mut workers.left).plus(&self.worker.counters);
+        drop(workers);
         self.slots.vacated.notify_all();
     }
 }
@@ -103,6 +135,21 @@ mod tests {
         assert!(outcome.is_err());
         assert_eq!(slots.taken(), 0);
         assert!(slots.take().is_some());
+    }
+
+    #[test]
+    fn what_a_worker_has_counted_outlives_it() {
+        let slots = Arc::new(WorkerSlots::new(2));
+        let (one, other) = (slots.take().unwrap(), slots.take().unwrap());
+        one.counters().received(3);
+        other.counters().received(40);
+        assert_eq!(slots.totals().bytes_received, 43);
+        drop(one);
+        assert_eq!(slots.totals().bytes_received, 43);
+        let third = slots.take().unwrap();
+        third.counters().received(500);
+        drop((other, third));
+        assert_eq!(slots.totals().bytes_received, 543);
     }
 
     #[test]

@@ -19,6 +19,10 @@ fn options_set_in_code_keep_signals_and_exit_codes() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert_eq!(error, "error: FCRT_MAX_WORKERS=\"auto\": expected a whole number from 1\n");
+    let output = example_command("hello").env("FCRT_METRICS_PATH", "/metrics").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.starts_with("error: FCRT_METRICS_PATH=\"/metrics\": expected hooks off"), "{error}");
 }
 
 #[test]

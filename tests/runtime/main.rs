@@ -9,5 +9,6 @@ mod load;
 mod panics;
 mod responses;
 mod shutdown;
+mod stats;
 mod statuses;
 mod wire;

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
-use fc_runtime::{Context, Error, Function, Request, Response, Running, Server, ServerConfig};
+use fc_runtime::{Context, Error, Function, Request, Response, Running, Server, ServerConfig, Stats};
 
 use crate::client::{Client, Reply};
-use crate::wait::until;
+use crate::wait::{eventually, until};
 
 pub fn config() -> ServerConfig {
     ServerConfig::default().address(([127, 0, 0, 1], 0))
@@ -49,6 +49,15 @@ impl TestServer {
         let mut client = self.client();
         client.send(wire);
         client.reply()
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.running.as_ref().expect("not joined").stats()
+    }
+
+    /// The figures, once they are as `condition` says: a call is counted when its response is out.
+    pub fn stats_when(&self, condition: impl Fn(&Stats) -> bool) -> Stats {
+        eventually("the figures are so", || Some(self.stats()).filter(&condition))
     }
 
     pub fn stop(mut self) -> Result<(), Error> {
