@@ -215,6 +215,7 @@ fn configured(
         asynchronous: asynchronous(args, template.asynchronous, origin.is_some()),
         log_project: template.log_project.unwrap_or_default(),
         log_store: template.log_store.unwrap_or_default(),
+        log_begin_rule: template.log_begin_rule,
     })
 }
 

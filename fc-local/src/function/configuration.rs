@@ -127,7 +127,12 @@ pub struct Function {
     pub asynchronous: Asynchronous,
     pub log_project: String,
     pub log_store: String,
+    /// By which lines an entry of its log begins, as the platform calls it; `None` without a log.
+    pub log_begin_rule: Option<String>,
 }
+
+/// At lines that begin with a date, within two characters.
+pub const LOG_BEGIN_RULE: &str = "DefaultRegex";
 
 /// The platform's memory sizes, in MB.
 pub const MEMORY: RangeInclusive<u64> = 128..=32768;
@@ -250,6 +255,7 @@ impl Function {
             asynchronous: Asynchronous::default(),
             log_project: String::new(),
             log_store: String::new(),
+            log_begin_rule: None,
         }
     }
 }

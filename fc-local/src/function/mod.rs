@@ -23,4 +23,4 @@ pub mod schedule;
 
 pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route, Timer};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
-pub use configuration::{MEMORY, MEMORY_STEP};
+pub use configuration::{LOG_BEGIN_RULE, MEMORY, MEMORY_STEP};

@@ -37,6 +37,30 @@ fn this_crates_example_passes_everything() {
 }
 
 #[test]
+fn lines_of_json_below_the_default_rule_of_the_log_are_a_warning() {
+    let scratch = Scratch::new();
+    let log_lines = |log: &str| {
+        let props = format!(
+            "functionName: f, runtime: custom, code: ., environmentVariables: {{FCRT_LOG_FORMAT: json}}{log}"
+        );
+        let template =
+            scratch.write("s.yaml", &format!("resources: {{f: {{component: fc3, props: {{{props}}}}}}}"));
+        let (code, findings) = check(&["-t", &template], &example("hello"));
+        assert_eq!(code, Some(0), "{findings:?}");
+        findings.get("log lines").map(|(verdict, _)| verdict.clone())
+    };
+    for (log, verdict) in [
+        (", logConfig: auto", Some("warn")),
+        (", logConfig: {project: p, logstore: l}", Some("warn")),
+        (", logConfig: {project: p, logstore: l, logBeginRule: DefaultRegex}", Some("warn")),
+        (", logConfig: {project: p, logstore: l, logBeginRule: None}", Some("pass")),
+        ("", None),
+    ] {
+        assert_eq!(log_lines(log).as_deref(), verdict, "{log}");
+    }
+}
+
+#[test]
 fn a_function_in_another_language_passes() {
     let (code, findings) = check(&["--initializer", "--pre-stop", "--concurrency", "8"], &python());
     assert_eq!(code, Some(0), "{findings:?}");

@@ -64,6 +64,9 @@ fn examine(subject: &mut Subject, idle: Duration, report: &mut Report) -> Result
     if !has_started {
         return Ok(());
     }
+    if let Some(finding) = probes::log_lines(&subject.function) {
+        report.add(finding.named("log lines"))?;
+    }
     // The wait of the longest probe goes on beside the others, where others are served beside it.
     let mut idling = None;
     for (name, probe) in PROBES {

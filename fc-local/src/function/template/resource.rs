@@ -17,6 +17,8 @@ use super::note::{Kind, Note};
 use super::{senders, timers, triggers};
 use crate::function::configuration::{
     HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop, Timer,
+    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, LOG_BEGIN_RULE, MEMORY,
+    MEMORY_STEP, PreStop,
 };
 use crate::function::{header_text, variables};
 
@@ -47,6 +49,7 @@ pub struct Fields {
     pub asynchronous: AsyncFields,
     pub log_project: Option<String>,
     pub log_store: Option<String>,
+    pub log_begin_rule: Option<String>,
 }
 
 /// The fields of `resource`, as far as they can be read.
@@ -93,6 +96,7 @@ pub fn fields(resource: &Resource, document: &Document, found: &mut Findings) ->
         asynchronous: asynchronous::of(props, found),
         log_project: found.needless_text(log, "project"),
         log_store: found.needless_text(log, "logstore"),
+        log_begin_rule: log_begin_rule(props, found),
     }
 }
 
@@ -104,6 +108,15 @@ fn name_of(props: &Node, resource: &str, found: &mut Findings) -> Option<String>
             Some(name)
         }
         read => found.of(read.map(Some)),
+    }
+}
+
+/// Where the function has a log; what is not written is the platform's default.
+fn log_begin_rule(props: &Node, found: &mut Findings) -> Option<String> {
+    let log = props.get("logConfig").filter(|log| !log.says_nothing() && log.broken().is_none())?;
+    match log.get("logBeginRule").filter(|rule| !rule.says_nothing()) {
+        Some(_) => found.needless_text(log, "logBeginRule"),
+        None => Some(LOG_BEGIN_RULE.to_owned()),
     }
 }
 

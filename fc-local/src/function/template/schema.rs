@@ -108,7 +108,7 @@ const PROPS: &[(&str, Effect)] = &[
     ("logConfig.enableInstanceMetrics", NOTHING),
     ("logConfig.enableLlmMetrics", NOTHING),
     ("logConfig.enableRequestMetrics", NOTHING),
-    ("logConfig.logBeginRule", NOTHING),
+    ("logConfig.logBeginRule", Used),
     ("logConfig.logstore", Used),
     ("logConfig.project", Used),
     ("memorySize", Used),

@@ -3,6 +3,7 @@
 
 mod connections;
 mod hooks;
+mod log;
 mod process;
 mod requests;
 
@@ -14,5 +15,6 @@ pub type Probe = (&'static str, fn(&mut Subject) -> Finding);
 
 pub use connections::{Idling, concurrency, connections, disconnect, head};
 pub use hooks::{hook_paths, initialize_again, initializer, pre_stop};
+pub use log::log_lines;
 pub use process::{cold_start, freeze, sigterm, start};
 pub use requests::{chunked_body, event, large_body};
