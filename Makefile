@@ -59,8 +59,7 @@ POLL = RUSTFLAGS="--cfg fc_runtime_poll $(RUSTFLAGS)" cargo test --quiet --targe
 test: ## run all tests
 	$(POLL) --lib --test runtime
 	cargo test --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR)
-	cargo test --quiet --workspace --features internals,events
-	cargo test --quiet --workspace --features internals,json,kv
+	cargo test --quiet --workspace --features internals,events,kv
 
 surface: ## write tests/surface.txt, the public surface, anew
 	WRITE_SURFACE=1 cargo test --quiet --test surface
@@ -68,12 +67,9 @@ surface: ## write tests/surface.txt, the public surface, anew
 check: ## formatting, clippy, docs and tests, as before every commit
 	cargo fmt --all --check
 	cargo fmt $(DIFFERENTIAL) --check
-	cargo clippy --quiet --workspace --all-targets --features internals,events -- -D warnings
+	cargo clippy --quiet --workspace --all-targets --features internals,events,kv -- -D warnings
 	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features events
-	cargo clippy --quiet --workspace --all-targets --features internals,json,kv -- -D warnings
-	cargo clippy --quiet $(DIFFERENTIAL) --target-dir $(TARGET_DIR) --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features json,kv
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --features events,kv
 	$(MAKE) test
 
 FUZZ_SECONDS ?= 600
@@ -109,5 +105,4 @@ sizes: package ## bytes of binary, package and, where it can be built, image
 	  image "$(if $(BUILDER),$$($(BUILDER) images --format '{{.Size}}' $(IMAGE)),not built: no docker or podman or buildah here)"
 
 doc: ## build the documentation of the library
-	cargo doc --no-deps --features events
-	cargo doc --no-deps --features json,kv
+	cargo doc --no-deps --features events,kv

@@ -16,9 +16,8 @@ use super::node::{Node, Value};
 use super::note::{Kind, Note};
 use super::{senders, timers, triggers};
 use crate::function::configuration::{
-    HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, MEMORY, MEMORY_STEP, PreStop, Timer,
     HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, LOG_BEGIN_RULE, MEMORY,
-    MEMORY_STEP, PreStop,
+    MEMORY_STEP, PreStop, Timer,
 };
 use crate::function::{header_text, variables};
 
