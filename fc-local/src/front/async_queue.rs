@@ -162,6 +162,7 @@ fn run(platform: &Platform, tasks: &Tasks, task: &Task) {
         let event = Event {
             retries,
             when_full: WhenFull::WaitUnless(&is_closed),
+            trigger: "async",
             ..Event::new(&task.payload, &task.request_id)
         };
         let error = match event::invoke(&platform.scaler, &event).map_err(Failure::from) {

@@ -7,6 +7,7 @@ use super::invocation::{self, Invocation, NotAnswered};
 use crate::instance::client::{Recipient, RequestBody, Stays};
 use crate::instance::{Instance, headers};
 use crate::log::billed;
+use crate::record::NewCall;
 use crate::scaling::{Scaler, WhenFull};
 
 /// The platform's limits for an event, in bytes.
@@ -21,6 +22,8 @@ pub struct Event<'a> {
     pub retries: u32,
     pub caller: Arc<dyn Recipient>,
     pub when_full: WhenFull<'a>,
+    /// What made it: `api`, `async`, or a trigger's type.
+    pub trigger: &'static str,
 }
 
 /// An event's reply as the platform reports it.
@@ -37,7 +40,14 @@ pub struct EventReply {
 impl<'a> Event<'a> {
     /// An event tried once, whose caller stays.
     pub fn new(payload: &'a [u8], request_id: &'a str) -> Event<'a> {
-        Event { payload, request_id, retries: 0, caller: Arc::new(Stays), when_full: WhenFull::Refuse }
+        Event {
+            payload,
+            request_id,
+            retries: 0,
+            caller: Arc::new(Stays),
+            when_full: WhenFull::Refuse,
+            trigger: "api",
+        }
     }
 }
 
@@ -48,6 +58,12 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         headers::append(&mut headers, "x-fc-retry-count", event.retries.to_string().as_bytes());
         headers::request("POST", "/invoke", Some("/invoke"), event.request_id, &headers)
     };
+    let function = &scaler.function().name;
+    let Event { request_id, trigger, retries, .. } = *event;
+    let call = NewCall { request_id, function, trigger, method: "POST", path: "/invoke", retries };
+    let has_gone = || event.caller.has_gone();
+    let (ticket, recorded) =
+        invocation::acquire(scaler, event.when_full, &has_gone, &call, (CallKind::Event, 200))?;
     let invocation = Invocation {
         kind: CallKind::Event,
         request_id: event.request_id,
@@ -56,8 +72,8 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         body: RequestBody::Bytes(event.payload),
         caller: Arc::clone(&event.caller),
         timeout_status: 200,
+        recorded,
     };
-    let ticket = scaler.acquire(event.when_full, &|| event.caller.has_gone()).map_err(NotAnswered::from)?;
     let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {

@@ -11,8 +11,12 @@ use crate::instance::client::{
     self, Deadline, Headers, Patience, Recipient, Reply, ReplyBody, RequestBody, RequestHead, Upload,
 };
 use crate::instance::{Instance, headers};
-use crate::log::{End, Failed, RequestLine};
-use crate::scaling::{Ticket, Unavailable};
+use crate::log::{End, Failed, RequestLine, billed, milliseconds};
+use crate::record::{Call, Details, Ended, NewCall, Recorder};
+use crate::scaling::{Scaler, Ticket, WhenFull};
+
+/// The longest body that is kept with what is kept of a call: an asynchronous event's limit.
+const MAX_KEPT: usize = 128 * 1024;
 
 /// What a caller asks for.
 pub struct Invocation<'a> {
@@ -26,6 +30,8 @@ pub struct Invocation<'a> {
     pub caller: Arc<dyn Recipient>,
     /// The status of a call that timed out.
     pub timeout_status: u16,
+    /// The call as it is kept for whoever looks.
+    pub recorded: Call,
 }
 
 /// The function's reply, from its head on.
@@ -57,6 +63,9 @@ struct Run {
     own_status: Option<String>,
     timeout_status: u16,
     started: Instant,
+    recorded: Call,
+    /// Kept with it.
+    response_head: Vec<u8>,
 }
 
 /// A call without a reply of the function's own.
@@ -72,17 +81,41 @@ impl From<NotAnswered> for Failure {
     }
 }
 
-impl From<Unavailable> for NotAnswered {
-    fn from(unavailable: Unavailable) -> NotAnswered {
-        NotAnswered { failure: unavailable.into(), after: None }
+impl From<Failure> for NotAnswered {
+    fn from(failure: Failure) -> NotAnswered {
+        NotAnswered { failure, after: None }
     }
+}
+
+/// A place at an instance for a call that is kept for whoever looks; `kind` and `timeout_status` say how a refusal of it reads.
+pub fn acquire(
+    scaler: &Scaler,
+    when_full: WhenFull<'_>,
+    has_gone: &dyn Fn() -> bool,
+    call: &NewCall<'_>,
+    (kind, timeout_status): (CallKind, u16),
+) -> Result<(Ticket, Call), Failure> {
+    let mut recorded = Recorder::accept(scaler.recorder(), call);
+    let failure = match scaler.acquire(when_full, has_gone) {
+        Ok(ticket) => return Ok((ticket, recorded)),
+        Err(unavailable) => Failure::from(unavailable),
+    };
+    let (refusal, text) = (failure.refusal(kind, call.request_id, timeout_status), failure.to_string());
+    let failed = Some((refusal.code, text.as_str()));
+    let ended = Ended { status: refusal.status, failure: failed, ..Ended::default() };
+    if failure.has_instance() {
+        recorded.end(ended)
+    } else {
+        recorded.refuse(ended)
+    }
+    Err(failure)
 }
 
 /// Invokes the function at the instance of `ticket`.
 pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
-    let run = Run {
+    let mut run = Run {
         ticket,
         kind: invocation.kind,
         request_id: invocation.request_id.to_owned(),
@@ -91,8 +124,15 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
         own_status: None,
         timeout_status: invocation.timeout_status,
         started,
+        recorded: invocation.recorded,
+        response_head: Vec::new(),
     };
     let head = (invocation.head)(&instance);
+    run.recorded.start(&instance.id, || Details {
+        request_head: head.bytes.clone(),
+        request_body: kept(&invocation.body),
+        response_head: Vec::new(),
+    });
     let output_position = match invocation.kind {
         CallKind::Event => instance.process.output.position(),
         CallKind::Http => 0,
@@ -108,10 +148,30 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
     }
 }
 
+/// A body that is kept, so that the call can be made once more.
+fn kept(body: &RequestBody<'_>) -> Option<Vec<u8>> {
+    match body {
+        RequestBody::Bytes(bytes) if bytes.len() <= MAX_KEPT => Some(bytes.to_vec()),
+        RequestBody::Bytes(_) | RequestBody::Stream(..) => None,
+    }
+}
+
+/// The head of a reply as it is kept.
+fn kept_head(status: u16, fields: &Headers) -> Vec<u8> {
+    let mut head = format!("HTTP/1.1 {status}\n").into_bytes();
+    for (name, value) in fields.iter() {
+        head.extend([name.as_bytes(), b": ", value, b"\n"].concat());
+    }
+    head
+}
+
 /// The reply, unless it is none that the platform passes on.
 fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
+    if run.recorded.is_recorded() {
+        run.response_head = kept_head(reply.status, &reply.headers);
+    }
     if let Some(what) = unacceptable(reply.status, headers::size(headers::passed_on(&reply.headers))) {
         let failure = Failure::BadResponse(format!("the function's response is refused: {what}"));
         return Err(run.failed(failure));
@@ -185,12 +245,21 @@ impl Run {
         NotAnswered { failure, after: Some(after) }
     }
 
-    fn finished(self) {
+    fn finished(mut self) {
         self.tell(self.status, End::Answered(self.started.elapsed()));
     }
 
-    fn tell(&self, status: u16, end: End<'_>) {
-        let instance = &self.ticket.instance;
+    fn tell(&mut self, status: u16, end: End<'_>) {
+        let instance = Arc::clone(&self.ticket.instance);
+        let (time, failure) = match &end {
+            End::Answered(time) => (Some(*time), None),
+            End::Failed { after, failure } => (Some(*after), Some((failure.error_type, failure.text))),
+            End::Refused(failure) => (None, Some((failure.error_type, failure.text))),
+        };
+        let duration = time.map(|time| (milliseconds(time), billed(time)));
+        let (response_head, x_fc_status) =
+            (std::mem::take(&mut self.response_head), self.own_status.as_deref());
+        let ended = Ended { status, x_fc_status, failure, duration, response_head };
         instance.log().request(&RequestLine {
             request_id: &self.request_id,
             function: Some(&instance.function.name),
@@ -200,6 +269,7 @@ impl Run {
             own_status: self.own_status.as_deref(),
             end,
         });
+        self.recorded.end(ended);
         instance.warn_of_buffering();
     }
 }

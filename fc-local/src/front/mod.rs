@@ -24,5 +24,6 @@ mod limited_body;
 
 pub mod failure;
 
+pub use caller::Caller;
 pub use gateway::{Entrance, Gateway};
 pub use http_trigger::HttpCall;
