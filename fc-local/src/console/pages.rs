@@ -7,7 +7,22 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /// Path, content type, content.
-const FILES: [(&str, &str, &str); 1] = [("/", "text/html; charset=utf-8", include_str!("page/index.html"))];
+const FILES: [(&str, &str, &str); 14] = [
+    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
+    ("/console.css", "text/css; charset=utf-8", include_str!("page/console.css")),
+    ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    ("/main.js", "text/javascript; charset=utf-8", include_str!("page/main.js")),
+    ("/api.js", "text/javascript; charset=utf-8", include_str!("page/api.js")),
+    ("/store.js", "text/javascript; charset=utf-8", include_str!("page/store.js")),
+    ("/dom.js", "text/javascript; charset=utf-8", include_str!("page/dom.js")),
+    ("/rows.js", "text/javascript; charset=utf-8", include_str!("page/rows.js")),
+    ("/timeline.js", "text/javascript; charset=utf-8", include_str!("page/timeline.js")),
+    ("/charts.js", "text/javascript; charset=utf-8", include_str!("page/charts.js")),
+    ("/invocations.js", "text/javascript; charset=utf-8", include_str!("page/invocations.js")),
+    ("/logs.js", "text/javascript; charset=utf-8", include_str!("page/logs.js")),
+    ("/functions.js", "text/javascript; charset=utf-8", include_str!("page/functions.js")),
+    ("/send.js", "text/javascript; charset=utf-8", include_str!("page/send.js")),
+];
 
 /// What the API is, for programs that read such.
 const OPENAPI: &str = include_str!("openapi.json");
