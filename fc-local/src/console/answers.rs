@@ -54,11 +54,11 @@ pub fn invocations(served: &Served, request: &Request<'_>) -> Result<Response, R
 }
 
 pub fn invocation(served: &Served, key: u64) -> Result<Response, Refusal> {
-    let invocation = served.recorder.invocation(key).ok_or_else(|| not_kept(key))?;
+    let (invocation, details) = served.recorder.invocation(key).ok_or_else(|| not_kept(key))?;
     let id = invocation.instance.clone().filter(|_| invocation.cold);
     let instance = id.and_then(|id| served.recorder.instances().into_iter().find(|one| one.id == id));
     let cold_start = instance.map(|instance| instance.cold_start).unwrap_or_default();
-    Ok(json(&Detail::of(invocation, cold_start)))
+    Ok(json(&Detail::of(invocation, details.as_ref(), cold_start)))
 }
 
 pub fn not_kept(key: u64) -> Refusal {

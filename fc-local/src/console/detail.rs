@@ -47,8 +47,7 @@ pub struct Again<'a> {
 }
 
 impl Detail {
-    pub fn of(invocation: Invocation, cold_start: Vec<Part>) -> Detail {
-        let details = invocation.details.as_deref();
+    pub fn of(invocation: Invocation, details: Option<&Details>, cold_start: Vec<Part>) -> Detail {
         let request = details.map(|details| message(&details.request_head, details.request_body.as_deref()));
         let has_response = details.filter(|details| !details.response_head.is_empty());
         let response = has_response.map(|details| message(&details.response_head, None));

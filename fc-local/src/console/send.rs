@@ -97,8 +97,8 @@ pub fn send(served: &Served, request: &mut Request<'_>) -> Result<Response, Refu
 /// Sends an invocation once more.
 pub fn repeat(served: &Served, key: u64, request: &Request<'_>) -> Result<Response, Refusal> {
     let caller = Caller::of(request);
-    let invocation = served.recorder.invocation(key).ok_or_else(|| not_kept(key))?;
-    let kept = invocation.details.as_deref().and_then(detail::again);
+    let (invocation, details) = served.recorder.invocation(key).ok_or_else(|| not_kept(key))?;
+    let kept = details.as_ref().and_then(detail::again);
     let Some(again) = kept else {
         let text =
             "what was sent is not kept: it was long, came piece by piece, or has made room for newer calls";

@@ -210,7 +210,7 @@ impl Gateway {
             let call = NewCall { request_id, function, trigger, method, path, retries };
             let failed = Some((refusal.code, text.as_str()));
             let ended = Ended { status: refusal.status, failure: failed, ..Ended::default() };
-            self.log.recorder().refuse(&call, ended);
+            self.log.recorder().refuse(&call, &ended);
             self.log.request(&RequestLine {
                 request_id,
                 function: name,

@@ -12,7 +12,7 @@ use crate::instance::client::{
 };
 use crate::instance::{Instance, headers};
 use crate::log::{End, Failed, RequestLine, billed, milliseconds};
-use crate::record::{Call, Details, Ended, NewCall, Recorder};
+use crate::record::{Call, Ended, NewCall, Recorder};
 use crate::scaling::{Scaler, Ticket, WhenFull};
 
 /// The longest body that is kept with what is kept of a call: an asynchronous event's limit.
@@ -104,9 +104,9 @@ pub fn acquire(
     let failed = Some((refusal.code, text.as_str()));
     let ended = Ended { status: refusal.status, failure: failed, ..Ended::default() };
     if failure.has_instance() {
-        recorded.end(ended)
+        recorded.end(&ended)
     } else {
-        recorded.refuse(ended)
+        recorded.refuse(&ended)
     }
     Err(failure)
 }
@@ -128,11 +128,7 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
         response_head: Vec::new(),
     };
     let head = (invocation.head)(&instance);
-    run.recorded.start(&instance.id, || Details {
-        request_head: head.bytes.clone(),
-        request_body: kept(&invocation.body),
-        response_head: Vec::new(),
-    });
+    run.recorded.start(&instance.id, &head.bytes, kept(&invocation.body));
     let output_position = match invocation.kind {
         CallKind::Event => instance.process.output.position(),
         CallKind::Http => 0,
@@ -149,18 +145,21 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
 }
 
 /// A body that is kept, so that the call can be made once more.
-fn kept(body: &RequestBody<'_>) -> Option<Vec<u8>> {
+fn kept<'b>(body: &RequestBody<'b>) -> Option<&'b [u8]> {
     match body {
-        RequestBody::Bytes(bytes) if bytes.len() <= MAX_KEPT => Some(bytes.to_vec()),
+        RequestBody::Bytes(bytes) if bytes.len() <= MAX_KEPT => Some(bytes),
         RequestBody::Bytes(_) | RequestBody::Stream(..) => None,
     }
 }
 
 /// The head of a reply as it is kept.
 fn kept_head(status: u16, fields: &Headers) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status}\n").into_bytes();
+    let mut head = Vec::with_capacity(512);
+    head.extend_from_slice(format!("HTTP/1.1 {status}\n").as_bytes());
     for (name, value) in fields.iter() {
-        head.extend([name.as_bytes(), b": ", value, b"\n"].concat());
+        for part in [name.as_bytes(), b": ", value, b"\n"] {
+            head.extend_from_slice(part);
+        }
     }
     head
 }
@@ -251,15 +250,6 @@ impl Run {
 
     fn tell(&mut self, status: u16, end: End<'_>) {
         let instance = Arc::clone(&self.ticket.instance);
-        let (time, failure) = match &end {
-            End::Answered(time) => (Some(*time), None),
-            End::Failed { after, failure } => (Some(*after), Some((failure.error_type, failure.text))),
-            End::Refused(failure) => (None, Some((failure.error_type, failure.text))),
-        };
-        let duration = time.map(|time| (milliseconds(time), billed(time)));
-        let (response_head, x_fc_status) =
-            (std::mem::take(&mut self.response_head), self.own_status.as_deref());
-        let ended = Ended { status, x_fc_status, failure, duration, response_head };
         instance.log().request(&RequestLine {
             request_id: &self.request_id,
             function: Some(&instance.function.name),
@@ -269,8 +259,24 @@ impl Run {
             own_status: self.own_status.as_deref(),
             end,
         });
-        self.recorded.end(ended);
+        let ended = ended(&end);
+        let (x_fc_status, response_head) = (self.own_status.as_deref(), self.response_head.as_slice());
+        self.recorded.end(&Ended { status, x_fc_status, response_head, ..ended });
         instance.warn_of_buffering();
+    }
+}
+
+/// A call's end as it is kept.
+fn ended<'e>(end: &End<'e>) -> Ended<'e> {
+    let (time, failure) = match end {
+        End::Answered(time) => (Some(*time), None),
+        End::Failed { after, failure } => (Some(*after), Some(failure)),
+        End::Refused(failure) => (None, Some(failure)),
+    };
+    Ended {
+        failure: failure.map(|failure| (failure.error_type, failure.text)),
+        duration: time.map(|time| (milliseconds(time), billed(time))),
+        ..Ended::default()
     }
 }
 

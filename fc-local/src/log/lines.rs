@@ -38,6 +38,7 @@ pub struct RequestLine<'a> {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub enum End<'a> {
     Answered(Duration),
     Failed {
@@ -48,9 +49,10 @@ pub enum End<'a> {
     Refused(Failed<'a>),
 }
 
+#[derive(Clone, Copy)]
 pub struct Failed<'a> {
     /// The platform's name for it.
-    pub error_type: &'a str,
+    pub error_type: &'static str,
     pub text: &'a str,
 }
 

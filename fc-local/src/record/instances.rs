@@ -74,8 +74,8 @@ pub struct Instance {
 }
 
 /// A new instance.
-pub struct Started<'a> {
-    pub id: &'a str,
+pub struct Started {
+    pub id: Arc<str>,
     pub function: Arc<str>,
     pub port: u16,
     pub memory_limit_mb: u64,
@@ -152,10 +152,9 @@ pub struct Instances {
 
 impl Instances {
     /// Adds one that is starting; its number.
-    pub fn start(&mut self, started: Started<'_>, now: f64, change: u64) -> u64 {
+    pub fn start(&mut self, started: Started, now: f64, change: u64) -> u64 {
         let Started { id, function, port, memory_limit_mb, concurrency } = started;
         self.last += 1;
-        let id: Arc<str> = id.into();
         let mut instance = Instance {
             id: Arc::clone(&id),
             function,
@@ -213,8 +212,8 @@ impl Instances {
 mod tests {
     use super::*;
 
-    fn started(id: &str) -> Started<'_> {
-        Started { id, function: "shop".into(), port: 9000, memory_limit_mb: 512, concurrency: 1 }
+    fn started(id: &str) -> Started {
+        Started { id: id.into(), function: "shop".into(), port: 9000, memory_limit_mb: 512, concurrency: 1 }
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub enum Level {
 /// Where a level is looked for, in bytes: behind a time and a request id.
 const BEGINNING: usize = 120;
 
+/// Where a field is looked for, in bytes.
+const FIELDS: usize = 512;
+
 const NAMES: [(&str, Level); 12] = [
     ("trace", Level::Debug),
     ("debug", Level::Debug),
@@ -42,11 +45,12 @@ impl Level {
         let beginning = text.get(..end.unwrap_or(0)).unwrap_or_default();
         let bracketed = beginning.split('[').skip(1).filter_map(|rest| rest.split_once(']'));
         let bracketed = bracketed.map(|(name, _)| name.trim()).find_map(Level::named);
-        bracketed.or_else(|| of_field(text)).or_else(|| of_first_word(beginning))
+        let field = || of_field(text.get(..FIELDS).unwrap_or(text));
+        bracketed.or_else(field).or_else(|| of_first_word(beginning))
     }
 }
 
-/// A field `level` of a line in JSON or logfmt, wherever it stands.
+/// A field `level` of a line in JSON or logfmt.
 fn of_field(text: &str) -> Option<Level> {
     let rest = ["\"level\":", "\"severity\":", "level="].iter().find_map(|field| text.split_once(field))?.1;
     let value = rest.trim_start_matches([' ', '"']);

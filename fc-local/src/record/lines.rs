@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::level::Level;
+use super::segments::{Place, SEGMENT, Segments};
 
 /// What is kept, in bytes: the text, and what a line takes beside it.
 pub const MAX_BYTES: usize = 50 * 1024 * 1024;
 
 /// What a line takes beside its text.
-const OVERHEAD: usize = size_of::<Line>() + 16;
+const OVERHEAD: usize = size_of::<Kept>();
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
@@ -25,25 +26,65 @@ pub struct Line {
     /// `stdout`, `stderr`, `initializer`, `platform`, `warning`.
     pub source: &'static str,
     pub level: Level,
-    pub text: Arc<str>,
+    pub text: String,
 }
 
-#[derive(Default)]
+/// A line as it comes, whose number is its place.
+pub struct NewLine<'a> {
+    pub seq: u64,
+    pub at: f64,
+    pub function: Option<Arc<str>>,
+    pub instance: Option<Arc<str>>,
+    pub request_id: Option<Arc<str>>,
+    pub source: &'static str,
+    pub level: Level,
+    pub text: &'a str,
+}
+
+/// A line as it is kept, its text elsewhere.
+struct Kept {
+    seq: u64,
+    at: f64,
+    function: Option<Arc<str>>,
+    instance: Option<Arc<str>>,
+    request_id: Option<Arc<str>>,
+    source: &'static str,
+    level: Level,
+    text: Place,
+}
+
 pub struct Lines {
-    lines: VecDeque<Line>,
+    lines: VecDeque<Kept>,
+    texts: Segments,
     bytes: usize,
     /// How many have gone.
     forgotten: u64,
 }
 
+impl Default for Lines {
+    fn default() -> Lines {
+        // They are forgotten line by line, so that there are never that many.
+        let texts = Segments::new(MAX_BYTES / SEGMENT + 2);
+        Lines { lines: VecDeque::new(), texts, bytes: 0, forgotten: 0 }
+    }
+}
+
 impl Lines {
-    pub fn push(&mut self, line: Line) {
-        self.bytes += line.text.len() + OVERHEAD;
-        self.lines.push_back(line);
+    pub fn push(&mut self, line: NewLine<'_>) {
+        let NewLine { seq, at, function, instance, request_id, source, level, text } = line;
+        let Some(text) = self.texts.push(&[text.as_bytes()]) else {
+            self.forgotten += 1; // nobody writes such a line: the platform cuts it
+            return;
+        };
+        self.bytes += text.len() + OVERHEAD;
+        self.lines.push_back(Kept { seq, at, function, instance, request_id, source, level, text });
         while self.bytes > MAX_BYTES {
             let Some(oldest) = self.lines.pop_front() else { return };
             self.bytes -= oldest.text.len() + OVERHEAD;
             self.forgotten += 1;
+        }
+        if let Some(oldest) = self.lines.front() {
+            self.texts.forget_before(oldest.text);
         }
     }
 
@@ -62,7 +103,7 @@ impl Lines {
     /// The newest `count` of those before `seq`, oldest first.
     pub fn before(&self, seq: u64, count: usize) -> Vec<Line> {
         let end = self.lines.partition_point(|line| line.seq < seq);
-        self.lines.range(end.saturating_sub(count)..end).cloned().collect()
+        self.lines.range(end.saturating_sub(count)..end).map(|kept| self.line(kept)).collect()
     }
 
     /// The newest `count` of those after `seq`, oldest first, and how many more there were.
@@ -70,7 +111,21 @@ impl Lines {
         let begin = self.lines.partition_point(|line| line.seq <= seq);
         let all = self.lines.len() - begin;
         let missed = all.saturating_sub(count);
-        (self.lines.range(begin + missed..).cloned().collect(), missed)
+        (self.lines.range(begin + missed..).map(|kept| self.line(kept)).collect(), missed)
+    }
+
+    fn line(&self, kept: &Kept) -> Line {
+        let text = self.texts.get(kept.text).unwrap_or_default();
+        Line {
+            seq: kept.seq,
+            at: kept.at,
+            function: kept.function.clone(),
+            instance: kept.instance.clone(),
+            request_id: kept.request_id.clone(),
+            source: kept.source,
+            level: kept.level,
+            text: String::from_utf8_lossy(text).into_owned(),
+        }
     }
 }
 
@@ -112,31 +167,26 @@ fn names(id: &str, short: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn line(seq: u64, text: &str) -> Line {
-        Line {
-            seq,
-            at: 0.0,
-            function: Some("shop".into()),
-            instance: Some("c-1-2-f381ba1c085c".into()),
-            request_id: Some("1-2".into()),
-            source: "stdout",
-            level: Level::Warn,
-            text: text.into(),
-        }
+    fn line(seq: u64, text: &str) -> NewLine<'_> {
+        let (function, instance) = (Some("shop".into()), Some("c-1-2-f381ba1c085c".into()));
+        let (request_id, source, level) = (Some("1-2".into()), "stdout", Level::Warn);
+        NewLine { seq, at: 0.0, function, instance, request_id, source, level, text }
     }
 
     #[test]
     fn the_oldest_lines_go_when_there_is_no_room() {
         let mut lines = Lines::default();
-        let long = "x".repeat(1024 * 1024);
-        for seq in 1..=60 {
+        let long = "x".repeat(SEGMENT / 4);
+        for seq in 1..=900 {
             lines.push(line(seq, &long));
         }
-        assert!(lines.bytes() <= MAX_BYTES && lines.len() == 49, "{}", lines.len());
-        assert_eq!(lines.forgotten(), 11);
-        assert_eq!(lines.before(u64::MAX, 100).first().map(|line| line.seq), Some(12));
-        lines.push(line(61, &"x".repeat(MAX_BYTES)));
-        assert_eq!((lines.len(), lines.bytes()), (0, 0), "one that is too long for all");
+        assert!(lines.bytes() <= MAX_BYTES && lines.bytes() + long.len() + OVERHEAD > MAX_BYTES);
+        assert_eq!(lines.forgotten() + lines.len() as u64, 900);
+        let all = lines.before(u64::MAX, 1000);
+        assert_eq!(all.first().map(|line| line.seq), Some(lines.forgotten() + 1));
+        assert!(all.iter().all(|line| line.text == long));
+        lines.push(line(901, &"x".repeat(SEGMENT + 1)));
+        assert_eq!(lines.before(u64::MAX, 1)[0].seq, 900, "one that is longer than any");
     }
 
     #[test]
@@ -154,7 +204,9 @@ mod tests {
     #[test]
     fn a_wanted_line_fits_all_that_is_given() {
         let some = |text: &str| Some(text.to_owned());
-        let found = line(1, "A Text");
+        let mut lines = Lines::default();
+        lines.push(line(1, "A Text"));
+        let found = lines.before(2, 1).remove(0);
         for (wanted, takes) in [
             (Wanted::default(), true),
             (Wanted { request_id: some("1-2"), function: some("shop"), ..Wanted::default() }, true),

@@ -3,6 +3,8 @@
 
 mod recorder;
 
+mod reports;
+
 mod state;
 
 mod instances;
@@ -12,10 +14,11 @@ mod lines;
 mod journal;
 mod level;
 mod metrics;
+mod segments;
 
 pub use instances::{Part, PhaseKind};
-pub use invocations::{Details, Invocation};
+pub use invocations::{Details, Invocation, NewCall};
 pub use level::Level;
 pub use lines::{MAX_BYTES as MAX_LOG_BYTES, Wanted};
-pub use recorder::{Call, Ended, NewCall, Recorder};
-pub use state::{MAX_INVOCATIONS, Update};
+pub use recorder::{Call, Recorder};
+pub use state::{Ended, MAX_INVOCATIONS, Update};

@@ -1,17 +1,15 @@
 //! What becomes of the record when something is reported, and what of it is new to somebody? Times come in, no clock and no
 //! lock is known here.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::instances::{Instance, Instances, PhaseKind, Started};
-use super::invocations::{Details, Invocation, Invocations, Stage};
+use super::invocations::{Invocation, Invocations, Stage};
 use super::journal::{Journal, Subject};
-use super::level::Level;
-use super::lines::{Line, Lines};
+use super::lines::{Line, Lines, NewLine};
 use super::metrics::{Metrics, Sample};
 
 /// Invocations that are kept.
@@ -31,26 +29,16 @@ pub struct State {
     refused: VecDeque<Arc<str>>,
 }
 
-/// A call as it comes.
-pub struct NewCall<'a> {
-    pub request_id: &'a str,
-    pub function: &'a str,
-    pub trigger: &'static str,
-    pub method: &'a str,
-    /// With its query.
-    pub path: &'a str,
-    pub retries: u32,
-}
-
 /// How a call ended.
 #[derive(Default)]
 pub struct Ended<'a> {
     pub status: u16,
     pub x_fc_status: Option<&'a str>,
-    pub failure: Option<(&'a str, &'a str)>,
+    /// The platform's name for it, and why.
+    pub failure: Option<(&'static str, &'a str)>,
     /// What the function worked on it, in milliseconds, and what of it is billed.
     pub duration: Option<(f64, u64)>,
-    pub response_head: Vec<u8>,
+    pub response_head: &'a [u8],
 }
 
 /// What has changed for somebody who knows all until a number.
@@ -106,41 +94,18 @@ impl State {
         }
     }
 
-    pub fn accept(&mut self, call: &NewCall<'_>, now: f64) -> u64 {
-        let key = self.invocations.next_key();
-        self.invocations.push(Invocation {
-            key,
-            request_id: call.request_id.into(),
-            function: call.function.into(),
-            trigger: call.trigger,
-            method: method(call.method),
-            path: call.path.into(),
-            retries: call.retries,
-            stage: Stage::Waiting,
-            instance: None,
-            accepted_at: now,
-            started_at: None,
-            ended_at: None,
-            queue_ms: None,
-            cold: false,
-            status: None,
-            x_fc_status: None,
-            error_type: None,
-            error: None,
-            duration_ms: None,
-            billed_ms: None,
-            memory_mb: None,
-            details: None,
-        });
+    /// A call that waits, whose key is higher than all before it.
+    pub fn accept(&mut self, call: Invocation) {
+        let (key, now) = (call.key, call.accepted_at);
+        self.invocations.push(call);
         self.waiting += 1;
         self.journal.note(Subject::Invocation(key));
         let waiting = self.waiting;
         self.metrics.at(now, |sample| sample.waiting = sample.waiting.max(waiting));
-        key
     }
 
     /// The call has an instance.
-    pub fn start(&mut self, key: u64, instance: &str, details: Details, now: f64) {
+    pub fn start(&mut self, key: u64, instance: &str, (head, body): (&[u8], Option<&[u8]>), now: f64) {
         self.waiting = self.waiting.saturating_sub(1);
         self.running += 1;
         let mut ready_at = None;
@@ -159,7 +124,7 @@ impl State {
         invocation.instance = Some(id);
         invocation.started_at = Some(now);
         invocation.queue_ms = Some(now - invocation.accepted_at);
-        self.invocations.keep(key, details);
+        self.invocations.keep_request(key, head, body);
         self.journal.note(Subject::Invocation(key));
     }
 
@@ -176,20 +141,23 @@ impl State {
             invocation.queue_ms = Some(now - invocation.accepted_at);
         }
         invocation.status = Some(ended.status).filter(|status| *status > 0);
-        invocation.x_fc_status = ended.x_fc_status.map(Arc::from);
         let reported = ended.x_fc_status.map(|_| "UnhandledInvocationError");
-        let error_type = ended.failure.map(|(kind, _)| kind).or(reported);
-        invocation.error_type = error_type.map(Arc::from);
-        invocation.error = ended.failure.map(|(_, text)| Arc::from(text));
+        let (kind, text) = ended.failure.unzip();
+        invocation.error_type = kind.or(reported);
+        invocation.error = text.map(Arc::from);
+        invocation.x_fc_status = ended.x_fc_status.map(Arc::from);
         invocation.duration_ms = ended.duration.map(|(duration, _)| duration);
         invocation.billed_ms = ended.duration.map(|(_, billed)| billed);
-        if let Some(details) = invocation.details.as_mut().map(Arc::make_mut) {
-            details.response_head = ended.response_head;
-        }
         let (has_failed, instance) = (invocation.has_failed(), invocation.instance.clone());
+        if !ended.response_head.is_empty() {
+            self.invocations.keep_response(key, ended.response_head);
+        }
         if let Some((number, instance)) = instance.and_then(|id| self.instances.find(&id)) {
             instance.running.retain(|running| *running != key);
-            invocation.memory_mb = Some(instance.memory_peak_mb);
+            let peak = instance.memory_peak_mb;
+            if let Some(invocation) = self.invocations.get_mut(key) {
+                invocation.memory_mb = Some(peak);
+            }
             self.journal.note(Subject::Instance(number));
         }
         self.journal.note(Subject::Invocation(key));
@@ -214,7 +182,7 @@ impl State {
         place.and_then(|place| self.refused.remove(place)).is_some()
     }
 
-    pub fn start_instance(&mut self, started: Started<'_>, now: f64) {
+    pub fn start_instance(&mut self, started: Started, now: f64) {
         let change = self.journal.next();
         let number = self.instances.start(started, now, change);
         self.journal.note(Subject::Instance(number));
@@ -259,45 +227,25 @@ impl State {
         });
     }
 
-    pub fn line(
-        &mut self,
-        source: &'static str,
-        function: Option<&str>,
-        instance: Option<&str>,
-        text: &str,
-        now: f64,
-    ) {
-        let found = instance.and_then(|id| self.instances.find(id)).map(|(_, instance)| instance);
-        let (id, of_instance) = match &found {
-            Some(found) => (Some(Arc::clone(&found.id)), Some(Arc::clone(&found.function))),
-            None => (instance.map(Arc::from), None),
-        };
-        let running: &[u64] = found.as_ref().map_or(&[], |found| &found.running);
-        let request_id = match running {
-            [only] => self.invocations.get(*only).map(|call| Arc::clone(&call.request_id)),
-            all => {
-                let mut calls = all.iter().filter_map(|key| self.invocations.get(*key));
-                calls.find(|call| text.contains(&*call.request_id)).map(|call| Arc::clone(&call.request_id))
+    /// A line of this function and instance, as far as they are known.
+    pub fn line(&mut self, function: Option<&str>, instance: Option<&str>, mut line: NewLine<'_>) {
+        match instance.and_then(|id| self.instances.find(id)) {
+            None => (line.function, line.instance) = (function.map(Arc::from), instance.map(Arc::from)),
+            Some((_, found)) => {
+                line.function = Some(Arc::clone(&found.function));
+                line.instance = Some(Arc::clone(&found.id));
+                let call = match found.running.as_slice() {
+                    [only] => self.invocations.get(*only),
+                    all => {
+                        let mut calls = all.iter().filter_map(|key| self.invocations.get(*key));
+                        calls.find(|call| line.text.contains(&*call.request_id))
+                    }
+                };
+                line.request_id = call.map(|call| Arc::clone(&call.request_id));
             }
-        };
-        let level = match source {
-            "platform" => Level::Info,
-            "warning" => Level::Warn,
-            "stderr" => Level::of(text).unwrap_or(Level::Error),
-            _ => Level::of(text).unwrap_or(Level::Info),
-        };
-        let function = of_instance.or_else(|| function.map(Arc::from));
-        let seq = self.journal.next();
-        self.lines.push(Line {
-            seq,
-            at: now,
-            function,
-            instance: id,
-            request_id,
-            source,
-            level,
-            text: text.into(),
-        });
+        }
+        line.seq = self.journal.next();
+        self.lines.push(line);
     }
 
     /// What has changed after `seq`, at most so many of each.
@@ -355,12 +303,6 @@ impl State {
             self.enter(id, PhaseKind::Ready, now);
         }
     }
-}
-
-/// Most calls have one of a few.
-fn method(text: &str) -> Cow<'static, str> {
-    let known = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
-    known.into_iter().find(|known| *known == text).map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
 #[cfg(test)]
