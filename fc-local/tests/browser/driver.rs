@@ -105,7 +105,13 @@ impl Browser {
         ));
         let reply = client.reply();
         let answer: Value = serde_json::from_slice(&reply.body).expect("JSON");
-        assert_eq!(reply.status, 200, "{method} {path} {}\n{answer:#}\n{}", &body[..length.min(500)], self.driver.said.text());
+        assert_eq!(
+            reply.status,
+            200,
+            "{method} {path} {}\n{answer:#}\n{}",
+            &body[..length.min(500)],
+            self.driver.said.text()
+        );
         answer["value"].clone()
     }
 }

@@ -13,6 +13,8 @@ import * as timeline from "./timeline.js";
 /** How often the page is drawn while something happens, and while nothing does but time. */
 const DRAW_EVERY = 200;
 const TICK_EVERY = 1_000;
+/** While more happens than is told, when the machine is better used for that. */
+const DRAW_EVERY_WHEN_BUSY = 1_900;
 /** Functions change seldom, with --watch. */
 const FUNCTIONS_EVERY = 10_000;
 
@@ -25,6 +27,7 @@ let names = [];
 let places = [];
 let chosen = null;
 let isDue = false;
+let drawnAt = 0;
 
 const invocations = new Invocations({
   store,
@@ -165,6 +168,7 @@ new ResizeObserver(drawTime).observe($("lanes"));
 
 function draw() {
   isDue = false;
+  drawnAt = performance.now();
   if (paused || document.hidden) return;
   let [running, waiting, failed] = [0, 0, 0];
   for (const one of store.invocations.values()) {
@@ -187,10 +191,10 @@ function draw() {
   }
 }
 
-function soon() {
+function soon(time = DRAW_EVERY) {
   if (isDue) return;
   isDue = true;
-  setTimeout(() => requestAnimationFrame(draw), DRAW_EVERY);
+  setTimeout(() => requestAnimationFrame(draw), time);
 }
 
 $("pause").addEventListener("click", () => {
@@ -203,7 +207,10 @@ $("pause").addEventListener("click", () => {
   if (!paused) view.follow();
   draw();
 });
-setInterval(() => view.isLive && !paused && !document.hidden && soon(), TICK_EVERY);
+setInterval(() => {
+  const isStill = performance.now() - drawnAt >= TICK_EVERY - DRAW_EVERY;
+  if (view.isLive && !paused && !document.hidden && isStill) soon(0);
+}, TICK_EVERY);
 
 // What comes.
 
@@ -245,7 +252,7 @@ follow({
       missedWhilePaused += update.invocations.length + update.lines.length;
       $("pause").textContent = `Go on (${missedWhilePaused} new)`;
     } else {
-      soon();
+      soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
     }
     // Some came faster than they are told: all of them are asked for when it is calm again.
     if (store.hasGaps && !update.missed.invocations && update.invocations.length < 50) {

@@ -42,8 +42,10 @@ export class Rows {
   }
 
   render() {
-    const { scrollTop, clientHeight } = this.scroller;
+    const { clientHeight } = this.scroller;
     if (clientHeight === 0) return;
+    // Fewer rows than before: there is no room yet where it was scrolled to.
+    const scrollTop = Math.min(this.scroller.scrollTop, Math.max(0, this.items.length * this.height - clientHeight + this.table.tHead.offsetHeight));
     const begin = Math.max(0, Math.floor(scrollTop / this.height) - BEYOND);
     const count = Math.min(MOST, Math.ceil(clientHeight / this.height) + 2 * BEYOND);
     const visible = this.items.slice(begin, begin + count);
