@@ -206,6 +206,7 @@ $("pause").addEventListener("click", () => {
   if (paused && view.isLive) view.end = store.now();
   if (!paused) view.follow();
   draw();
+  drawTime();
 });
 setInterval(() => {
   const isStill = performance.now() - drawnAt >= TICK_EVERY - DRAW_EVERY;

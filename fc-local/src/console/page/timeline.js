@@ -156,7 +156,8 @@ function axis(nodes, x, { from, to, left, height }) {
     const place = x(at);
     if (place < left) continue;
     nodes.push(s("path", { class: "tick", d: `M${place.toFixed(1)} 18V${height}` }));
-    nodes.push(s("text", { class: "time", x: place.toFixed(1), y: 12, "text-anchor": "middle" }, step < 1000 ? clock(at).slice(6) : clock(at, false)));
+    const isLast = place > x(to) - 24;
+    nodes.push(s("text", { class: "time", x: isLast ? x(to) + 6 : place.toFixed(1), y: 12, "text-anchor": isLast ? "end" : "middle" }, step < 1000 ? clock(at).slice(6) : clock(at, false)));
   }
 }
 
@@ -184,6 +185,8 @@ function phases(nodes, instance, x, y, { from, to, now }) {
     nodes.push(s("path", { class: isQuiet ? "ended" : "ended bad", d: `M${at - 3} ${y}l7 7m0 -7l-7 7` }));
     const ends = at + 9 + 6 * Math.min(44, instance.end.length) < x(to);
     const text = instance.end.length > 44 ? `${instance.end.slice(0, 43)}…` : instance.end;
+    // On a narrow page it would hide what it is about; the table has it.
+    if (!ends && x(to) - x(from) < 400) return;
     nodes.push(s("text", { class: "end", x: at + (ends ? 9 : -8), y: y + BAR + 1, "text-anchor": ends ? "start" : "end" }, text));
   }
 }
@@ -199,7 +202,7 @@ function calls(nodes, lane, x, top, { now, chosen }) {
     if (end - begin < 1 && columns.has(column)) continue;
     columns.add(column);
     const y = top + row * (ROW + 1);
-    paths.set(kind, (paths.get(kind) ?? "") + box(begin, y, end - begin, ROW));
+    paths.set(kind, (paths.get(kind) ?? "") + box(begin, y, Math.max(end - begin, kind === "failed" ? 2.5 : 0), ROW));
     if (call.key === chosen) nodes.push(s("rect", { class: "chosen", x: begin - 2, y: y - 2, width: Math.max(1, end - begin) + 4, height: ROW + 4, rx: 2 }));
   }
   for (const [kind, d] of paths) nodes.push(s("path", { class: `call ${kind}`, d }));
