@@ -8,6 +8,7 @@
 #![doc(hidden)]
 
 mod cli;
+mod console;
 #[cfg(any(fuzzing, feature = "internals"))]
 pub mod fuzzing;
 
@@ -19,6 +20,7 @@ mod instance;
 mod function;
 mod id;
 mod log;
+mod record;
 mod sample;
 mod sync;
 

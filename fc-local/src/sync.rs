@@ -1,6 +1,6 @@
 //! Locks and condition variables that know no poison. What they guard is not known here.
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
 pub use std::sync::MutexGuard;
@@ -18,6 +18,15 @@ impl<T> Mutex<T> {
 
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unless somebody holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
@@ -75,7 +84,10 @@ mod tests {
             panic!("under the lock");
         }));
         assert!(outcome.is_err());
-        assert_eq!(*lock.lock(), 2);
+        assert_eq!(lock.try_lock().map(|guard| *guard), Some(2));
+        let held = lock.lock();
+        assert!(lock.try_lock().is_none());
+        drop(held);
     }
 
     #[test]

@@ -32,6 +32,13 @@ pub fn places(log: &Log, main: SocketAddr, places: &[Place<'_>], domains: &[Cust
     }
 }
 
+/// Says where the console is.
+pub fn console(log: &Log, address: Option<SocketAddr>) {
+    if let Some(address) = address {
+        log.event(None, &format!("what happens is shown on http://{address}/, the console"));
+    }
+}
+
 /// Whether callers have to show something.
 fn is_asked_for(auth_type: &str) -> bool {
     !auth_type.is_empty() && !auth_type.eq_ignore_ascii_case("anonymous")

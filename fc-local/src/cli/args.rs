@@ -5,14 +5,15 @@
     reason = "the comments are the help text, and brackets in it hold defaults"
 )]
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{
-    Listen, address, concurrency, duration, duration_within, host_name, isolate, log_time, memory, path,
-    shell, variable,
+    CONSOLE_VARIABLE, Listen, address, concurrency, console_address, duration, duration_within, host_name,
+    isolate, log_time, memory, path, shell, variable,
 };
 use crate::instance::Isolate;
 use crate::log::LogTime;
@@ -40,6 +41,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Show what a template says, each value with its line and origin; exit code 1 if start would refuse some of it
     Config(ConfigArgs),
+    /// Show what a running 'fc-local start' serves: functions, instances, invocations
+    Status(StatusArgs),
+    /// Show its log, whole or that of one request or instance, and follow it
+    Logs(LogsArgs),
     /// Make the code package: a directory as a zip, the same bytes for the same files
     Package(PackageArgs),
     /// Print a sample of what a trigger sends, or list them
@@ -55,6 +60,11 @@ pub struct StartArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub listen: Option<Listen>,
 
+    /// Where the console is, or --no-console [127.0.0.1:9080, or the next]
+    #[arg(long, value_name = "ADDRESS", value_parser = console_address, env = CONSOLE_VARIABLE, hide_env = true)]
+    pub console: Option<SocketAddr>,
+    #[arg(long, hide = true)]
+    pub no_console: bool,
     /// Also take calls to this host name [localhost, the template's domains]
     #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub allow_host: Vec<String>,
@@ -143,6 +153,56 @@ pub struct ConfigArgs {
     #[arg(long)]
     pub show_secrets: bool,
     /// JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which console is asked.
+#[derive(Args)]
+pub struct ConsoleArgs {
+    /// The console's address, as 'fc-local start' prints it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9080", value_parser = console_address, env = CONSOLE_VARIABLE)]
+    pub console: SocketAddr,
+}
+
+#[derive(Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+    /// JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    pub console: ConsoleArgs,
+    /// Go on with what comes, until Ctrl-C
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How many of the newest lines
+    #[arg(short = 'n', long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub lines: u16,
+    /// Those of this request, by its id
+    #[arg(long, value_name = "ID")]
+    pub request: Option<String>,
+    /// Those of this instance, by its id or the end of it that the log shows
+    #[arg(long, value_name = "ID")]
+    pub instance: Option<String>,
+    /// Those of this function
+    #[arg(long, value_name = "NAME")]
+    pub function: Option<String>,
+    /// Those of this level and above: debug, info, warn, error
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
+    /// Those with this text in them, in any case
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
+    /// The log's clock: utc or local
+    #[arg(long, default_value = "utc", value_parser = log_time, value_name = "ZONE")]
+    pub log_time: LogTime,
+    /// One JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 }

@@ -10,25 +10,11 @@ use serde::Serialize;
 use super::args::ConfigArgs;
 use super::{console, load};
 use crate::function::template::{Node, Note, NoteKind, Template, TemplateFunction, Value};
+use crate::function::variables;
 use crate::function::{CustomDomain, Route};
 
 /// What stands for a value that nobody should see.
 const HIDDEN: &str = "(hidden: --show-secrets)";
-
-/// Parts of the names of variables whose values are secrets.
-const SECRET: [&str; 11] = [
-    "secret",
-    "passw",
-    "pwd",
-    "token",
-    "accesskey",
-    "access_key",
-    "apikey",
-    "api_key",
-    "private",
-    "credential",
-    "auth",
-];
 
 #[derive(Serialize)]
 struct Report {
@@ -263,18 +249,11 @@ fn on_one_line(text: &str) -> String {
         .collect()
 }
 
-/// Whether a value's name, or a password in the address that it is, says that nobody should see it.
+/// Whether nobody should see a value.
 fn is_secret(path: &str, node: &Node) -> bool {
-    let name = path.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let name = path.rsplit('.').next().unwrap_or_default();
     let is_variable = path.starts_with("environmentVariables.");
-    let text = node.text().unwrap_or_default();
-    let has_password = text.split_once("://").is_some_and(|(_, rest)| {
-        rest.split('/')
-            .next()
-            .and_then(|host| host.split_once('@'))
-            .is_some_and(|(user, _)| user.contains(':'))
-    });
-    is_variable && (has_password || SECRET.iter().any(|part| name.contains(part)))
+    is_variable && variables::is_secret(name, &node.text().unwrap_or_default())
 }
 
 fn json(node: &Node) -> serde_json::Value {
@@ -354,17 +333,10 @@ mod tests {
     use crate::function::template::Line;
 
     #[test]
-    fn values_that_are_secrets_are_known_by_name_or_by_their_form() {
+    fn the_secrets_among_variables_are_not_shown() {
         let node = |text: &str| Node::new(Line::default(), Value::Text(text.to_owned()));
         let secret = |name: &str, text: &str| is_secret(&format!("environmentVariables.{name}"), &node(text));
-        for (name, value) in
-            [("DB_PASSWORD", "x"), ("ApiKey", "x"), ("GITHUB_TOKEN", "x"), ("URL", "mysql://u:p@host/db")]
-        {
-            assert!(secret(name, value), "{name}");
-        }
-        for (name, value) in [("REGION", "x"), ("URL", "https://host:80/a@b"), ("URL", "https://u@host/")] {
-            assert!(!secret(name, value), "{name} {value}");
-        }
+        assert!(secret("DB_PASSWORD", "x") && secret("URL", "mysql://u:p@host/db") && !secret("REGION", "x"));
         assert!(!is_secret("triggers[0].triggerConfig.authType", &node("anonymous")));
     }
 }

@@ -17,12 +17,16 @@ mod new;
 mod package;
 mod sbom;
 
+mod logs;
+mod status;
+
 mod debug;
 
 mod load;
 
 mod isolation;
 mod listen;
+mod onlooker;
 mod signals;
 mod unpacked;
 
@@ -74,6 +78,8 @@ fn execute(command: Command) -> ExitCode {
         Command::Invoke(args) => invoke::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Logs(args) => logs::run(&args),
         Command::Package(args) => package::run(&args),
         Command::Event(args) => event::run(&args),
         Command::New(args) => new::run(&args),

@@ -13,8 +13,10 @@ use super::announce::{self, Place};
 use super::args::StartArgs;
 use super::doors::{Door, Doors};
 use super::listen::{self, Bound, FunctionPort};
+use super::onlooker::{self, Found};
 use super::serving::{self, Platforms, Reload};
 use super::{debug, signals, watch};
+use crate::console::Console;
 use crate::front::guard::Guard;
 use crate::front::{Gateway, Timers};
 use crate::function::{CustomDomain, Function, Project};
@@ -39,17 +41,23 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     notes.extend(broken.iter().map(serving::not_served));
     let drain = if debugging.is_on() { debug::NEVER } else { serving::drain_timeout(&functions) };
     raise_descriptor_limit();
+    // Ends last: what a stop does is shown too.
+    let Found { console, recorder, note: of_console } = onlooker::bind(args, &functions)?;
     let Bound { server, note } = bind(args, &functions, drain)?;
     let doors = Arc::new(server);
     let main = doors.main_address();
     let functions: Vec<Function> =
         functions.into_iter().map(|function| serving::at_endpoint(function, main)).collect();
-    let log = Arc::new(Log::to_stdout(args.platform.json, args.platform.log_time));
+    let log = Log::to_stdout(args.platform.json, args.platform.log_time).with_recorder(recorder);
+    let log = Arc::new(log);
     log::listen_to_library(&log);
-    note.iter().chain(&notes).for_each(|remark| log.warn(None, remark));
+    note.iter().chain(&of_console).chain(&notes).for_each(|remark| log.warn(None, remark));
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place));
     let served = platforms.all().iter().cloned().zip(addresses);
+    if let Some(console) = &console {
+        console.open(served.clone(), main);
+    }
     let gateway = Arc::new(gateway(args, served, domains.clone(), &log));
     let timers = Timers::new(Arc::clone(&gateway));
     stop_at_ctrl_c(platforms.all(), &gateway, &timers, &doors, &log)?;
@@ -69,6 +77,7 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
         } else {
             timers.start()?;
         }
+        announce::console(&log, console.as_ref().map(Console::address));
     }
     let result = doors.join();
     drop(watching);

@@ -59,6 +59,28 @@ pub fn address(text: &str) -> Result<Listen, String> {
     Ok(Listen { address, name })
 }
 
+/// The port of the console when none is named.
+pub const CONSOLE_PORT: u16 = 9080;
+
+/// What says where the console is, unless an option does.
+pub const CONSOLE_VARIABLE: &str = "FC_LOCAL_CONSOLE";
+
+/// An address of this machine alone; a bare port is on 127.0.0.1.
+pub fn console_address(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.parse::<IpAddr>() {
+        Ok(ip) => SocketAddr::new(ip, CONSOLE_PORT),
+        Err(_) => address(text)?.address,
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        return Err(format!(
+            "whoever reaches the console can run the functions and read what they print: it is on loopback alone, as in \
+             127.0.0.1:{CONSOLE_PORT}; from another machine, forward the port: ssh -L {0}:127.0.0.1:{0} HOST",
+            address.port()
+        ));
+    }
+    Ok(address)
+}
+
 /// A host name, or `*.` and one.
 pub fn host_name(text: &str) -> Result<String, String> {
     if guard::is_name(text) {
@@ -175,6 +197,27 @@ mod tests {
         for text in ["", "80x", "65536", "127.0.0.1:", "127.0.0.1:x"] {
             assert!(address(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_console_is_on_loopback() {
+        for (text, wanted) in [
+            ("9081", "127.0.0.1:9081"),
+            ("127.0.0.2", "127.0.0.2:9080"),
+            ("::1", "[::1]:9080"),
+            ("0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(
+                console_address(text).map(|address| address.to_string()),
+                Ok(wanted.to_owned()),
+                "{text}"
+            );
+        }
+        for text in ["0.0.0.0:9080", "[::]:9080", "192.0.2.1:80", "192.0.2.1"] {
+            let error = console_address(text).expect_err(text);
+            assert!(error.contains("ssh -L"), "{error}");
+        }
+        assert!(console_address("x").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::invocation::{self, Invocation, NotAnswered};
 use crate::instance::client::{Recipient, RequestBody, Stays};
 use crate::instance::{Instance, headers};
 use crate::log::billed;
+use crate::record::{Ended, NewCall};
 use crate::scaling::Scaler;
 
 /// The platform's limits for an event, in bytes.
@@ -45,6 +46,8 @@ pub struct Event<'a> {
     pub gone: Failure,
     /// Told of the instance that gets it, or calls it off.
     pub begin: &'a dyn Fn(&Instance) -> Result<(), Failure>,
+    /// What made it: `api`, `async`, or a trigger's type.
+    pub trigger: &'static str,
 }
 
 /// An event's reply as the platform reports it.
@@ -69,6 +72,7 @@ impl<'a> Event<'a> {
             caller: Arc::new(Stays),
             gone: Failure::ClientClosed,
             begin: &|_| Ok(()),
+            trigger: "api",
         }
     }
 }
@@ -84,10 +88,22 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         let fields = call.fields.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
         headers::forwarded(&call.method, &call.target, fields, call.client, event.request_id, &headers)
     };
+    let (method, path) = event.call.map_or(("POST", "/invoke"), |call| (&*call.method, &*call.target));
     let title = event.call.map_or("event".to_owned(), |call| {
         let path = call.target.split('?').next().unwrap_or_default();
         format!("{} {path}", call.method)
     });
+    let function = &scaler.function().name;
+    let Event { request_id, trigger, retries, .. } = *event;
+    let call = NewCall { request_id, function, trigger, method, path, retries };
+    let has_gone = || event.caller.has_gone();
+    let (ticket, recorded) = invocation::acquire(scaler, &has_gone, &call, (CallKind::Event, 200))?;
+    if let Err(failure) = (event.begin)(&ticket.instance) {
+        let (refusal, text) = (failure.refusal(CallKind::Event, request_id, 200), failure.to_string());
+        let failed = Some((refusal.code, text.as_str()));
+        recorded.refuse(&Ended { status: refusal.status, failure: failed, ..Ended::default() });
+        return Err(NotAnswered { failure, after: None });
+    }
     let invocation = Invocation {
         kind: CallKind::Event,
         request_id: event.request_id,
@@ -97,9 +113,8 @@ pub fn invoke(scaler: &Scaler, event: &Event<'_>) -> Result<EventReply, NotAnswe
         caller: Arc::clone(&event.caller),
         timeout_status: 200,
         gone: event.gone.clone(),
+        recorded,
     };
-    let ticket = scaler.acquire(&|| event.caller.has_gone()).map_err(NotAnswered::from)?;
-    (event.begin)(&ticket.instance).map_err(|failure| NotAnswered { failure, after: None })?;
     let mut reply = invocation::invoke(ticket, invocation)?;
     let body = reply.body.read_all(MAX_SYNC).map_err(|failure| reply.not_answered(failure))?;
     Ok(EventReply {

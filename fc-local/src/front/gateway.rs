@@ -20,6 +20,7 @@ use super::trigger_rules;
 use crate::function::{CustomDomain, Route, header_text};
 use crate::id;
 use crate::log::{End, Failed, Log, RequestLine};
+use crate::record::{Ended, NewCall};
 use crate::scaling::Platform;
 use crate::sync::Mutex;
 
@@ -214,14 +215,23 @@ impl Gateway {
                 [only] => Some(only.platform.function()),
                 _ => None,
             };
+            let name = function.as_ref().map(|function| function.name.as_str());
+            let text = failure.to_string();
+            let (method, path) = (request.method(), request.path());
+            let trigger = if kind == CallKind::Http { "http" } else { "api" };
+            let (function, retries) = (name.unwrap_or_default(), 0);
+            let call = NewCall { request_id, function, trigger, method, path, retries };
+            let failed = Some((refusal.code, text.as_str()));
+            let ended = Ended { status: refusal.status, failure: failed, ..Ended::default() };
+            self.log.recorder().refuse(&call, &ended);
             self.log.request(&RequestLine {
                 request_id,
-                function: function.as_ref().map(|function| function.name.as_str()),
+                function: name,
                 instance: None,
                 title: &format!("{} {}", request.method(), request.path()),
                 status: refusal.status,
                 own_status: None,
-                end: End::Refused(Failed { error_type: refusal.code, text: &failure.to_string() }),
+                end: End::Refused(Failed { error_type: refusal.code, text: &text }),
             });
         }
         let refusal = match path::dialect(request.path()) {

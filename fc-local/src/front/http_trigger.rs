@@ -21,6 +21,7 @@ use super::trigger_rules::{self, Claim};
 use crate::function::HttpTrigger;
 use crate::instance::client::{Recipient, RequestBody, RequestHead, Stays, is_listed};
 use crate::instance::{Instance, headers};
+use crate::record::NewCall;
 use crate::scaling::Scaler;
 
 /// The platform's limit for a path with its query.
@@ -130,7 +131,13 @@ pub fn invoke(
     let title = format!("{} {}", call.method, request.path());
     let head = |instance: &Instance| call.head(instance, request_id);
     let has_gone = || call.caller.has_gone();
-    let invocation = |title, body| Invocation {
+    let function = &scaler.function().name;
+    let acquire = || {
+        let (method, path) = (call.method, call.target.as_str());
+        let call = NewCall { request_id, function, trigger: "http", method, path, retries: 0 };
+        invocation::acquire(scaler, &has_gone, &call, (CallKind::Http, timeout_status))
+    };
+    let invocation = |title, body, recorded| Invocation {
         kind: CallKind::Http,
         request_id,
         title,
@@ -139,20 +146,21 @@ pub fn invoke(
         caller: Arc::clone(&call.caller),
         timeout_status,
         gone: Failure::ClientClosed,
+        recorded,
     };
     let is_chunked = length.is_none() && request.header("transfer-encoding").is_some();
     let has_body = is_chunked || length.unwrap_or(0) > 0;
     if is_chunked || length.unwrap_or(0) > SMALL || (call.expects_continue && has_body) {
-        let ticket = scaler.acquire(&has_gone)?;
+        let (ticket, recorded) = acquire()?;
         let mut body = LimitedBody::new(request.body(), MAX_BODY);
         let stream = RequestBody::Stream(&mut body, length);
-        let reply = invocation::invoke(ticket, invocation(title, stream))?;
+        let reply = invocation::invoke(ticket, invocation(title, stream, recorded))?;
         let left = body.left();
         return relay::response(reply, request.body(), left);
     }
     let body = limited_body::read_whole(request, SMALL, scaler.function().timeout)?;
-    let ticket = scaler.acquire(&has_gone)?;
-    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body)))?;
+    let (ticket, recorded) = acquire()?;
+    let reply = invocation::invoke(ticket, invocation(title, RequestBody::Bytes(&body), recorded))?;
     relay::response(reply, request.body(), MAX_BODY)
 }
 

@@ -11,8 +11,12 @@ use crate::instance::client::{
     self, Deadline, Headers, Patience, Recipient, Reply, ReplyBody, RequestBody, RequestHead, Upload,
 };
 use crate::instance::{Instance, headers};
-use crate::log::{End, Failed, RequestLine};
-use crate::scaling::{Ticket, Unavailable};
+use crate::log::{End, Failed, RequestLine, billed, milliseconds};
+use crate::record::{Call, Ended, NewCall, Recorder};
+use crate::scaling::{Scaler, Ticket};
+
+/// The longest body that is kept with what is kept of a call: an asynchronous event's limit.
+const MAX_KEPT: usize = 128 * 1024;
 
 /// What a caller asks for.
 pub struct Invocation<'a> {
@@ -28,6 +32,8 @@ pub struct Invocation<'a> {
     pub timeout_status: u16,
     /// What it is when its caller goes.
     pub gone: Failure,
+    /// The call as it is kept for whoever looks.
+    pub recorded: Call,
 }
 
 /// The function's reply, from its head on.
@@ -60,6 +66,9 @@ struct Run {
     timeout_status: u16,
     gone: Failure,
     started: Instant,
+    recorded: Call,
+    /// Kept with it.
+    response_head: Vec<u8>,
 }
 
 /// A call without a reply of the function's own.
@@ -75,17 +84,40 @@ impl From<NotAnswered> for Failure {
     }
 }
 
-impl From<Unavailable> for NotAnswered {
-    fn from(unavailable: Unavailable) -> NotAnswered {
-        NotAnswered { failure: unavailable.into(), after: None }
+impl From<Failure> for NotAnswered {
+    fn from(failure: Failure) -> NotAnswered {
+        NotAnswered { failure, after: None }
     }
+}
+
+/// A place at an instance for a call that is kept for whoever looks; `kind` and `timeout_status` say how a refusal of it reads.
+pub fn acquire(
+    scaler: &Scaler,
+    has_gone: &dyn Fn() -> bool,
+    call: &NewCall<'_>,
+    (kind, timeout_status): (CallKind, u16),
+) -> Result<(Ticket, Call), Failure> {
+    let mut recorded = Recorder::accept(scaler.recorder(), call);
+    let failure = match scaler.acquire(has_gone) {
+        Ok(ticket) => return Ok((ticket, recorded)),
+        Err(unavailable) => Failure::from(unavailable),
+    };
+    let (refusal, text) = (failure.refusal(kind, call.request_id, timeout_status), failure.to_string());
+    let failed = Some((refusal.code, text.as_str()));
+    let ended = Ended { status: refusal.status, failure: failed, ..Ended::default() };
+    if failure.has_instance() {
+        recorded.end(&ended)
+    } else {
+        recorded.refuse(&ended)
+    }
+    Err(failure)
 }
 
 /// Invokes the function at the instance of `ticket`.
 pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&ticket.instance);
     let started = Instant::now();
-    let run = Run {
+    let mut run = Run {
         ticket,
         kind: invocation.kind,
         request_id: invocation.request_id.to_owned(),
@@ -95,8 +127,11 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
         timeout_status: invocation.timeout_status,
         gone: invocation.gone,
         started,
+        recorded: invocation.recorded,
+        response_head: Vec::new(),
     };
     let head = (invocation.head)(&instance);
+    run.recorded.start(&instance.id, &head.bytes, kept(&invocation.body));
     let output_position = match invocation.kind {
         CallKind::Event => instance.process.output.position(),
         CallKind::Http => 0,
@@ -112,10 +147,33 @@ pub fn invoke(ticket: Ticket, invocation: Invocation<'_>) -> Result<InvocationRe
     }
 }
 
+/// A body that is kept, so that the call can be made once more.
+fn kept<'b>(body: &RequestBody<'b>) -> Option<&'b [u8]> {
+    match body {
+        RequestBody::Bytes(bytes) if bytes.len() <= MAX_KEPT => Some(bytes),
+        RequestBody::Bytes(_) | RequestBody::Stream(..) => None,
+    }
+}
+
+/// The head of a reply as it is kept.
+fn kept_head(status: u16, fields: &Headers) -> Vec<u8> {
+    let mut head = Vec::with_capacity(512);
+    head.extend_from_slice(format!("HTTP/1.1 {status}\n").as_bytes());
+    for (name, value) in fields.iter() {
+        for part in [name.as_bytes(), b": ", value, b"\n"] {
+            head.extend_from_slice(part);
+        }
+    }
+    head
+}
+
 /// The reply, unless it is none that the platform passes on.
 fn accepted(reply: Reply, mut run: Run, output_position: u64) -> Result<InvocationReply, NotAnswered> {
     let instance = Arc::clone(&run.ticket.instance);
     instance.first_byte(run.started.elapsed());
+    if run.recorded.is_recorded() {
+        run.response_head = kept_head(reply.status, &reply.headers);
+    }
     if let Some(what) = unacceptable(reply.status, headers::size(headers::passed_on(&reply.headers))) {
         let failure = Failure::BadResponse(format!("the function's response is refused: {what}"));
         return Err(run.failed(failure));
@@ -191,12 +249,12 @@ impl Run {
         NotAnswered { failure, after: Some(after) }
     }
 
-    fn finished(self) {
+    fn finished(mut self) {
         self.tell(self.status, End::Answered(self.started.elapsed()));
     }
 
-    fn tell(&self, status: u16, end: End<'_>) {
-        let instance = &self.ticket.instance;
+    fn tell(&mut self, status: u16, end: End<'_>) {
+        let instance = Arc::clone(&self.ticket.instance);
         instance.log().request(&RequestLine {
             request_id: &self.request_id,
             function: Some(&instance.function.name),
@@ -206,7 +264,24 @@ impl Run {
             own_status: self.own_status.as_deref(),
             end,
         });
+        let ended = ended(&end);
+        let (x_fc_status, response_head) = (self.own_status.as_deref(), self.response_head.as_slice());
+        self.recorded.end(&Ended { status, x_fc_status, response_head, ..ended });
         instance.warn_of_buffering();
+    }
+}
+
+/// A call's end as it is kept.
+fn ended<'e>(end: &End<'e>) -> Ended<'e> {
+    let (time, failure) = match end {
+        End::Answered(time) => (Some(*time), None),
+        End::Failed { after, failure } => (Some(*after), Some(failure)),
+        End::Refused(failure) => (None, Some(failure)),
+    };
+    Ended {
+        failure: failure.map(|failure| (failure.error_type, failure.text)),
+        duration: time.map(|time| (milliseconds(time), billed(time))),
+        ..Ended::default()
     }
 }
 

@@ -27,6 +27,7 @@ mod limited_body;
 
 pub mod failure;
 
+pub use caller::Caller;
 pub use gateway::{Entrance, Gateway};
 pub use http_trigger::HttpCall;
 pub use timers::Timers;

@@ -29,6 +29,33 @@ pub fn check_values(variables: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
+/// Parts of the names of variables whose values are secrets.
+const SECRET: [&str; 11] = [
+    "secret",
+    "passw",
+    "pwd",
+    "token",
+    "accesskey",
+    "access_key",
+    "apikey",
+    "api_key",
+    "private",
+    "credential",
+    "auth",
+];
+
+/// Whether a variable's name, or a password in the address that its value is, says that nobody should see it.
+pub fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_lowercase();
+    let has_password = value.split_once("://").is_some_and(|(_, rest)| {
+        rest.split('/')
+            .next()
+            .and_then(|host| host.split_once('@'))
+            .is_some_and(|(user, _)| user.contains(':'))
+    });
+    has_password || SECRET.iter().any(|part| name.contains(part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +67,23 @@ mod tests {
         }
         for name in ["A", "fc_region", "MY_FC_REGION", "ALIBABA_CLOUD_ACCESS_KEY_ID"] {
             assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_known_by_name_or_by_their_form() {
+        for (name, value) in [
+            ("DB_PASSWORD", "x"),
+            ("ApiKey", "x"),
+            ("GITHUB_TOKEN", "x"),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "x"),
+            ("ALIBABA_CLOUD_SECURITY_TOKEN", "x"),
+            ("URL", "mysql://u:p@host/db"),
+        ] {
+            assert!(is_secret(name, value), "{name}");
+        }
+        for (name, value) in [("REGION", "x"), ("URL", "https://host:80/a@b"), ("URL", "https://u@host/")] {
+            assert!(!is_secret(name, value), "{name} {value}");
         }
     }
 

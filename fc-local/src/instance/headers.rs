@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use anyhow::{Result, bail};
+
 use super::client::{Headers, RequestHead, is_listed};
 use crate::function::Function;
 use crate::function::account::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, ACCOUNT_ID, SECURITY_TOKEN};
@@ -114,6 +116,33 @@ pub fn forwarded<'h>(
     RequestHead { method: method.to_owned(), bytes, expects_continue: false }
 }
 
+/// A client's own request, which is for one of fc-local's addresses. Its `Host` is `authority` unless it names one.
+pub fn of_a_client(
+    method: &str,
+    target: &str,
+    authority: &str,
+    fields: &[(&str, &[u8])],
+) -> Result<RequestHead> {
+    let is_token = |text: &str| {
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !text.is_empty() && text.bytes().all(is_part)
+    };
+    if !is_token(method) {
+        bail!("{method:?} is not a method");
+    }
+    if let Some((name, _)) = fields.iter().find(|(name, _)| !is_token(name)) {
+        bail!("{name:?} is not the name of a header");
+    }
+    let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        append(&mut bytes, "Host", authority.as_bytes());
+    }
+    for (name, value) in fields.iter().filter(|(name, _)| !is_hop_by_hop(name, &[])) {
+        append(&mut bytes, name, value);
+    }
+    Ok(RequestHead { method: method.to_owned(), bytes, expects_continue: false })
+}
+
 fn finish(bytes: &mut Vec<u8>, control_path: Option<&str>, request_id: &str, common: &[u8]) {
     bytes.extend_from_slice(common);
     if let Some(path) = control_path {
@@ -194,6 +223,24 @@ mod tests {
             "PUT /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-Empty:\r\nx-fc-region: r\r\n\
              x-fc-control-path: /http-invoke\r\nx-fc-request-id: 1-2-3-4\r\n"
         );
+    }
+
+    #[test]
+    fn a_clients_own_request_has_a_host_and_no_line_that_is_none_of_its_own() {
+        let fields: [(&str, &[u8]); 3] =
+            [("a", b"1\r\nb: 2"), ("content-length", b"9"), ("x-fc-log-type", b"Tail")];
+        let head = of_a_client("POST", "/a?b", "127.0.0.1:80", &fields).expect("a request");
+        assert_eq!(
+            text(&head),
+            "POST /a?b HTTP/1.1\r\nHost: 127.0.0.1:80\r\na: 1  b: 2\r\nx-fc-log-type: Tail\r\n"
+        );
+        let named = of_a_client("GET", "/", "127.0.0.1:80", &[("host", b"shop.example")]).expect("a request");
+        assert_eq!(text(&named), "GET / HTTP/1.1\r\nhost: shop.example\r\n");
+        for (method, name) in
+            [("", "a"), ("GET /x", "a"), ("GET\r\n", "a"), ("GET", ""), ("GET", "a b"), ("GET", "a:")]
+        {
+            assert!(of_a_client(method, "/", "h", &[(name, b"")]).is_err(), "{method:?} {name:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{command, headers};
 use crate::function::{Function, HealthCheck, InitializerKind, executable};
 use crate::id;
 use crate::log::{excerpt, milliseconds};
+use crate::record::PhaseKind;
 
 /// How much of a hook's reply is read; of a health check's, whose status alone counts.
 const MAX_REPLY: u64 = 1024 * 1024;
@@ -34,8 +35,10 @@ impl Instance {
     pub fn initialize(&self) -> Result<(), NotInitialized> {
         let Some(initializer) = &self.function.initializer else {
             self.owe_pre_stop();
+            self.enters(PhaseKind::Ready);
             return Ok(());
         };
+        self.enters(PhaseKind::Initializing);
         let begin = Instant::now();
         let result = match &initializer.kind {
             InitializerKind::Code => self.initialize_by_request(initializer.timeout),
@@ -43,8 +46,14 @@ impl Instance {
         };
         self.spent("initializer", begin.elapsed());
         match &result {
-            Ok(()) => self.owe_pre_stop(),
-            Err(error) => self.warn(&error.message),
+            Ok(()) => {
+                self.owe_pre_stop();
+                self.enters(PhaseKind::Ready);
+            }
+            Err(error) => {
+                self.warn(&error.message);
+                self.enters(PhaseKind::Uninitialized);
+            }
         }
         result
     }
@@ -133,6 +142,7 @@ impl Instance {
         let Some(hook) = &self.function.pre_stop else {
             return;
         };
+        self.enters(PhaseKind::PreStop);
         let begin = Instant::now();
         let outcome = self.ask("GET", "/pre-stop", self.deadline(hook.timeout));
         match outcome {
@@ -149,6 +159,7 @@ impl Instance {
             }
             Err(error) => self.warn(&format!("PreStop failed: {error}")),
         }
+        self.enters(PhaseKind::Ready);
     }
 
     /// PreStop when one is owed, then the end of the process.
@@ -157,9 +168,11 @@ impl Instance {
         if self.take_owed_pre_stop() && self.process.exited().is_none() {
             self.pre_stop();
         }
+        self.enters(PhaseKind::Stopping);
         self.end(self.surroundings.times.sigterm_grace);
         self.pool.reset();
         self.event(&format!("stopped: {reason}"));
+        self.surroundings.log.recorder().end_instance(&self.id, &format!("stopped: {reason}"));
     }
 }
 

@@ -12,6 +12,9 @@ use crate::sync::Mutex;
 /// How often new processes of the instance are looked for.
 const MEMBERS_EVERY: Duration = Duration::from_millis(500);
 
+/// How often what is in use is told.
+const TOLD_EVERY: Duration = Duration::from_millis(250);
+
 const MEGABYTE: u64 = 1024 * 1024;
 
 pub struct Memory {
@@ -26,6 +29,7 @@ pub struct Memory {
 struct Members {
     pids: Vec<Pid>,
     looked_at: Option<Instant>,
+    told_at: Option<Instant>,
 }
 
 impl Memory {
@@ -35,7 +39,7 @@ impl Memory {
             limit: limit_mb * MEGABYTE,
             peak: AtomicU64::new(0),
             exceeded: AtomicBool::new(false),
-            members: Mutex::new(Members { pids: vec![leader], looked_at: None }),
+            members: Mutex::new(Members { pids: vec![leader], looked_at: None, told_at: None }),
         }
     }
 
@@ -44,12 +48,23 @@ impl Memory {
         let used = {
             let mut members = self.members.lock();
             if members.is_due(now) {
-                *members = Members { pids: find(), looked_at: Some(now) };
+                (members.pids, members.looked_at) = (find(), Some(now));
             }
             members.used()
         };
         self.peak.fetch_max(used, Ordering::Relaxed);
         used > self.limit && !self.exceeded.swap(true, Ordering::SeqCst)
+    }
+
+    /// What is in use now, in MB; `None` when that was told a moment ago.
+    pub fn in_use_mb(&self, now: Instant) -> Option<f64> {
+        let mut members = self.members.lock();
+        if members.told_at.is_some_and(|last| now.saturating_duration_since(last) < TOLD_EVERY) {
+            return None;
+        }
+        members.told_at = Some(now);
+        let bytes: u64 = members.pids.iter().map(|pid| procfs::resident(*pid)).sum();
+        Some(bytes as f64 / MEGABYTE as f64)
     }
 
     /// The most seen so far, in MB, the leader's own peak included while it lives.
@@ -108,7 +123,7 @@ mod tests {
     #[test]
     fn members_are_looked_for_at_the_first_look_and_then_seldom() {
         let start = Instant::now();
-        let members = |looked_at| Members { pids: Vec::new(), looked_at };
+        let members = |looked_at| Members { pids: Vec::new(), looked_at, told_at: None };
         assert!(members(None).is_due(start));
         for (after, due) in [(0, false), (500, false), (501, true)] {
             assert_eq!(members(Some(start)).is_due(start + Duration::from_millis(after)), due, "{after} ms");

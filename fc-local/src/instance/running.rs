@@ -23,6 +23,7 @@ use super::procfs;
 use super::surroundings::{Debugging, Surroundings};
 use crate::function::Function;
 use crate::log::Log;
+use crate::record::PhaseKind;
 use crate::sync::Mutex;
 
 /// How long after a reset of its connections an exit is waited for: until then another call would be sent to a process
@@ -86,7 +87,7 @@ impl Instance {
         }
         let memory = Memory::new(attached.unwrap_or(process.pid), function.memory_mb);
         // A process that exits in its first call has left no other trace.
-        memory.peak_mb();
+        surroundings.log.recorder().set_memory(&id, memory.peak_mb());
         Instance {
             id,
             port,
@@ -118,6 +119,7 @@ impl Instance {
     /// Stops its processes where they are, but for those that have left their group: [`freeze_rest`](Self::freeze_rest)
     /// looks for them.
     pub fn freeze(&self) {
+        self.enters(PhaseKind::Frozen);
         self.process.freeze();
         self.left_behind().iter().for_each(|process| process.freeze());
     }
@@ -128,6 +130,7 @@ impl Instance {
     }
 
     pub fn thaw(&self) {
+        self.surroundings.log.recorder().thaw(&self.id);
         self.process.thaw();
         self.left_behind().iter().for_each(|process| process.thaw());
     }
@@ -142,7 +145,19 @@ impl Instance {
 
     /// Looks at the memory of all its processes; true the first time that it is over the limit.
     pub fn exceeds_memory(&self, now: Instant) -> bool {
-        self.memory.sample(now, || self.members())
+        let is_over = self.memory.sample(now, || self.members());
+        let recorder = self.surroundings.log.recorder();
+        if recorder.is_on()
+            && let Some(used) = self.memory.in_use_mb(now)
+        {
+            recorder.set_memory(&self.id, used);
+        }
+        is_over
+    }
+
+    /// Tells whoever looks what it does from now on.
+    pub fn enters(&self, phase: PhaseKind) {
+        self.surroundings.log.recorder().enter(&self.id, phase);
     }
 
     fn members(&self) -> Vec<Pid> {

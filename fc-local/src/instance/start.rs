@@ -54,6 +54,18 @@ pub fn start(
     place: Where,
 ) -> Result<Instance, StartError> {
     let id = id::instance();
+    let recorder = surroundings.log.recorder();
+    recorder.start_instance(&id, &function.name, place.outer(), function.memory_mb, function.concurrency);
+    let started = begin(id.clone(), surroundings, function, place);
+    started.inspect_err(|error| recorder.end_instance(&id, &format!("did not start: {}", error.briefly())))
+}
+
+fn begin(
+    id: String,
+    surroundings: &Arc<Surroundings>,
+    function: &Arc<Function>,
+    place: Where,
+) -> Result<Instance, StartError> {
     let begin = Instant::now();
     let home = surroundings.home(function);
     let (port, has_network) = match place {
@@ -83,6 +95,7 @@ pub fn start(
         .map_err(|error| StartError::NotStarted(not_spawned(function, &words, &error)))?;
     let spawned = begin.elapsed();
     let (pid, line) = (process.pid.as_raw_nonzero(), function.command_line());
+    surroundings.log.recorder().set_process(&id, pid.get());
     let own = if has_network { " of its own network" } else { "" };
     let text = match &surroundings.debugging {
         Debugging::Attached => format!("waiting until your function listens on port {port}"),
@@ -115,6 +128,18 @@ fn below(prefix: &[String], command: &[String]) -> Vec<String> {
         |words: &[String]| words.first().and_then(|word| word.rsplit('/').next()).map(str::to_owned);
     let is_same = program(prefix).is_some() && program(prefix) == program(command);
     prefix.iter().chain(command.iter().skip(usize::from(is_same))).cloned().collect()
+}
+
+impl StartError {
+    fn briefly(&self) -> String {
+        match self {
+            StartError::NotStarted(not_started) => excerpt::first_line(&not_started.to_string()),
+            StartError::IgnoresPort(ignores) => ignores.to_string(),
+            StartError::NoNetwork(error) => format!("no network of its own: {error}"),
+            StartError::PortLost(port) => format!("port {port} was lost to another program"),
+            StartError::Stopping => "fc-local stops".to_owned(),
+        }
+    }
 }
 
 impl Where {

@@ -26,7 +26,7 @@ pub enum Origin {
 
 impl Origin {
     /// In JSON.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Origin::Stdout => "stdout",
             Origin::Stderr => "stderr",
@@ -34,6 +34,12 @@ impl Origin {
             Origin::Platform => "platform",
             Origin::Warning => "warning",
         }
+    }
+
+    /// The one of this name in JSON.
+    pub fn named(name: &str) -> Option<Origin> {
+        let all = [Origin::Stdout, Origin::Stderr, Origin::Initializer, Origin::Platform, Origin::Warning];
+        all.into_iter().find(|origin| origin.name() == name)
     }
 
     /// In text, before the line; `start --help` explains them.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::format::{Format, Line, Origin};
 use super::output::{self, Output};
 use super::time::{LogTime, billed, milliseconds, rounded};
+use crate::record::Recorder;
 
 #[derive(Clone)]
 pub struct Log {
@@ -17,6 +18,8 @@ pub struct Log {
     /// Where the lines go.
     output: Option<Arc<Output>>,
     format: Format,
+    /// Where they are kept for whoever looks.
+    recorder: Arc<Recorder>,
 }
 
 /// A call, when it is over or refused.
@@ -35,6 +38,7 @@ pub struct RequestLine<'a> {
 }
 
 /// How a call ended.
+#[derive(Clone, Copy)]
 pub enum End<'a> {
     Answered(Duration),
     Failed {
@@ -45,9 +49,10 @@ pub enum End<'a> {
     Refused(Failed<'a>),
 }
 
+#[derive(Clone, Copy)]
 pub struct Failed<'a> {
     /// The platform's name for it.
-    pub error_type: &'a str,
+    pub error_type: &'static str,
     pub text: &'a str,
 }
 
@@ -62,7 +67,18 @@ impl Log {
 
     /// For `check`, whose table is the only output.
     pub fn silent() -> Log {
-        Log { function: None, output: None, format: Format::new(false, false, LogTime::Utc) }
+        let format = Format::new(false, false, LogTime::Utc);
+        Log { function: None, output: None, format, recorder: Recorder::off() }
+    }
+
+    /// The same, whose lines are kept too.
+    pub fn with_recorder(self, recorder: Arc<Recorder>) -> Log {
+        Log { recorder, ..self }
+    }
+
+    /// Where everything else is kept that happens.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     /// The log of one of several functions, whose names are `width` wide at the most.
@@ -78,7 +94,7 @@ impl Log {
             let line = Line { origin: Origin::Warning, function, instance, text: &text, fields };
             format.lines(SystemTime::now(), line)
         });
-        Log { function: None, output: Some(output), format }
+        Log { function: None, output: Some(output), format, recorder: Recorder::off() }
     }
 
     /// An event of the platform, about an instance or about all.
@@ -102,6 +118,10 @@ impl Log {
         let Some(output) = &self.output else { return };
         let is_answered = matches!(request.end, End::Answered(_));
         let origin = if is_answered { Origin::Platform } else { Origin::Warning };
+        if !is_answered && self.recorder.is_on() {
+            let plain = Format::new(false, false, LogTime::Utc);
+            self.keep(origin, request.instance, &request.text(plain, origin));
+        }
         let text = request.text(self.format, origin);
         let fields = if self.format.is_for_programs() { request.fields() } else { Map::new() };
         let (function, instance) = (self.function.as_deref(), request.instance);
@@ -111,7 +131,8 @@ impl Log {
     }
 
     /// Where the time of a cold start went.
-    pub fn cold_start(&self, instance: &str, parts: &[(&str, Duration)]) {
+    pub fn cold_start(&self, instance: &str, parts: &[(&'static str, Duration)]) {
+        self.recorder.cold_start(instance, parts);
         let total: Duration = parts.iter().map(|(_, time)| *time).sum();
         let listed: Vec<String> =
             parts.iter().map(|(name, time)| format!("{name} {:.1}", milliseconds(*time))).collect();
@@ -125,6 +146,12 @@ impl Log {
         self.print(Origin::Platform, Some(instance), &text, fields);
     }
 
+    /// A line of another time as it would be printed, without its end.
+    pub fn shown(&self, at: SystemTime, origin: Origin, instance: Option<&str>, text: &str) -> String {
+        let line = Line { origin, function: self.function.as_deref(), instance, text, fields: Map::new() };
+        self.format.lines(at, line).trim_end().to_owned()
+    }
+
     /// Has written what may have waited.
     pub fn flush(&self) {
         if let Some(output) = &self.output {
@@ -132,7 +159,12 @@ impl Log {
         }
     }
 
+    fn keep(&self, origin: Origin, instance: Option<&str>, text: &str) {
+        self.recorder.line(origin.name(), self.function.as_deref().map(str::trim_end), instance, text);
+    }
+
     fn print(&self, origin: Origin, instance: Option<&str>, text: &str, fields: Map<String, Value>) {
+        self.keep(origin, instance, text);
         if let Some(output) = &self.output {
             let line = Line { origin, function: self.function.as_deref(), instance, text, fields };
             output.push(&self.format.lines(SystemTime::now(), line));

@@ -158,7 +158,7 @@ impl Fleet {
         let retired = state.slots.retire(id, Instant::now());
         self.tell_all();
         let Some(instance) = retired.and_then(|occupant| occupant.instance.clone()) else { return };
-        let fleet = Arc::clone(self);
+        let (fleet, name) = (Arc::clone(self), instance.id.clone());
         let stop = move || {
             let _removal = Removal { fleet: &fleet, slot: id };
             instance.stop(reason);
@@ -166,9 +166,9 @@ impl Fleet {
         if let Err(error) = thread::Builder::new().name("stop".to_owned()).spawn(stop) {
             // Without its instance, whose end needs no thread.
             state.slots.remove(id);
-            self.surroundings
-                .log
-                .warn(None, &format!("an instance is killed, since it cannot be stopped: {error}"));
+            let text = format!("an instance is killed, since it cannot be stopped: {error}");
+            self.surroundings.log.warn(None, &text);
+            self.surroundings.log.recorder().end_instance(&name, "killed, since it could not be stopped");
         }
     }
 
@@ -188,6 +188,7 @@ impl Fleet {
                 _ => format!("process {}", describe_exit(status)),
             };
             self.surroundings.log.warn(Some(&instance.id), &text);
+            self.surroundings.log.recorder().end_instance(&instance.id, &text);
             self.tell_all();
         }
     }

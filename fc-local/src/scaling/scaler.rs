@@ -16,6 +16,7 @@ use super::underway::Underway;
 use crate::function::Function;
 use crate::instance::port::Lease;
 use crate::instance::{self, Debugging, NotInitialized, Where};
+use crate::record::Recorder;
 use crate::sync::MutexGuard;
 
 /// How long a call waits for a port before it chooses again.
@@ -32,6 +33,11 @@ pub struct Scaler {
 impl Scaler {
     pub fn new(fleet: Arc<Fleet>) -> Scaler {
         Scaler { fleet }
+    }
+
+    /// Where what happens is kept.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        self.fleet.surroundings.log.recorder()
     }
 
     pub fn function(&self) -> Arc<Function> {

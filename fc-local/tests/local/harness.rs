@@ -39,7 +39,10 @@ pub fn example(name: &str) -> Vec<String> {
 }
 
 pub fn fc_local() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_fc-local"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fc-local"));
+    // Any port, since many run at once.
+    command.env("FC_LOCAL_CONSOLE", "127.0.0.1:0");
+    command
 }
 
 /// Another program's listener, and its port.

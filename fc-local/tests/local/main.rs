@@ -6,6 +6,7 @@ mod api;
 mod asynchronous;
 mod callers;
 mod check;
+mod console;
 mod deadlines;
 mod debugging;
 mod errors;

@@ -23,6 +23,7 @@ use crate::id;
 use crate::instance::client::RequestBody;
 use crate::instance::{Instance, headers};
 use crate::log::{Log, billed};
+use crate::record::NewCall;
 use crate::scaling::{Opened, Platform};
 use input::{HttpRequest, Input};
 use report::{Summary, print_body, print_head};
@@ -111,23 +112,35 @@ impl Call<'_> {
             return self.refused(&NotAnswered { failure, after: None }, CallKind::Http);
         }
         let head = |instance: &Instance| call.head(instance, self.request_id);
-        let invocation = Invocation {
-            kind: CallKind::Http,
+        let timeout_status = self.args.platform.http_timeout_status;
+        let new = NewCall {
             request_id: self.request_id,
-            title: format!("{} {}", request.method, request.target),
-            head: &head,
-            body: RequestBody::Bytes(&request.body),
-            caller: Arc::clone(&call.caller),
-            timeout_status: self.args.platform.http_timeout_status,
-            gone: Failure::ClientClosed,
+            function: &function.name,
+            trigger: "http",
+            method: &request.method,
+            path: &request.target,
+            retries: 0,
         };
-        let ticket = self.platform.scaler.acquire(&|| false);
-        let mut reply =
-            match ticket.map_err(NotAnswered::from).and_then(|ticket| invocation::invoke(ticket, invocation))
-            {
-                Ok(reply) => reply,
-                Err(not_answered) => return self.refused(&not_answered, CallKind::Http),
+        let kind = CallKind::Http;
+        let acquired = invocation::acquire(&self.platform.scaler, &|| false, &new, (kind, timeout_status));
+        let invoked = acquired.map_err(NotAnswered::from).and_then(|(ticket, recorded)| {
+            let invocation = Invocation {
+                kind,
+                request_id: self.request_id,
+                title: format!("{} {}", request.method, request.target),
+                head: &head,
+                body: RequestBody::Bytes(&request.body),
+                caller: Arc::clone(&call.caller),
+                timeout_status,
+                gone: Failure::ClientClosed,
+                recorded,
             };
+            invocation::invoke(ticket, invocation)
+        });
+        let mut reply = match invoked {
+            Ok(reply) => reply,
+            Err(not_answered) => return self.refused(&not_answered, kind),
+        };
         let shown = headers::passed_on(&reply.headers)
             .map(|(name, value)| (name, String::from_utf8_lossy(value).into_owned()));
         print_head(reply.status, shown, self.args.platform.json);

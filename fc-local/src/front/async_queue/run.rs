@@ -82,6 +82,7 @@ impl AsyncQueue {
             caller: Arc::new(Stoppable(Arc::clone(&taken.should_stop))),
             gone: Failure::Stopped,
             begin: &begin,
+            trigger: taken.trigger,
             ..Event::new(&taken.payload, &taken.request_id)
         };
         let answer = match event::invoke(&self.platform.scaler, &event).map_err(Failure::from) {

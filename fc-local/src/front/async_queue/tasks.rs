@@ -33,6 +33,8 @@ pub struct New {
     pub id: Option<String>,
     pub request_id: String,
     pub payload: Vec<u8>,
+    /// What made it: `async`, or a trigger's type.
+    pub trigger: &'static str,
     /// The HTTP call that it is, with the payload as its body; else it is an event.
     pub call: Option<LateCall>,
     pub delay: Duration,
@@ -43,7 +45,15 @@ pub struct New {
 impl New {
     /// An event that is due at once.
     pub fn event(payload: Vec<u8>, request_id: String) -> New {
-        New { id: None, request_id, payload, call: None, delay: Duration::ZERO, is_tracked: false }
+        New {
+            id: None,
+            request_id,
+            payload,
+            trigger: "async",
+            call: None,
+            delay: Duration::ZERO,
+            is_tracked: false,
+        }
     }
 }
 
@@ -51,6 +61,7 @@ pub struct Task {
     pub id: String,
     pub request_id: String,
     pub payload: Arc<[u8]>,
+    trigger: &'static str,
     call: Option<Arc<LateCall>>,
     pub life: Life,
     pub instance: Option<String>,
@@ -77,6 +88,7 @@ pub struct Taken {
     pub number: u64,
     pub request_id: String,
     pub payload: Arc<[u8]>,
+    pub trigger: &'static str,
     pub call: Option<Arc<LateCall>>,
     /// How often the function has failed it before.
     pub failures: u32,
@@ -122,7 +134,7 @@ pub struct Tasks {
 impl Tasks {
     /// Accepts one; its id.
     pub fn add(&mut self, new: New, now: Moment) -> Result<String, Refused> {
-        let New { id, request_id, payload, call, delay, is_tracked } = new;
+        let New { id, request_id, payload, trigger, call, delay, is_tracked } = new;
         let id = id.unwrap_or_else(|| request_id.clone());
         if is_tracked && self.numbers.contains_key(&id) {
             return Err(Refused::Exists(id));
@@ -142,6 +154,7 @@ impl Tasks {
             id: id.clone(),
             request_id,
             payload: payload.into(),
+            trigger,
             call: call.map(Arc::new),
             life: Life::begin(now, delay),
             instance: None,
@@ -176,6 +189,7 @@ impl Tasks {
             number,
             request_id: task.request_id.clone(),
             payload: Arc::clone(&task.payload),
+            trigger: task.trigger,
             call: task.call.clone(),
             failures: task.life.failures(),
             should_stop: Arc::clone(&task.should_stop),
@@ -302,6 +316,7 @@ mod tests {
 
     fn new(id: &str) -> New {
         New {
+            trigger: "async",
             id: Some(id.to_owned()),
             request_id: format!("1-{id}"),
             payload: b"event".to_vec(),

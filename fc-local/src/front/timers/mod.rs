@@ -137,7 +137,8 @@ fn fire(served: &Served, due: &Due) {
         return log.warn(None, &text);
     }
     let request_id = id::request();
-    match served.queue.push(New::event(event(timer, *time), request_id.clone())) {
+    let new = New { trigger: "timer", ..New::event(event(timer, *time), request_id.clone()) };
+    match served.queue.push(new) {
         Ok(_) => log.event(None, &format!("{request_id} {} fires; {next}", of(timer))),
         Err(failure) => log.warn(None, &format!("{} could not fire: {failure}; {next}", of(timer))),
     }

@@ -1,0 +1,110 @@
+//! What does the console say of a function? What it is configured as, secrets hidden, and where it is reached. How much it
+//! does is not known here.
+
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+use super::served::{Served, ServedFunction, on_this_machine};
+use crate::function::{HttpTrigger, Initializer, InitializerKind, Timer, variables};
+
+pub fn all(served: &Served) -> Value {
+    let functions: Vec<Value> = served.functions.iter().map(|one| of(served, one)).collect();
+    json!({ "functions": functions })
+}
+
+fn of(served: &Served, one: &ServedFunction) -> Value {
+    let function = one.platform.function();
+    let variables: Vec<Value> =
+        function.variables.iter().map(|(name, value)| variable(name, value)).collect();
+    let triggers: Vec<Value> = function
+        .http_triggers()
+        .map(|trigger| http_trigger(trigger, function.http_trigger.as_ref() == Some(trigger)))
+        .chain(function.timers.iter().map(|timer| self::timer(timer, Timestamp::now())))
+        .collect();
+    let health = function.health.as_ref();
+    json!({
+        "name": function.name,
+        "region": function.region,
+        "runtime": function.runtime,
+        "command": function.command,
+        "code": function.code.display().to_string(),
+        "memory_mb": function.memory_mb,
+        "timeout_ms": function.timeout.as_millis() as u64,
+        "concurrency": function.concurrency,
+        "port": function.port,
+        "async_retries": function.asynchronous.retries,
+        "initializer": function.initializer.as_ref().map(initializer),
+        "pre_stop": function.pre_stop.as_ref().map(|hook| format!("GET /pre-stop, {} s", hook.timeout.as_secs())),
+        "health_check": health.map(|check| format!("GET {}, every {} s", check.path, check.period.as_secs())),
+        "variables": variables,
+        "triggers": triggers,
+        "url": format!("http://{}/", on_this_machine(one.address)),
+        "invocations_url": format!("http://{}{}", on_this_machine(served.main), invocations_path(&function.name)),
+    })
+}
+
+/// Where the API takes an event for a function.
+pub fn invocations_path(name: &str) -> String {
+    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, NON_ALPHANUMERIC))
+}
+
+fn variable(name: &str, value: &str) -> Value {
+    let is_hidden = variables::is_secret(name, value);
+    let shown = (!is_hidden).then_some(value);
+    json!({ "name": name, "value": shown, "hidden": is_hidden })
+}
+
+fn http_trigger(trigger: &HttpTrigger, is_served: bool) -> Value {
+    let methods =
+        if trigger.methods.is_empty() { "any method".to_owned() } else { trigger.methods.join(", ") };
+    let closed = if trigger.disables_internet_url { ", by a custom domain alone" } else { "" };
+    let auth = if trigger.auth_type.is_empty() { "anonymous" } else { &trigger.auth_type };
+    json!({
+        "type": "http",
+        "name": trigger.name,
+        "served": is_served,
+        "text": format!("{methods}, {auth}{closed}"),
+    })
+}
+
+/// Of an interval only the timers know when it ends next.
+fn timer(timer: &Timer, now: Timestamp) -> Value {
+    let schedule = &timer.schedule;
+    let next = schedule.after(now).filter(|_| schedule.interval().is_none());
+    let next = next.map(|next| format!(", matches next at {}", schedule.shown(next))).unwrap_or_default();
+    json!({
+        "type": "timer",
+        "name": timer.name,
+        "served": timer.is_enabled,
+        "text": format!("{}{next}", schedule.text()),
+    })
+}
+
+fn initializer(initializer: &Initializer) -> String {
+    let seconds = initializer.timeout.as_secs();
+    match &initializer.kind {
+        InitializerKind::Code => format!("POST /initialize, {seconds} s"),
+        InitializerKind::Command(words) => format!("{}, {seconds} s", words.join(" ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_not_told() {
+        assert_eq!(variable("COLOUR", "red"), json!({"name": "COLOUR", "value": "red", "hidden": false}));
+        assert_eq!(
+            variable("DB_PASSWORD", "x"),
+            json!({"name": "DB_PASSWORD", "value": null, "hidden": true})
+        );
+        assert!(!variable("URL", "mysql://u:p@h/").to_string().contains("u:p"));
+    }
+
+    #[test]
+    fn a_name_is_a_segment_of_a_path() {
+        assert_eq!(invocations_path("svc$f"), "/2023-03-30/functions/svc%24f/invocations");
+    }
+}

@@ -1,0 +1,175 @@
+//! Which requests to the console are a web page's that is not its own? A browser on this machine reaches it for any page
+//! that it shows, and the console can run functions and has what they print. So a request has to name one of its own
+//! authorities, which no page has that got here by DNS rebinding; and no page but its own may send one, or link to it. What
+//! a request asks for is not known here.
+
+use std::net::SocketAddr;
+
+use fc_runtime::Request;
+
+use super::refusal::Refusal;
+
+/// The authorities of the console, in lower case.
+pub struct Guard(Vec<String>);
+
+/// What a request says of where it goes and where it comes from.
+#[derive(Default)]
+struct Claims<'a> {
+    hosts: Vec<&'a [u8]>,
+    origins: Vec<&'a [u8]>,
+    sites: Vec<&'a [u8]>,
+    content_type: Option<&'a str>,
+}
+
+impl Guard {
+    pub fn new(address: SocketAddr) -> Guard {
+        let port = address.port();
+        let names = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+        let mut all = names.to_vec();
+        all.push(address.to_string());
+        if port == 80 {
+            all.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+        }
+        Guard(all)
+    }
+
+    /// Refuses a request that is not for the console, or not from its own page or a program.
+    pub fn check(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let mut claims = Claims { content_type: request.header("content-type"), ..Claims::default() };
+        // The target's host and the field count both, where they differ.
+        claims.hosts.extend(request.header("host").map(str::as_bytes));
+        for (name, value) in request.headers() {
+            match name {
+                _ if name.eq_ignore_ascii_case("host") => claims.hosts.push(value),
+                _ if name.eq_ignore_ascii_case("origin") => claims.origins.push(value),
+                _ if name.eq_ignore_ascii_case("sec-fetch-site") => claims.sites.push(value),
+                _ => {}
+            }
+        }
+        self.judge(request.method(), &claims)
+    }
+
+    fn judge(&self, method: &str, claims: &Claims<'_>) -> Result<(), Refusal> {
+        let is_own =
+            |authority: &[u8]| self.0.iter().any(|own| authority.eq_ignore_ascii_case(own.as_bytes()));
+        if claims.hosts.is_empty() || !claims.hosts.iter().all(|host| is_own(host)) {
+            let own = self.0.first().map_or("", String::as_str);
+            return Err(Refusal::new(
+                403,
+                format!("the console is http://{own}/ and answers to no other host"),
+            ));
+        }
+        let is_own_origin = |origin: &&[u8]| origin.strip_prefix(b"http://").is_some_and(is_own);
+        let is_own_site = |site: &&[u8]| matches!(*site, b"same-origin" | b"none");
+        if !claims.origins.iter().all(is_own_origin) || !claims.sites.iter().all(is_own_site) {
+            let text = "another web page may not call the console, nor lead to it: open its address yourself";
+            return Err(Refusal::new(403, text));
+        }
+        // A form of another page can send other types without being asked for leave first.
+        let media_type = claims.content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        if method == "POST" && !media_type.trim().eq_ignore_ascii_case("application/json") {
+            return Err(Refusal::new(
+                415,
+                "a request that changes something has the content type application/json",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(
+        method: &str,
+        hosts: &[&'static str],
+        origins: &[&'static str],
+        sites: &[&'static str],
+        content_type: Option<&str>,
+    ) -> u16 {
+        let bytes = |texts: &[&'static str]| texts.iter().map(|text| text.as_bytes()).collect();
+        let claims =
+            Claims { hosts: bytes(hosts), origins: bytes(origins), sites: bytes(sites), content_type };
+        let guard = Guard::new(([127, 0, 0, 1], 9080).into());
+        guard.judge(method, &claims).map_or_else(|refusal| refusal.status, |()| 200)
+    }
+
+    #[test]
+    fn the_console_answers_to_its_own_authorities_alone() {
+        for host in ["127.0.0.1:9080", "localhost:9080", "LOCALHOST:9080", "[::1]:9080"] {
+            assert_eq!(verdict("GET", &[host], &[], &[], None), 200, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:9080",
+            "localhost",
+            "127.0.0.1",
+            "127.0.0.1:9081",
+            "localhost:90800",
+            "localhost:9080.evil.example",
+            "localhost.:9080",
+            "a.localhost:9080",
+            "127.0.0.1:9080@evil.example",
+            "127.1:9080",
+            "0.0.0.0:9080",
+            "[::ffff:127.0.0.1]:9080",
+            "",
+            " localhost:9080",
+        ] {
+            assert_eq!(verdict("GET", &[host], &[], &[], None), 403, "{host:?}");
+        }
+        assert_eq!(verdict("GET", &[], &[], &[], None), 403, "without a host");
+        assert_eq!(
+            verdict("GET", &["localhost:9080", "evil.example"], &[], &[], None),
+            403,
+            "target and Host differ"
+        );
+        assert!(Guard::new(([127, 9, 8, 7], 80).into()).0.contains(&"127.9.8.7:80".to_owned()));
+        assert!(Guard::new(([127, 0, 0, 1], 80).into()).0.contains(&"localhost".to_owned()));
+    }
+
+    #[test]
+    fn no_page_but_its_own_calls_it() {
+        let host = &["127.0.0.1:9080"][..];
+        for (origins, sites) in [
+            (&[][..], &[][..]),
+            (&["http://127.0.0.1:9080"], &["same-origin"]),
+            (&["http://localhost:9080"], &[]),
+            (&[], &["none"]),
+        ] {
+            assert_eq!(verdict("GET", host, origins, sites, None), 200, "{origins:?} {sites:?}");
+        }
+        for (origins, sites) in [
+            (&["https://evil.example"][..], &[][..]),
+            (&["http://127.0.0.1:8080"], &["same-site"]),
+            (&["https://127.0.0.1:9080"], &[]),
+            (&["http://127.0.0.1:9080/"], &[]),
+            (&["http://127.0.0.1:9080", "http://evil.example"], &[]),
+            (&["null"], &[]),
+            (&[""], &[]),
+            (&[], &["cross-site"]),
+            (&[], &["same-site"]),
+            (&[], &["none", "cross-site"]),
+        ] {
+            assert_eq!(verdict("GET", host, origins, sites, None), 403, "{origins:?} {sites:?}");
+        }
+    }
+
+    #[test]
+    fn what_changes_something_has_a_type_that_no_form_sends() {
+        let host = &["127.0.0.1:9080"][..];
+        for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert_eq!(verdict("POST", host, &[], &[], Some(content_type)), 200, "{content_type}");
+        }
+        for content_type in [
+            None,
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("application/jsonp"),
+            Some(""),
+        ] {
+            assert_eq!(verdict("POST", host, &[], &[], content_type), 415, "{content_type:?}");
+        }
+    }
+}

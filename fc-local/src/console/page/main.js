@@ -1,0 +1,268 @@
+// The page put together: what is loaded, what follows, which tab is open. What each part shows is its own.
+
+import { follow, get } from "./api.js";
+import * as charts from "./charts.js";
+import { $, h, say } from "./dom.js";
+import * as functions from "./functions.js";
+import { Invocations } from "./invocations.js";
+import { Logs } from "./logs.js";
+import { Send } from "./send.js";
+import { hasFailed, Store } from "./store.js";
+import * as timeline from "./timeline.js";
+
+/** How often the page is drawn while something happens, and while nothing does but time. */
+const DRAW_EVERY = 200;
+const TICK_EVERY = 1_000;
+/** While more happens than is told, when the machine is better used for that. */
+const DRAW_EVERY_WHEN_BUSY = 1_900;
+/** Functions change seldom, with --watch. */
+const FUNCTIONS_EVERY = 10_000;
+
+const store = new Store();
+const view = new timeline.View(store);
+const TABS = ["invocations", "logs", "functions", "send"];
+let paused = false;
+let missedWhilePaused = 0;
+let names = [];
+let places = [];
+let chosen = null;
+let isDue = false;
+let drawnAt = 0;
+
+const invocations = new Invocations({
+  store,
+  onOpen: (one) => {
+    chosen = one?.key ?? null;
+    if (one && (one.accepted_at < view.from || one.accepted_at > view.to)) view.show(one.accepted_at, one.ended_at ?? store.now());
+    drawTime();
+  },
+  onLogs: (request) => {
+    logs.show(request);
+    openTab("logs");
+  },
+  onAnswer: (answer) => {
+    send.show(answer);
+    openTab("send");
+  },
+});
+const logs = new Logs({ onRequest: openRequest });
+const send = new Send({ onRequest: openRequest });
+
+/** The newest attempt of a request, which may not have come here yet. */
+async function openRequest(id) {
+  const [one] = (await get(`invocations?limit=1&request_id=${encodeURIComponent(id)}`)).invocations;
+  if (!one) return say("that invocation is not kept any more");
+  openTab("invocations");
+  invocations.open(one.key);
+}
+
+function openTab(name, { focus = false } = {}) {
+  for (const other of TABS) {
+    const tab = $(`tab-${other}`);
+    tab.setAttribute("aria-selected", String(other === name));
+    tab.tabIndex = other === name ? 0 : -1;
+    $(`panel-${other}`).hidden = other !== name;
+  }
+  if (focus) $(`tab-${name}`).focus();
+  if (name === "functions") loadFunctions();
+  draw();
+}
+
+$("tabs").addEventListener("click", (event) => {
+  const tab = event.target.closest("[role=tab]");
+  if (tab) openTab(tab.id.slice(4));
+});
+$("tabs").addEventListener("keydown", (event) => {
+  const at = TABS.findIndex((name) => event.target.id === `tab-${name}`);
+  const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  openTab(TABS[(next + TABS.length) % TABS.length], { focus: true });
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-tab]");
+  if (!link) return;
+  event.preventDefault();
+  openTab(link.dataset.tab, { focus: true });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && invocations.opened && !$("panel-invocations").hidden) invocations.close();
+});
+
+// Time.
+
+function change(act) {
+  act();
+  drawTime();
+}
+const moves = { earlier: () => view.move(-0.5), later: () => view.move(0.5), live: () => view.follow(), "zoom-in": () => view.zoom(-1), "zoom-out": () => view.zoom(1) };
+for (const [id, move] of Object.entries(moves)) $(id).addEventListener("click", () => change(move));
+$("timeline-scroll").addEventListener("keydown", (event) => {
+  const move = { ArrowLeft: moves.earlier, ArrowRight: moves.later, "+": moves["zoom-in"], "=": moves["zoom-in"], "-": moves["zoom-out"], End: moves.live }[event.key];
+  if (!move) return;
+  event.preventDefault();
+  change(move);
+});
+
+function pointed(event) {
+  const box = $("timeline").getBoundingClientRect();
+  const width = $("lanes").clientWidth;
+  return timeline.at(places, { px: event.clientX - box.left, py: event.clientY - box.top }, { from: view.from, to: view.to, width, left: timeline.labelWidth(width) });
+}
+let drag = null;
+$("timeline").addEventListener("pointerdown", (event) => {
+  drag = { x: event.clientX, to: view.to, moved: false };
+});
+addEventListener("pointermove", (event) => {
+  if (!drag) return;
+  const width = $("lanes").clientWidth;
+  const moved = event.clientX - drag.x;
+  if (Math.abs(moved) < 4 && !drag.moved) return;
+  drag.moved = true;
+  change(() => {
+    view.end = drag.to - (moved / (width - timeline.labelWidth(width))) * view.span;
+    if (view.end >= store.now()) view.end = null;
+  });
+});
+addEventListener("pointerup", (event) => {
+  const was = drag;
+  drag = null;
+  if (!was || was.moved || !$("timeline").contains(event.target)) return;
+  const { call } = pointed(event);
+  if (!call) return;
+  openTab("invocations");
+  invocations.open(call.key);
+});
+$("timeline").addEventListener("pointermove", (event) => {
+  const found = pointed(event);
+  const lines = drag?.moved ? null : timeline.told(found);
+  const tip = $("tip");
+  tip.hidden = !lines;
+  $("timeline").classList.toggle("points", Boolean(found.call));
+  if (!lines) return;
+  tip.replaceChildren(...lines.filter(Boolean).map((line) => h("div", {}, line)));
+  const box = $("lanes").getBoundingClientRect();
+  tip.style.left = `${Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4)}px`;
+  tip.style.top = `${event.clientY - box.top + 14}px`;
+});
+$("timeline").addEventListener("pointerleave", () => ($("tip").hidden = true));
+
+function drawTime() {
+  const width = $("lanes").clientWidth;
+  if (!width) return;
+  const [from, to, now] = [view.from, view.to, store.now()];
+  const left = timeline.labelWidth(width);
+  const found = timeline.lanes(store, from, to);
+  const isEmpty = store.instances.size === 0 && found.lanes.length === 0;
+  $("no-lanes").hidden = !isEmpty;
+  places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1 });
+  charts.draw($("charts"), store.samples, { from, to, width, left });
+  $("span").textContent = view.text();
+  $("live").setAttribute("aria-pressed", String(view.isLive));
+  if ($("as-table").open) $("instance-rows").replaceChildren(...[...store.instances.values()].reverse().slice(0, 100).map((one) => timeline.tableRow(one, now)));
+}
+$("as-table").addEventListener("toggle", drawTime);
+new ResizeObserver(drawTime).observe($("lanes"));
+
+// What is drawn, and when.
+
+function draw() {
+  isDue = false;
+  drawnAt = performance.now();
+  if (paused || document.hidden) return;
+  let [running, waiting, failed] = [0, 0, 0];
+  for (const one of store.invocations.values()) {
+    if (one.stage === "running") running += 1;
+    else if (one.stage === "waiting") waiting += 1;
+    else if (hasFailed(one)) failed += 1;
+  }
+  const living = [...store.instances.values()].filter((one) => !one.ended_at).length;
+  const counts = { instances: living, running, waiting, invocations: store.all, failed };
+  for (const [name, count] of Object.entries(counts)) {
+    const text = count.toLocaleString("en");
+    if ($(`count-${name}`).textContent !== text) $(`count-${name}`).textContent = text;
+  }
+  $("counts").classList.toggle("bad", failed > 0);
+  if (view.isLive) drawTime();
+  if (!$("panel-invocations").hidden) invocations.render();
+  if (!$("panel-logs").hidden) {
+    logs.setInstances([...store.instances.values()]);
+    logs.render();
+  }
+}
+
+function soon(time = DRAW_EVERY) {
+  if (isDue) return;
+  isDue = true;
+  setTimeout(() => requestAnimationFrame(draw), time);
+}
+
+$("pause").addEventListener("click", () => {
+  if (!paused) draw(); // all that has come so far
+  paused = !paused;
+  missedWhilePaused = 0;
+  $("pause").setAttribute("aria-pressed", String(paused));
+  $("pause").textContent = paused ? "Go on" : "Pause";
+  if (paused && view.isLive) view.end = store.now();
+  if (!paused) view.follow();
+  draw();
+  drawTime();
+});
+setInterval(() => {
+  const isStill = performance.now() - drawnAt >= TICK_EVERY - DRAW_EVERY;
+  if (view.isLive && !paused && !document.hidden && isStill) soon(0);
+}, TICK_EVERY);
+
+// What comes.
+
+async function load() {
+  const [status, { seq, invocations: all }, { instances }, { now, samples }] = await Promise.all([
+    get("status"), get("invocations?limit=10000"), get("instances"), get("samples"),
+  ]);
+  const { kept, forgotten } = status.record.invocations;
+  store.load({ now, invocations: all, instances, samples, all: kept + forgotten });
+  await Promise.all([loadFunctions(), logs.load()]);
+  draw();
+  drawTime();
+  return seq;
+}
+
+async function loadFunctions() {
+  const found = (await get("functions")).functions;
+  const found_names = found.map((one) => one.name);
+  functions.render(found, { onSend: (name) => {
+    $("send-function").value = name;
+    openTab("send", { focus: true });
+  } });
+  if (String(found_names) !== String(names)) {
+    names = found_names;
+    send.setFunctions(names);
+    invocations.setFunctions(names);
+  }
+}
+setInterval(() => !$("panel-functions").hidden && !document.hidden && loadFunctions().catch(() => {}), FUNCTIONS_EVERY);
+
+const TOLD = { connecting: "connecting", live: "live", lost: "no answer, trying again", ended: "fc-local has stopped", resting: "resting" };
+
+follow({
+  begin: load,
+  take: (update) => {
+    store.apply(update);
+    logs.append(update.lines);
+    if (paused) {
+      missedWhilePaused += update.invocations.length + update.lines.length;
+      $("pause").textContent = `Go on (${missedWhilePaused} new)`;
+    } else {
+      soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
+    }
+    // Some came faster than they are told: all of them are asked for when it is calm again.
+    if (store.hasGaps && !update.missed.invocations && update.invocations.length < 50) {
+      store.hasGaps = false;
+      load().catch(() => {});
+    }
+  },
+  told: (state) => {
+    document.body.dataset.connection = state;
+    if ($("connection-text").textContent !== TOLD[state]) $("connection-text").textContent = TOLD[state];
+  },
+});

@@ -1,0 +1,133 @@
+// How are thousands of rows shown with a few in the page? Those in view, and a few beyond; the rest is room. One row is in the
+// tab order; arrow keys move on from it. What a row shows is not known here.
+
+import { h } from "./dom.js";
+
+const BEYOND = 8;
+const MOST = 180;
+
+export class Rows {
+  /** `make(item)` is a row's cells, of which the first that can be focused opens it; `key(item)` tells rows apart. */
+  constructor({ scroller, body, height, key, make, open }) {
+    Object.assign(this, { scroller, body, height, key, make, open });
+    this.items = [];
+    this.shown = new Map();
+    this.active = null;
+    this.above = h("tr", { class: "room", "aria-hidden": "true" }, h("td"));
+    this.below = h("tr", { class: "room", "aria-hidden": "true" }, h("td"));
+    body.replaceChildren(this.above, this.below);
+    this.table = body.closest("table");
+    scroller.addEventListener("scroll", () => this.render(), { passive: true });
+    body.addEventListener("keydown", (event) => this.onKey(event));
+    body.addEventListener("click", (event) => {
+      const row = event.target.closest("tr[data-key]");
+      if (row && !String(getSelection())) this.choose(row.dataset.key);
+    });
+    new ResizeObserver(() => this.render()).observe(scroller);
+  }
+
+  /** Other rows. What is in view stays there when rows come above it. */
+  set(items, { stay = true } = {}) {
+    const top = this.scroller.scrollTop;
+    const first = stay && top > this.height ? this.items[Math.floor(top / this.height)] : null;
+    this.items = items;
+    this.table.setAttribute("aria-rowcount", items.length + 1);
+    if (first) {
+      const key = this.key(first);
+      const was = Math.floor(top / this.height);
+      const at = items.findIndex((item) => this.key(item) === key);
+      if (at >= 0 && at !== was) this.scroller.scrollTop = top + (at - was) * this.height;
+    }
+    this.render();
+  }
+
+  render() {
+    const { clientHeight } = this.scroller;
+    if (clientHeight === 0) return;
+    // Fewer rows than before: there is no room yet where it was scrolled to.
+    const scrollTop = Math.min(this.scroller.scrollTop, Math.max(0, this.items.length * this.height - clientHeight + this.table.tHead.offsetHeight));
+    const begin = Math.max(0, Math.floor(scrollTop / this.height) - BEYOND);
+    const count = Math.min(MOST, Math.ceil(clientHeight / this.height) + 2 * BEYOND);
+    const visible = this.items.slice(begin, begin + count);
+    const focused = document.activeElement?.closest?.("tr[data-key]")?.dataset.key;
+    const keep = new Map();
+    visible.forEach((item, at) => {
+      const key = String(this.key(item));
+      let known = this.shown.get(key);
+      if (!known || known.item !== item) {
+        const row = h("tr", { "data-key": key, class: this.classOf(item) }, ...this.make(item));
+        if (known) known.row.replaceWith(row);
+        known = { item, row };
+        if (focused === key && this.body.contains(row)) this.handle(row)?.focus({ preventScroll: true });
+      }
+      known.row.setAttribute("aria-rowindex", begin + at + 2);
+      keep.set(key, known);
+    });
+    for (const [key, { row }] of this.shown) if (!keep.has(key)) row.remove();
+    this.shown = keep;
+    let place = this.above;
+    for (const { row } of keep.values()) {
+      if (place.nextSibling !== row) place.after(row);
+      place = row;
+    }
+    this.room(this.above, begin);
+    this.room(this.below, Math.max(0, this.items.length - begin - visible.length));
+    if (!keep.has(this.active)) this.active = visible.length ? String(this.key(visible[0])) : null;
+    this.mark();
+  }
+
+  classOf() {
+    return null;
+  }
+
+  room(row, rows) {
+    row.hidden = rows === 0;
+    row.firstChild.height = rows * this.height;
+  }
+
+  handle(row) {
+    return row?.querySelector("button");
+  }
+
+  /** One row alone is in the tab order. */
+  mark() {
+    for (const [key, { row }] of this.shown) {
+      row.classList.toggle("chosen", key === this.chosen);
+      const handle = this.handle(row);
+      if (handle) handle.tabIndex = key === this.active ? 0 : -1;
+    }
+  }
+
+  choose(key) {
+    this.chosen = this.active = String(key);
+    this.mark();
+    const item = this.items.find((one) => String(this.key(one)) === this.chosen);
+    if (item) this.open(item);
+  }
+
+  onKey(event) {
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.height) - 1);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const at = this.items.findIndex((item) => String(this.key(item)) === this.active);
+    this.focus(Math.min(this.items.length - 1, Math.max(0, at + step)));
+  }
+
+  focus(at) {
+    const item = this.items[at];
+    if (!item) return;
+    this.active = String(this.key(item));
+    const head = this.table.tHead.offsetHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const top = at * this.height;
+    if (top < scrollTop) this.scroller.scrollTop = top;
+    else if (top + this.height + head > scrollTop + clientHeight) this.scroller.scrollTop = top + this.height + head - clientHeight;
+    const active = this.active;
+    this.render();
+    this.active = active;
+    this.mark();
+    this.handle(this.shown.get(active)?.row)?.focus({ preventScroll: true });
+  }
+}

@@ -1,0 +1,71 @@
+// A call that is sent from the page, and what came back. How it is sent is the console's.
+
+import { post } from "./api.js";
+import { $, bytes, duration, fill, h } from "./dom.js";
+
+export class Send {
+  constructor({ onRequest }) {
+    this.onRequest = onRequest;
+    for (const radio of document.getElementsByName("kind")) radio.addEventListener("change", () => this.choose(radio.value));
+    $("send-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.send();
+    });
+  }
+
+  setFunctions(names) {
+    const chosen = $("send-function").value;
+    $("send-function").replaceChildren(...names.map((name) => h("option", {}, name)));
+    if (names.includes(chosen)) $("send-function").value = chosen;
+  }
+
+  choose(kind) {
+    $("send-event").hidden = kind !== "event";
+    $("send-http").hidden = kind !== "http";
+  }
+
+  /** What is in the form, or why it cannot be sent. */
+  call() {
+    const name = $("send-function").value;
+    const kind = [...document.getElementsByName("kind")].find((radio) => radio.checked).value;
+    if (kind === "event") return { kind, function: name, payload: $("send-payload").value, is_async: $("send-async").checked };
+    const lines = $("send-headers").value.split("\n").filter((line) => line.trim());
+    const headers = lines.map((line) => {
+      const colon = line.indexOf(":");
+      if (colon < 1) throw new Error(`a header is NAME: VALUE, not '${line}'`);
+      return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+    });
+    const path = $("send-path").value.trim() || "/";
+    return { kind, function: name, method: $("send-method").value, path, headers, body: $("send-body").value };
+  }
+
+  async send() {
+    const button = $("send-button");
+    button.disabled = true;
+    button.textContent = "Sending …";
+    try {
+      this.show(await post("send", this.call()));
+    } catch (error) {
+      this.show({ error: error.message });
+    }
+    button.disabled = false;
+    button.textContent = "Send";
+  }
+
+  show(answer) {
+    if (answer.error) return $("answer").replaceChildren(h("h3", {}, "Not sent"), h("p", { class: "notice" }, answer.error));
+    const errorType = answer.headers.find(([name]) => name === "x-fc-error-type")?.[1];
+    const isBad = answer.status >= 500 || errorType;
+    const rows = answer.headers.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
+    const body = answer.body ?? `(${bytes(answer.body_bytes)} that are no text)`;
+    fill(
+      $("answer"),
+      h("h3", {}, "Answer"),
+      h("p", { class: "badges" }, h("span", { class: `badge ${isBad ? "bad" : "good"}` }, String(answer.status)), errorType && h("span", { class: "badge bad" }, errorType), `${duration(answer.duration_ms)}, ${bytes(answer.body_bytes)}`),
+      answer.incomplete && h("p", { class: "notice" }, answer.incomplete),
+      answer.request_id && h("p", {}, h("button", { type: "button", class: "link", onclick: () => this.onRequest(answer.request_id) }, answer.request_id)),
+      h("pre", { tabindex: "0", role: "region", "aria-label": "Body" }, body || "(empty)"),
+      h("details", {}, h("summary", {}, `${answer.headers.length} headers`), h("table", { class: "headers" }, h("tbody", {}, ...rows))),
+    );
+  }
+}

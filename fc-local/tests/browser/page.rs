@@ -1,0 +1,336 @@
+//! What the page shows of a run, and what nothing that a function prints or another page does can do to it.
+
+use std::thread;
+
+use serde_json::{Value, json};
+use support::{eventually, example_path, skip};
+
+use crate::console::Console;
+use crate::driver::{self, Browser};
+
+const TAB: char = '\u{e004}';
+const ENTER: char = '\u{e007}';
+const DOWN: char = '\u{e015}';
+const RIGHT: char = '\u{e014}';
+const ESCAPE: char = '\u{e00c}';
+
+fn is_here() -> bool {
+    if !driver::is_installed() {
+        skip("browser", "chromium and chromedriver are not installed");
+    }
+    driver::is_installed()
+}
+
+/// The page of a console, once it is live.
+fn page(console: &Console, width: u32, scheme: &str) -> Browser {
+    let browser = Browser::open(width, scheme);
+    browser.go(&console.url());
+    browser.wait_for("the page is live", "return document.body?.dataset.connection === 'live'");
+    browser
+}
+
+/// The text of the cells of this class.
+fn cells(browser: &Browser, class: &str) -> Vec<String> {
+    let script = format!(
+        "return [...document.querySelectorAll('tr[data-key] .{class}')].map((cell) => cell.textContent)"
+    );
+    browser
+        .run(&script)
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|text| text.as_str().expect("text").to_owned())
+        .collect()
+}
+
+fn wait_for_call(browser: &Browser, call: &str, status: &str) {
+    let script = format!(
+        "return [...document.querySelectorAll('#invocation-rows tr[data-key]')].some((row) => \
+         row.querySelector('.c-call').textContent === '{call}' && row.querySelector('.c-status').textContent === '{status}')"
+    );
+    browser.wait_for(call, &script);
+}
+
+fn open_tab(browser: &Browser, name: &str) {
+    browser.run(&format!("document.getElementById('tab-{name}').click()"));
+}
+
+#[test]
+fn a_run_with_a_cold_start_a_freeze_a_failure_and_a_scale_out_is_on_the_page() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&["--idle-timeout", "1h"]);
+    let browser = page(&console, 1280, "light");
+    assert_eq!(browser.run("return document.title"), "fc-local");
+    browser.wait_for("nothing is there", "return !document.getElementById('no-lanes').hidden");
+
+    assert_eq!(console.call("GET", "/first", "").status, 200);
+    wait_for_call(&browser, "GET /first", "200");
+    let cold = "return [...document.querySelectorAll('#invocation-rows tr[data-key] .c-cold')].map((cell) => cell.textContent)";
+    assert_eq!(browser.run(cold), json!(["cold"]));
+    browser.wait_for("the freeze", "return document.querySelector('#timeline .phase.frozen') !== null");
+    browser.wait_for("the start", "return document.querySelector('#timeline .phase.starting') !== null");
+
+    let gate = console.scratch.gate("gate");
+    let wait = format!("/wait?{}", gate.path);
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..3).map(|_| scope.spawn(|| console.call("GET", &wait, "").status)).collect();
+        console.wait_for_running(3);
+        browser.wait_for(
+            "they are shown",
+            "return document.getElementById('count-running').textContent === '3'",
+        );
+        browser.wait_for(
+            "an instance each",
+            "return document.getElementById('count-instances').textContent === '3'",
+        );
+        assert_eq!(browser.run("return document.querySelectorAll('#timeline .call.running').length"), 3);
+        gate.let_pass(3);
+        assert!(calls.into_iter().all(|call| call.join().expect("a reply") == 200));
+    });
+    assert_eq!(console.call("GET", "/fail", "").status, 500);
+    assert_eq!(console.call("GET", "/exit", "").status, 502);
+    wait_for_call(&browser, "GET /fail", "500");
+    wait_for_call(&browser, "GET /exit", "502");
+    browser.wait_for(
+        "what failed is marked",
+        "return document.querySelector('#timeline .call.failed') !== null",
+    );
+    assert!(cells(&browser, "c-error").contains(&"UnhandledInvocationError".to_owned()));
+    let end = "return [...document.querySelectorAll('#timeline .end')].some((text) => text.textContent === 'process exited with 3')";
+    browser.wait_for("why an instance ended", end);
+
+    browser.run("document.getElementById('as-table').open = true");
+    let table = browser
+        .wait_for("the same as a table", "return document.getElementById('instance-rows').innerText || null");
+    assert!(table.as_str().expect("text").contains("process exited with 3"), "{table}");
+    let all = console.ask("invocations?limit=100")["invocations"].as_array().map(Vec::len);
+    assert_eq!(
+        browser.run("return document.getElementById('count-invocations').textContent"),
+        json!(all.unwrap_or(0).to_string())
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn an_invocation_is_opened_repeated_and_closed_by_keys_alone() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&["-e", "DB_PASSWORD=swordfish", "-e", "COLOUR=red"]);
+    let browser = page(&console, 1280, "dark");
+    console.call("POST", "/say", "hello from the function");
+    wait_for_call(&browser, "POST /say", "200");
+    let focused = || browser.run("return document.activeElement.id || document.activeElement.textContent");
+    let mut seen = Vec::new();
+    for _ in 0..30 {
+        browser.press(TAB);
+        seen.push(focused().as_str().expect("text").to_owned());
+        if seen.last().is_some_and(|last| last == "POST /say") {
+            break;
+        }
+    }
+    let place =
+        |name: &str| seen.iter().position(|one| one == name).unwrap_or_else(|| panic!("{name} in {seen:?}"));
+    let order = [
+        "pause",
+        "zoom-out",
+        "zoom-in",
+        "live",
+        "timeline-scroll",
+        "tab-invocations",
+        "filter-text",
+        "POST /say",
+    ];
+    assert!(order.windows(2).all(|pair| place(pair[0]) < place(pair[1])), "{seen:?}");
+    browser.press(ENTER);
+    let detail = "return document.getElementById('detail').hidden ? null : document.getElementById('detail').innerText";
+    let text = browser.wait_for("it is opened", detail);
+    let text = text.as_str().expect("text");
+    for part in ["POST /say", "cold start", "hello from the function", "process", "port", "headers"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(browser.run("return document.activeElement.tagName"), "H3", "what was opened is read next");
+    browser.press(TAB); // close
+    browser.press(TAB); // repeat
+    assert_eq!(focused(), "Repeat");
+    browser.press(ENTER);
+    browser.wait_for(
+        "its answer",
+        "return document.querySelector('#answer pre')?.textContent === 'hello from the function'",
+    );
+    assert_eq!(console.ask("invocations")["invocations"].as_array().map(Vec::len), Some(2));
+    open_tab(&browser, "invocations");
+    browser.press(ESCAPE);
+    browser.wait_for("it is closed", "return document.getElementById('detail').hidden");
+    browser.wait_for(
+        "both are there",
+        "return document.querySelectorAll('#invocation-rows tr[data-key]').length === 2",
+    );
+    browser.run("document.querySelector('#invocation-rows button[tabindex=\"0\"]').focus()");
+    browser.press(DOWN);
+    assert_eq!(focused(), "POST /say");
+    browser.run("document.getElementById('tab-invocations').focus()");
+    browser.press(RIGHT);
+    assert_eq!(focused(), "tab-logs");
+    open_tab(&browser, "functions");
+    let functions =
+        browser.wait_for("the functions", "return document.getElementById('functions').innerText || null");
+    let functions = functions.as_str().expect("text");
+    assert!(
+        functions.contains("red") && functions.contains("DB_PASSWORD") && !functions.contains("swordfish"),
+        "{functions}"
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn what_a_function_prints_stays_text_and_its_colours_become_colours() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&[]);
+    let browser = page(&console, 1280, "light");
+    let hostile = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
+    console.call("POST", "/say", hostile);
+    console.call("POST", "/say", "a \u{1b}[1;31mred\u{1b}[0m word, \u{1b}]0;title\u{7}\u{202e}turned");
+    console.call("GET", "/%3Cscript%3Ealert(1)%3C/script%3E", "");
+    let id = "<b>bold</b>".repeat(2);
+    console.call("GET", &format!("/?{}", id.replace('<', "%3C").replace('>', "%3E")), "");
+    open_tab(&browser, "logs");
+    let lines = "const lines = [...document.querySelectorAll('#log-rows .l-text')].map((cell) => cell.textContent); return lines.some((line) => line.includes('turned')) && lines";
+    let lines = browser.wait_for("the lines", lines);
+    assert!(lines.as_array().expect("lines").contains(&json!(hostile)), "{lines}");
+    assert!(lines.to_string().contains("a red word, \\\\x1b]0;title\\\\x07\\\\u{202e}turned"), "{lines}");
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('#log-rows script, #log-rows img, #log-rows b').length"),
+        0
+    );
+    let red = "return document.querySelector('#log-rows .a1.bold')?.textContent";
+    assert_eq!(browser.run(red), "red");
+    assert_eq!(browser.run("return document.title"), "fc-local");
+
+    let level = "document.getElementById('log-text').value = 'RED word'; document.getElementById('log-text').dispatchEvent(new Event('input'))";
+    browser.run(&level.replace("RED word", "RED"));
+    browser
+        .wait_for("one line fits", "return document.querySelectorAll('#log-rows tr[data-key]').length === 1");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_page_of_another_origin_gets_nothing_and_sends_nothing() {
+    if !is_here() {
+        return;
+    }
+    // The function's own trigger is another origin, on the same machine.
+    let (console, other) = (Console::start(&[]), Console::start(&[]));
+    let browser = page(&other, 1280, "light");
+    let (url, own) = (console.url(), other.url());
+    browser.devtools("Page.setBypassCSP", &json!({"enabled": true}));
+    browser.go(&own);
+    let fetched = |script: &str| {
+        browser.run(&format!("window.found = null; ({script}).then((one) => window.found = String(one), (error) => window.found = 'failed: ' + error.name)"));
+        browser.wait_for(script, "return window.found").as_str().expect("text").to_owned()
+    };
+    let send = r#"{"kind":"event","function":"local"}"#;
+    for script in [
+        format!("fetch('{url}api/v1/status').then((answer) => answer.text())"),
+        format!(
+            "fetch('{url}api/v1/send', {{method: 'POST', headers: {{'content-type': 'application/json'}}, body: '{send}'}})"
+        ),
+    ] {
+        assert_eq!(fetched(&script), "failed: TypeError", "{script}");
+    }
+    let blind = format!(
+        "fetch('{url}api/v1/send', {{method: 'POST', mode: 'no-cors', body: '{send}'}}).then((answer) => answer.type)"
+    );
+    let told = fetched(&blind);
+    assert!(told == "opaque" || told.starts_with("failed"), "{told}");
+    assert_eq!(console.ask("status")["record"]["invocations"]["kept"], 0, "nothing was sent");
+    browser.run(&format!("const frame = document.createElement('iframe'); frame.id = 'theirs'; frame.src = '{url}'; document.body.append(frame)"));
+    let blocked = "const frame = document.getElementById('theirs'); try { return frame.contentDocument === null } catch { return true }";
+    browser.wait_for("the frame shows nothing of it", blocked);
+    assert_eq!(console.ask("status")["record"]["invocations"]["kept"], 0);
+}
+
+#[test]
+fn ten_thousand_invocations_are_few_rows_and_filtered_at_once() {
+    if !is_here() {
+        return;
+    }
+    let hello = vec![example_path("hello").display().to_string()];
+    let console = Console::start_with(&["--concurrency", "100", "--no-freeze"], &hello);
+    assert_eq!(console.call("GET", "/needle", "").status, 200);
+    console.call_often("/order", 10_050);
+    assert_eq!(console.ask("status")["record"]["invocations"], json!({"kept": 10_000, "forgotten": 51}));
+    console.call("GET", "/needle", "");
+    let browser = page(&console, 400, "dark");
+    browser.wait_for(
+        "all are there",
+        "return document.getElementById('count-invocations').textContent === '10,052'",
+    );
+    let rows = || {
+        browser
+            .run("return document.querySelectorAll('#invocation-rows tr[data-key]').length")
+            .as_u64()
+            .expect("a number")
+    };
+    assert!((10..=200).contains(&rows()), "{} rows", rows());
+    browser.run("document.getElementById('invocation-scroll').scrollTop = 150000");
+    let middle = "return Number(document.querySelector('#invocation-rows tr[data-key]').getAttribute('aria-rowindex')) > 4000";
+    browser.wait_for("the middle is shown", middle);
+    assert!((10..=200).contains(&rows()), "{} rows", rows());
+    let filter = "const input = document.getElementById('filter-text'); input.value = 'get /needle 200'; const began = performance.now(); \
+                  input.dispatchEvent(new Event('input')); const rows = document.querySelectorAll('#invocation-rows tr[data-key]').length; \
+                  return [rows, performance.now() - began]";
+    // The best of a few: the machine may be busy with other tests.
+    let found: Vec<Value> = (0..5).map(|_| browser.run(filter)).collect();
+    assert!(found.iter().all(|found| found[0] == 1), "the other one has made room: {found:?}");
+    assert!(found.iter().any(|found| found[1].as_f64().is_some_and(|time| time < 100.0)), "ms: {found:?}");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_call_is_sent_and_the_end_is_told() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&[]);
+    let browser = page(&console, 400, "light");
+    open_tab(&browser, "send");
+    browser.run("document.getElementById('send-payload').value = '{\"order\": 8}'; document.getElementById('send-button').click()");
+    browser.wait_for(
+        "the answer",
+        "return document.querySelector('#answer pre')?.textContent === '{\"order\": 8}'",
+    );
+    let http = "document.querySelector('[name=kind][value=http]').click(); document.getElementById('send-method').value = 'PUT'; \
+                document.getElementById('send-path').value = '/put?a=b'; document.getElementById('send-body').value = 'body'; \
+                document.getElementById('send-headers').value = 'X-Mine: 1'; document.getElementById('send-button').click()";
+    browser.run(http);
+    browser.wait_for("the answer", "return document.querySelector('#answer pre')?.textContent === 'body'");
+    browser.run("document.querySelector('#answer button.link').click()");
+    let detail =
+        browser.wait_for("its invocation", "return document.querySelector('#detail h3')?.textContent");
+    assert_eq!(detail, "PUT /put?a=b");
+    let width = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+    assert_eq!(browser.run(width), Value::Bool(true), "nothing is wider than the window");
+    browser.wait_for(
+        "both are counted",
+        "return document.getElementById('count-invocations').textContent === '2'",
+    );
+    browser.run("document.getElementById('pause').click()");
+    console.call("GET", "/while-paused", "");
+    browser.wait_for("it is counted", "return /\\d/.test(document.getElementById('pause').textContent)");
+    assert_eq!(browser.run("return document.getElementById('count-invocations').textContent"), "2");
+    browser.run("document.getElementById('pause').click()");
+    browser.wait_for("it goes on", "return document.getElementById('count-invocations').textContent === '3'");
+    console.interrupt();
+    browser.wait_for("the end", "return document.body.dataset.connection === 'ended'");
+    eventually("it is told", || {
+        (browser.run("return document.getElementById('connection-text').textContent")
+            == "fc-local has stopped")
+            .then_some(())
+    });
+}
