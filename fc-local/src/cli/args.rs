@@ -297,11 +297,10 @@ pub struct FunctionArgs {
     /// Check health at this path
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub health_check: Option<String>,
-    /// Retries of a failed async call [3]
+    /// Retries of a failed async call [3], the first after --async-retry-delay [500ms]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=8))]
     pub async_retries: Option<u32>,
-    /// Delay before the first of them; it doubles [500ms]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, hide = true)]
     pub async_retry_delay: Option<Duration>,
     /// The function's command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
