@@ -258,7 +258,8 @@ fn check_triggers(props: &Node, notes: &mut Vec<Note>) {
             _ => {
                 let meant = nearest(&kind, TRIGGER_TYPES.iter().copied()).filter(|name| **name != kind);
                 let meant = meant.map(|name| format!(" (is it '{name}'?)")).unwrap_or_default();
-                let example = sample(trigger).map(|sample| format!(" --example {sample}")).unwrap_or_default();
+                let example =
+                    sample(trigger).map(|sample| format!(" --example {sample}")).unwrap_or_default();
                 let text = format!(
                     "a trigger of type '{kind}'{meant} calls nothing here; 'fc-local invoke{example}' does"
                 );
