@@ -297,7 +297,7 @@ pub struct FunctionArgs {
     /// Check health at this path
     #[arg(long, value_name = "PATH", value_parser = path)]
     pub health_check: Option<String>,
-    /// Retries of a failed async call [3], the first after --async-retry-delay [500ms]
+    /// Retries of a failed async call [3], after --async-retry-delay
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=8))]
     pub async_retries: Option<u32>,
     #[arg(long, value_name = "TIME", value_parser = duration, hide = true)]
