@@ -282,20 +282,17 @@ impl Engine {
             Route::Invoke(_) => self.invocations.is_one() && !self.has_invoked_alone.load(Ordering::SeqCst),
             Route::Hook(_) | Route::Health | Route::Metrics => false,
         };
-        let is_alone = needs_nobody
-            && self.on_signal.get().is_some_and(|it| it.is_main_worker)
-            && self.pool.has_one_worker();
-        if is_alone && matches!(route, Route::Invoke(_)) {
-            self.has_invoked_alone.store(true, Ordering::SeqCst);
-        }
-        is_alone
+        needs_nobody && self.on_signal.get().is_some_and(|it| it.is_main_worker) && self.pool.has_one_worker()
     }
 
-    /// Makes the second worker once a call that ran alone is answered, unless the first invocation runs alone too. Then
-    /// the next request does: what runs after a response delays whoever reads it on the same core.
-    pub(super) fn end_alone(&self) {
-        if !self.invocations.is_one() {
-            self.pool.ensure_waiting();
+    /// A call that ran alone is answered: the second worker is made, but not where one invocation runs at a time. Then the next
+    /// request makes it, or the one after the first invocation: what runs after a response delays whoever reads it on
+    /// the same core.
+    pub(super) fn end_alone(&self, route: Route) {
+        match route {
+            Route::Invoke(_) => self.has_invoked_alone.store(true, Ordering::SeqCst),
+            _ if self.invocations.is_one() => {}
+            _ => self.pool.ensure_waiting(),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn serve<'a>(
     output: &'a RefCell<ResponseWriter<'a>>,
 ) -> (Next, bool) {
     let _scope = RequestScope::enter(context.request_id(), || context.trace_id());
-    let alone = engine.runs_alone(route, context.head()).then(|| Alone(engine));
+    let alone = engine.runs_alone(route, context.head()).then(|| Alone { engine, route });
     let mut exchange = Exchange {
         engine,
         slot,
@@ -68,11 +68,14 @@ pub(super) fn run_hook(engine: &Engine, context: &Context, hook: Hook) -> Result
 }
 
 /// A call for which no second worker was made: that is done once its response is out.
-struct Alone<'a>(&'a Engine);
+struct Alone<'a> {
+    engine: &'a Engine,
+    route: Route,
+}
 
 impl Drop for Alone<'_> {
     fn drop(&mut self) {
-        self.0.end_alone();
+        self.engine.end_alone(self.route);
     }
 }
 
