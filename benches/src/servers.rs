@@ -160,7 +160,8 @@ fn ours(example: &str) -> Vec<Server> {
 /// time, and a linker leaves it otherwise than who unpacks a code package; what two rows shared, one would leave in the
 /// processor's caches for the other.
 fn deployed(server: Server) -> Server {
-    let program = target().join("bench").join(server.label().replace([',', ' '], "-"));
+    let file = server.program.file_name().unwrap_or_default().display(); // two questions have a program each
+    let program = target().join("bench").join(format!("{} {file}", server.label()).replace([',', ' '], "-"));
     let copied = output().and_then(|_| fs::copy(&server.program, &program));
     // One that is not there is said to be missing.
     if copied.is_ok() { Server { program, ..server } } else { server }
