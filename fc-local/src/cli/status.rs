@@ -53,7 +53,7 @@ fn heading(status: &Value) -> Vec<String> {
             number(at(status, "/pid")),
             text(at(status, "/console"))
         ),
-        format!("{instances} instances; invocations: {running} running, {waiting} waiting, {all} in all"),
+        format!("instances: {instances}; invocations: {running} running, {waiting} waiting, {all} in all"),
     ]
 }
 

@@ -8,18 +8,10 @@ use std::net::SocketAddr;
 use fc_runtime::Request;
 
 use super::refusal::Refusal;
+use crate::front::guard::Claims;
 
 /// The authorities of the console, in lower case.
 pub struct Guard(Vec<String>);
-
-/// What a request says of where it goes and where it comes from.
-#[derive(Default)]
-struct Claims<'a> {
-    hosts: Vec<&'a [u8]>,
-    origins: Vec<&'a [u8]>,
-    sites: Vec<&'a [u8]>,
-    content_type: Option<&'a str>,
-}
 
 impl Guard {
     pub fn new(address: SocketAddr) -> Guard {
@@ -35,21 +27,10 @@ impl Guard {
 
     /// Refuses a request that is not for the console, or not from its own page or a program.
     pub fn check(&self, request: &Request<'_>) -> Result<(), Refusal> {
-        let mut claims = Claims { content_type: request.header("content-type"), ..Claims::default() };
-        // The target's host and the field count both, where they differ.
-        claims.hosts.extend(request.header("host").map(str::as_bytes));
-        for (name, value) in request.headers() {
-            match name {
-                _ if name.eq_ignore_ascii_case("host") => claims.hosts.push(value),
-                _ if name.eq_ignore_ascii_case("origin") => claims.origins.push(value),
-                _ if name.eq_ignore_ascii_case("sec-fetch-site") => claims.sites.push(value),
-                _ => {}
-            }
-        }
-        self.judge(request.method(), &claims)
+        self.judge(request.method(), &Claims::of(request), request.header("content-type"))
     }
 
-    fn judge(&self, method: &str, claims: &Claims<'_>) -> Result<(), Refusal> {
+    fn judge(&self, method: &str, claims: &Claims<'_>, content_type: Option<&str>) -> Result<(), Refusal> {
         let is_own =
             |authority: &[u8]| self.0.iter().any(|own| authority.eq_ignore_ascii_case(own.as_bytes()));
         if claims.hosts.is_empty() || !claims.hosts.iter().all(|host| is_own(host)) {
@@ -66,7 +47,7 @@ impl Guard {
             return Err(Refusal::new(403, text));
         }
         // A form of another page can send other types without being asked for leave first.
-        let media_type = claims.content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
         if method == "POST" && !media_type.trim().eq_ignore_ascii_case("application/json") {
             return Err(Refusal::new(
                 415,
@@ -89,10 +70,9 @@ mod tests {
         content_type: Option<&str>,
     ) -> u16 {
         let bytes = |texts: &[&'static str]| texts.iter().map(|text| text.as_bytes()).collect();
-        let claims =
-            Claims { hosts: bytes(hosts), origins: bytes(origins), sites: bytes(sites), content_type };
+        let claims = Claims { hosts: bytes(hosts), origins: bytes(origins), sites: bytes(sites) };
         let guard = Guard::new(([127, 0, 0, 1], 9080).into());
-        guard.judge(method, &claims).map_or_else(|refusal| refusal.status, |()| 200)
+        guard.judge(method, &claims, content_type).map_or_else(|refusal| refusal.status, |()| 200)
     }
 
     #[test]

@@ -24,9 +24,9 @@ pub struct Guard {
 /// What a request says of where it goes and where it comes from.
 #[derive(Default)]
 pub struct Claims<'a> {
-    hosts: Vec<&'a [u8]>,
-    origins: Vec<&'a [u8]>,
-    sites: Vec<&'a [u8]>,
+    pub hosts: Vec<&'a [u8]>,
+    pub origins: Vec<&'a [u8]>,
+    pub sites: Vec<&'a [u8]>,
 }
 
 #[derive(Debug, PartialEq, Eq)]

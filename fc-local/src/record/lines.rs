@@ -12,10 +12,11 @@ use super::segments::{Place, SEGMENT, Segments};
 pub const MAX_BYTES: usize = 50 * 1024 * 1024;
 
 /// What a line takes beside its text.
-const OVERHEAD: usize = size_of::<Kept>();
+const OVERHEAD: usize = size_of::<Line<Place>>();
 
+/// A line, and its text or where that is kept. Before it has its place its number means nothing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Line {
+pub struct Line<T = String> {
     pub seq: u64,
     /// Milliseconds since the epoch.
     pub at: f64,
@@ -26,35 +27,11 @@ pub struct Line {
     /// `stdout`, `stderr`, `initializer`, `platform`, `warning`.
     pub source: &'static str,
     pub level: Level,
-    pub text: String,
-}
-
-/// A line as it comes, whose number is its place.
-pub struct NewLine<'a> {
-    pub seq: u64,
-    pub at: f64,
-    pub function: Option<Arc<str>>,
-    pub instance: Option<Arc<str>>,
-    pub request_id: Option<Arc<str>>,
-    pub source: &'static str,
-    pub level: Level,
-    pub text: &'a str,
-}
-
-/// A line as it is kept, its text elsewhere.
-struct Kept {
-    seq: u64,
-    at: f64,
-    function: Option<Arc<str>>,
-    instance: Option<Arc<str>>,
-    request_id: Option<Arc<str>>,
-    source: &'static str,
-    level: Level,
-    text: Place,
+    pub text: T,
 }
 
 pub struct Lines {
-    lines: VecDeque<Kept>,
+    lines: VecDeque<Line<Place>>,
     texts: Segments,
     bytes: usize,
     /// How many have gone.
@@ -70,14 +47,14 @@ impl Default for Lines {
 }
 
 impl Lines {
-    pub fn push(&mut self, line: NewLine<'_>) {
-        let NewLine { seq, at, function, instance, request_id, source, level, text } = line;
+    pub fn push(&mut self, line: Line<&str>) {
+        let Line { seq, at, function, instance, request_id, source, level, text } = line;
         let Some(text) = self.texts.push(&[text.as_bytes()]) else {
             self.forgotten += 1; // nobody writes such a line: the platform cuts it
             return;
         };
         self.bytes += text.len() + OVERHEAD;
-        self.lines.push_back(Kept { seq, at, function, instance, request_id, source, level, text });
+        self.lines.push_back(Line { seq, at, function, instance, request_id, source, level, text });
         while self.bytes > MAX_BYTES {
             let Some(oldest) = self.lines.pop_front() else { return };
             self.bytes -= oldest.text.len() + OVERHEAD;
@@ -114,7 +91,7 @@ impl Lines {
         (self.lines.range(begin + missed..).map(|kept| self.line(kept)).collect(), missed)
     }
 
-    fn line(&self, kept: &Kept) -> Line {
+    fn line(&self, kept: &Line<Place>) -> Line {
         let text = self.texts.get(kept.text).unwrap_or_default();
         Line {
             seq: kept.seq,
@@ -167,10 +144,10 @@ fn names(id: &str, short: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn line(seq: u64, text: &str) -> NewLine<'_> {
+    fn line(seq: u64, text: &str) -> Line<&str> {
         let (function, instance) = (Some("shop".into()), Some("c-1-2-f381ba1c085c".into()));
         let (request_id, source, level) = (Some("1-2".into()), "stdout", Level::Warn);
-        NewLine { seq, at: 0.0, function, instance, request_id, source, level, text }
+        Line { seq, at: 0.0, function, instance, request_id, source, level, text }
     }
 
     #[test]

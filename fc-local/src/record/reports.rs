@@ -3,7 +3,7 @@
 
 use super::invocations::{Invocation, NewCall, Stage};
 use super::level::Level;
-use super::lines::NewLine;
+use super::lines::Line;
 use super::state::{Ended, State};
 
 /// Reports in their order.
@@ -188,7 +188,7 @@ impl Cursor {
                 state.line(
                     function,
                     instance,
-                    NewLine {
+                    Line {
                         seq: 0,
                         at,
                         function: None,

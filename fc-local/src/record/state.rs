@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::instances::{Instance, Instances, PhaseKind, Started};
 use super::invocations::{Invocation, Invocations, Stage};
 use super::journal::{Journal, Subject};
-use super::lines::{Line, Lines, NewLine};
+use super::lines::{Line, Lines};
 use super::metrics::{Metrics, Sample};
 
 /// Invocations that are kept.
@@ -228,7 +228,7 @@ impl State {
     }
 
     /// A line of this function and instance, as far as they are known.
-    pub fn line(&mut self, function: Option<&str>, instance: Option<&str>, mut line: NewLine<'_>) {
+    pub fn line(&mut self, function: Option<&str>, instance: Option<&str>, mut line: Line<&str>) {
         match instance.and_then(|id| self.instances.find(id)) {
             None => (line.function, line.instance) = (function.map(Arc::from), instance.map(Arc::from)),
             Some((_, found)) => {

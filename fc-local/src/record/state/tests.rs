@@ -18,16 +18,8 @@ fn accept(state: &mut State, request_id: &str, now: f64) -> u64 {
 
 fn line(state: &mut State, function: Option<&str>, instance: Option<&str>, text: &str) {
     let (source, level, of) = ("stdout", Level::Info, None);
-    let line = NewLine {
-        seq: 0,
-        at: 1.0,
-        function: of.clone(),
-        instance: of,
-        request_id: None,
-        source,
-        level,
-        text,
-    };
+    let line =
+        Line { seq: 0, at: 1.0, function: of.clone(), instance: of, request_id: None, source, level, text };
     state.line(function, instance, line);
 }
 
