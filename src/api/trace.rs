@@ -6,6 +6,7 @@ use crate::http1::Head;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
+use std::str::FromStr;
 
 /// `version "-" trace-id "-" parent-id "-" trace-flags` of version 00 (W3C Trace Context section 3.2.2).
 const LENGTH: usize = 55;
@@ -95,6 +96,28 @@ impl Trace {
         let mut parent = self.parent;
         parent.set(36, new_span_id(self));
         Trace { parent, state: self.state.clone() }
+    }
+}
+
+/// The trace of a `traceparent` that came in another way than in a request's header, as in an attribute of a message
+/// ([CloudEvents, Distributed Tracing Extension]). An error where it is malformed (W3C Trace Context, section 3.2.2).
+///
+/// ```
+/// use fc_runtime::Trace;
+///
+/// let trace: Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+/// assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// ```
+///
+/// [CloudEvents, Distributed Tracing Extension]: https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+impl FromStr for Trace {
+    type Err = anyhow::Error;
+
+    fn from_str(traceparent: &str) -> anyhow::Result<Trace> {
+        let Some(parent) = TraceParent::parse(traceparent.as_bytes()) else {
+            anyhow::bail!("{traceparent:?} is not a traceparent of W3C Trace Context");
+        };
+        Ok(Trace { parent, state: None })
     }
 }
 
@@ -296,7 +319,10 @@ mod tests {
     }
 
     fn parsed(value: &str) -> Option<String> {
-        trace(&[("TraceParent", value)]).map(|trace| trace.to_string())
+        let found = trace(&[("TraceParent", value)]).map(|trace| trace.to_string());
+        let alone = value.trim().parse::<Trace>().ok().map(|trace| trace.to_string());
+        assert_eq!(found, alone, "{value:?} by itself");
+        found
     }
 
     #[test]
