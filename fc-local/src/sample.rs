@@ -76,15 +76,19 @@ impl Sample {
 
     /// The same as the trigger sends it.
     pub fn sent(&self, sets: &[String]) -> Result<Vec<u8>> {
-        let event = self.with(sets)?;
-        if self.name == "tablestore" {
-            // One that is no event of a table any more goes out as it is.
-            if let Ok(table) = serde_json::from_str::<TablestoreEvent>(&event) {
-                return Ok(Vec::from(&table));
-            }
+        Ok(self.as_sent(&self.with(sets)?))
+    }
+
+    /// What somebody made of the sample, as the trigger would send it. What it would not goes out as it is.
+    pub fn as_sent(&self, event: &str) -> Vec<u8> {
+        if self.name == "tablestore"
+            && let Ok(table) = serde_json::from_str::<TablestoreEvent>(event)
+        {
+            return Vec::from(&table);
         }
-        let event: Value = serde_json::from_str(&event)?;
-        Ok(event.to_string().into_bytes())
+        let event =
+            serde_json::from_str(event).map_or_else(|_| event.to_owned(), |event: Value| event.to_string());
+        event.into_bytes()
     }
 
     fn set(&self, event: &mut Value, set: &str) -> Result<()> {
@@ -244,6 +248,10 @@ mod tests {
                 );
                 assert_eq!(sent, printed);
             }
+        }
+        let table = named("tablestore").expect("it");
+        for no_event_of_it in ["{", "", "[1]", "text"] {
+            assert_eq!(table.as_sent(no_event_of_it), no_event_of_it.as_bytes());
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process;
 use fc_runtime::{Request, Response};
 use serde_json::json;
 
-use super::detail::Detail;
+use super::detail::{self, Detail};
 use super::query;
 use super::refusal::{Refusal, json};
 use super::served::Served;
@@ -41,12 +41,18 @@ pub fn invocations(served: &Served, request: &Request<'_>) -> Result<Response, R
     let before = query::number(request, "before", u64::MAX)?;
     let (function, request_id) = (query::text(request, "function"), query::text(request, "request_id"));
     let failed = query::switch(request, "failed")?;
+    let trace_id = query::text(request, "trace_id");
+    let is_of_trace = |key: u64, id: &str| {
+        let found = served.recorder.invocation(key).and_then(|(_, details)| detail::trace(&details?));
+        found.is_some_and(|trace| trace.trace_id == id)
+    };
     // Asked for first: what changes meanwhile is told again to whoever follows from here.
     let seq = served.recorder.seq();
     let is_asked = |one: &Invocation| {
         function.as_deref().is_none_or(|name| *one.function == *name)
             && request_id.as_deref().is_none_or(|id| *one.request_id == *id)
             && (!failed || one.has_failed())
+            && trace_id.as_deref().is_none_or(|id| is_of_trace(one.key, id))
     };
     let found = served.recorder.invocations(before, MAX_INVOCATIONS).into_iter().filter(is_asked).take(limit);
     let found: Vec<Invocation> = found.collect();

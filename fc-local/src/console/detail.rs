@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use fc_runtime::Trace;
 use serde::Serialize;
 
 use crate::instance::headers;
@@ -21,6 +22,8 @@ pub struct Detail {
     /// Absent when it was too long ago, or no instance was asked.
     pub request: Option<Message>,
     pub response: Option<Message>,
+    /// Of the caller's `traceparent`.
+    pub trace: Option<TraceIds>,
     /// Whether it can be sent once more.
     pub repeatable: bool,
     /// Where the time went, of one that waited for its instance.
@@ -35,6 +38,14 @@ pub struct Message {
     /// As text, where it was kept.
     pub body: Option<String>,
     pub body_bytes: Option<usize>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+pub struct TraceIds {
+    pub trace_id: String,
+    /// The caller's span.
+    pub parent_id: String,
+    pub is_sampled: bool,
 }
 
 /// A request to be sent once more: fields and all as they came.
@@ -52,7 +63,8 @@ impl Detail {
         let has_response = details.filter(|details| !details.response_head.is_empty());
         let response = has_response.map(|details| message(&details.response_head, None));
         let repeatable = details.is_some_and(|details| details.request_body.is_some());
-        Detail { request, response, repeatable, cold_start, invocation }
+        let trace = details.and_then(trace);
+        Detail { request, response, trace, repeatable, cold_start, invocation }
     }
 }
 
@@ -66,6 +78,21 @@ pub fn again(details: &Details) -> Option<Again<'_>> {
         |name: &str| !headers::is_reserved(name) && !name.eq_ignore_ascii_case("x-forwarded-for");
     let fields = lines.filter_map(field).filter(|(name, _)| is_the_clients(name)).collect();
     Some(Again { method, target, fields, body })
+}
+
+/// The trace that a request belongs to, by W3C Trace Context.
+pub fn trace(details: &Details) -> Option<TraceIds> {
+    let is_parent =
+        |(name, value): (&str, &[u8])| name.eq_ignore_ascii_case("traceparent").then(|| value.to_owned());
+    let mut parents = lines(&details.request_head).filter_map(field).filter_map(is_parent);
+    // With two of them nobody knows whose is the caller's.
+    let (parent, None) = (parents.next()?, parents.next()) else { return None };
+    let trace: Trace = std::str::from_utf8(&parent).ok()?.parse().ok()?;
+    Some(TraceIds {
+        trace_id: trace.trace_id().to_owned(),
+        parent_id: trace.parent_id().to_owned(),
+        is_sampled: trace.is_sampled(),
+    })
 }
 
 fn message(head: &[u8], body: Option<&[u8]>) -> Message {
@@ -124,6 +151,24 @@ mod tests {
         let shown: Vec<_> =
             shown.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(shown[..3], [("Host", "h"), ("Authorization", "(hidden)"), ("X-Empty", "")]);
+    }
+
+    #[test]
+    fn a_trace_is_the_callers_own_or_none() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let found = |fields: &[&str]| {
+            let fields: String = fields.iter().map(|value| format!("TraceParent: {value}\n")).collect();
+            let request_head = format!("GET / HTTP/1.1\n{fields}Host: h\n").into_bytes();
+            trace(&Details { request_head, ..Details::default() })
+        };
+        let trace = found(&[parent]).expect("a trace");
+        assert_eq!(
+            (trace.trace_id.as_str(), trace.parent_id.as_str(), trace.is_sampled),
+            ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", true)
+        );
+        for none in [&[][..], &["00-1-2-3"], &[parent, parent]] {
+            assert_eq!(found(none), None, "{none:?}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ fn of(served: &Served, one: &ServedFunction) -> Value {
         .chain(function.timers.iter().map(|timer| self::timer(timer, Timestamp::now())))
         .collect();
     let health = function.health.as_ref();
+    let timer = (!function.timers.is_empty()).then_some("timer");
+    let samples: Vec<&str> = timer.into_iter().chain(function.senders.iter().copied()).collect();
     json!({
         "name": function.name,
         "region": function.region,
@@ -39,6 +41,7 @@ fn of(served: &Served, one: &ServedFunction) -> Value {
         "health_check": health.map(|check| format!("GET {}, every {} s", check.path, check.period.as_secs())),
         "variables": variables,
         "triggers": triggers,
+        "event_samples": samples,
         "url": format!("http://{}/", on_this_machine(one.address)),
         "invocations_url": format!("http://{}{}", on_this_machine(served.main), invocations_path(&function.name)),
     })

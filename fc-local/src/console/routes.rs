@@ -25,6 +25,7 @@ enum Route {
     Logs,
     Samples,
     Events,
+    EventSamples,
     Send,
 }
 
@@ -42,6 +43,7 @@ impl Route {
             ["logs"] => Route::Logs,
             ["samples"] => Route::Samples,
             ["events"] => Route::Events,
+            ["event-samples"] => Route::EventSamples,
             ["send"] => Route::Send,
             _ => return None,
         })
@@ -79,6 +81,7 @@ pub fn answer(
         Route::Logs => answers::logs(served, request),
         Route::Samples => answers::samples(served, request),
         Route::Events => events::stream(served, streams, request),
+        Route::EventSamples => Ok(send::event_samples()),
         Route::Send => send::send(served, request),
     }
 }
@@ -135,12 +138,13 @@ mod tests {
             "logs",
             "samples",
             "events",
+            "event-samples",
             "send",
         ] {
             let route = Route::of(&path.replace("{key}", "7")).expect("a route");
             let methods = paths[&format!("{API}{path}")].as_object().expect("it is described");
             assert!(methods.contains_key(&route.method().to_lowercase()), "{path}");
         }
-        assert_eq!(paths.len(), 10);
+        assert_eq!(paths.len(), 11);
     }
 }

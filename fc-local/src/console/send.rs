@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use fc_runtime::{Request, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::answers::not_kept;
 use super::detail;
@@ -19,6 +20,7 @@ use crate::front::Caller;
 use crate::function::header_text;
 use crate::instance::client::{Deadline, Error, Patience, Pool, Reply, RequestBody};
 use crate::instance::headers;
+use crate::sample::{self, SAMPLES};
 
 /// What of an answer's body is shown, in bytes.
 const MAX_SHOWN: u64 = 1024 * 1024;
@@ -34,6 +36,8 @@ enum Call {
         function: String,
         #[serde(default)]
         payload: String,
+        /// The sample that the payload was made of; it is sent as that one's trigger sends it.
+        sample: Option<String>,
         /// Answered before it has run.
         #[serde(default)]
         is_async: bool,
@@ -74,15 +78,26 @@ struct Outgoing<'a> {
     body: &'a [u8],
 }
 
+/// What triggers send, to begin with.
+pub fn event_samples() -> Response {
+    let sample = |sample: &sample::Sample| serde_json::json!({ "name": sample.name, "what": sample.what, "event": sample.json.trim_end() });
+    let samples: Vec<Value> = SAMPLES.iter().map(sample).collect();
+    json(&serde_json::json!({ "samples": samples }))
+}
+
 pub fn send(served: &Served, request: &mut Request<'_>) -> Result<Response, Refusal> {
     let caller = Caller::of(request);
     let body = request.bytes().map_err(|error| Refusal::new(400, format!("the request's body: {error}")))?;
     let call: Call = serde_json::from_slice(&body)
         .map_err(|error| Refusal::new(400, format!("not a call to be sent: {error}")))?;
     match &call {
-        Call::Event { function, payload, is_async } => {
+        Call::Event { function, payload, sample, is_async } => {
             find(served, function)?;
-            event(served, function, payload.as_bytes(), *is_async, caller)
+            let sample = sample.as_deref().map(sample::named).transpose();
+            let sample = sample.map_err(|error| Refusal::new(400, error.to_string()))?;
+            let payload =
+                sample.map_or_else(|| payload.clone().into_bytes(), |sample| sample.as_sent(payload));
+            event(served, function, &payload, *is_async, caller)
         }
         Call::Http { function, method, path, headers, body } => {
             let address = find(served, function)?;

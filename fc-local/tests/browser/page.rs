@@ -305,6 +305,19 @@ fn a_call_is_sent_and_the_end_is_told() {
         "the answer",
         "return document.querySelector('#answer pre')?.textContent === '{\"order\": 8}'",
     );
+    let choose = |name: &str| {
+        let script = format!(
+            "const select = document.getElementById('send-sample'); select.value = '{name}'; select.dispatchEvent(new Event('change')); return document.getElementById('send-payload').value"
+        );
+        browser.run(&script).as_str().expect("text").to_owned()
+    };
+    let sample: Value = serde_json::from_str(&choose("oss")).expect("JSON");
+    assert!(sample["events"][0]["oss"].is_object(), "{sample}");
+    assert_eq!(choose(""), "{\"order\": 8}", "the other text is there again");
+    choose("timer");
+    browser.run("document.getElementById('send-button').click()");
+    let sent = "return document.querySelector('#answer pre')?.textContent?.includes('triggerName')";
+    browser.wait_for("the sample's answer", sent);
     let http = "document.querySelector('[name=kind][value=http]').click(); document.getElementById('send-method').value = 'PUT'; \
                 document.getElementById('send-path').value = '/put?a=b'; document.getElementById('send-body').value = 'body'; \
                 document.getElementById('send-headers').value = 'X-Mine: 1'; document.getElementById('send-button').click()";
@@ -318,14 +331,14 @@ fn a_call_is_sent_and_the_end_is_told() {
     assert_eq!(browser.run(width), Value::Bool(true), "nothing is wider than the window");
     browser.wait_for(
         "both are counted",
-        "return document.getElementById('count-invocations').textContent === '2'",
+        "return document.getElementById('count-invocations').textContent === '3'",
     );
     browser.run("document.getElementById('pause').click()");
     console.call("GET", "/while-paused", "");
     browser.wait_for("it is counted", "return /\\d/.test(document.getElementById('pause').textContent)");
-    assert_eq!(browser.run("return document.getElementById('count-invocations').textContent"), "2");
+    assert_eq!(browser.run("return document.getElementById('count-invocations').textContent"), "3");
     browser.run("document.getElementById('pause').click()");
-    browser.wait_for("it goes on", "return document.getElementById('count-invocations').textContent === '3'");
+    browser.wait_for("it goes on", "return document.getElementById('count-invocations').textContent === '4'");
     console.interrupt();
     browser.wait_for("the end", "return document.body.dataset.connection === 'ended'");
     eventually("it is told", || {

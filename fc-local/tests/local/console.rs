@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use support::{Client, Program, Reply, Scratch, WATCHDOG, eventually, reserved_port, run_to_end};
 
@@ -378,6 +380,55 @@ fn a_call_is_sent_as_any_caller_sends_it_and_once_more() {
     assert_eq!(again["body"], event_sent());
     let answer = sent(console, "send", &json!({"kind": "event", "function": "local", "is_async": true}));
     assert_eq!(answer["status"], 202);
+}
+
+#[test]
+fn a_sample_is_sent_as_its_trigger_sends_it() {
+    let fc = start(&[]);
+    let console = console(&fc);
+    let samples = get(console, "event-samples")["samples"].clone();
+    let sample = |name: &str| {
+        let found = samples.as_array().expect("a list").iter().find(|sample| sample["name"] == name);
+        found.unwrap_or_else(|| panic!("no sample {name}"))["event"].clone()
+    };
+    // What the function got.
+    let send = |payload: &Value, name: &str| {
+        let event = json!({"kind": "event", "function": "local", "payload": payload, "sample": name});
+        let answer = sent(console, "send", &event);
+        let seen: Value = serde_json::from_str(answer["body"].as_str().expect("text")).expect("what it saw");
+        STANDARD.decode(seen["body"].as_str().expect("its body")).expect("base64")
+    };
+    let timer: Value = serde_json::from_str(sample("timer").as_str().expect("text")).expect("JSON");
+    assert_eq!(send(&sample("timer"), "timer"), timer.to_string().as_bytes());
+    let table = send(&sample("tablestore"), "tablestore");
+    assert!(table[0] >= 0xa0, "in CBOR: {}", table.escape_ascii());
+    assert_eq!(send(&json!("no table {"), "tablestore"), b"no table {");
+    let event = json!({"kind": "event", "function": "local", "sample": "os"});
+    let (status, why) = refusal(&post(console, "send", &event));
+    assert!(status == 400 && why.contains("did you mean 'oss'?"), "{why}");
+}
+
+#[test]
+fn calls_of_a_trace_are_found_together() {
+    let fc = start(&[]);
+    let console = console(&fc);
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let call = |path: &str, span: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: test\r\ntraceparent: 00-{id}-{span}-01");
+        assert_eq!(request(fc.address, &head, "").status, 200);
+    };
+    call("/raw?first", "00f067aa0ba902b7");
+    assert_eq!(fc.get("/raw?of-none").status, 200);
+    call("/raw?second", "00f067aa0ba902b8");
+    let second = invocation(console, "/raw?second");
+    let detail = get(console, &format!("invocations/{}", second["key"]));
+    assert_eq!(detail["trace"], json!({"trace_id": id, "parent_id": "00f067aa0ba902b8", "is_sampled": true}));
+    let found = get(console, &format!("invocations?trace_id={id}"))["invocations"].clone();
+    let paths: Vec<_> = found.as_array().expect("a list").iter().map(|one| one["path"].clone()).collect();
+    assert_eq!(paths, ["/raw?second", "/raw?first"]);
+    assert_eq!(get(console, "invocations?trace_id=0")["invocations"], json!([]));
+    let other = invocation(console, "/raw?of-none");
+    assert!(get(console, &format!("invocations/{}", other["key"]))["trace"].is_null());
 }
 
 fn event_sent() -> Value {

@@ -7,6 +7,7 @@ import { hasFailed } from "./store.js";
 import * as timeline from "./timeline.js";
 
 const MOST_LINES = 200;
+const MOST_TRACED = 100;
 
 export class Invocations {
   constructor({ store, onOpen, onLogs, onAnswer }) {
@@ -84,9 +85,10 @@ export class Invocations {
     try {
       const one = await get(`invocations/${key}`);
       const { lines } = await get(`logs?limit=${MOST_LINES}&request_id=${encodeURIComponent(one.request_id)}`);
+      const traced = one.trace ? (await get(`invocations?limit=${MOST_TRACED}&trace_id=${one.trace.trace_id}`)).invocations : [];
       if (this.opened !== key) return;
       this.stage = one.stage;
-      fill(panel, ...this.detail(one, lines));
+      fill(panel, ...this.detail(one, lines, traced));
     } catch (error) {
       if (this.opened !== key) return;
       panel.replaceChildren(h("h3", { tabindex: "-1" }, "Invocation"), this.closer(), h("p", { class: "notice" }, error.message));
@@ -108,7 +110,7 @@ export class Invocations {
     return h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.close() }, "×");
   }
 
-  detail(one, lines) {
+  detail(one, lines, traced) {
     const instance = this.store.instances.get(one.instance);
     const repeat = h("button", { type: "button", disabled: !one.repeatable, title: one.repeatable ? null : "What was sent is not kept: it was long, came piece by piece, or was too long ago" }, "Repeat");
     repeat.addEventListener("click", () => this.repeat(one, repeat));
@@ -123,6 +125,8 @@ export class Invocations {
       instance && lane(this.store, one, instance),
       one.cold_start.length > 0 && h("h4", {}, "Its cold start"),
       one.cold_start.length > 0 && coldStart(one.cold_start),
+      one.trace && h("h4", {}, `Its trace${traced.length === MOST_TRACED ? `, the last ${MOST_TRACED} of it` : ""}`),
+      one.trace && trace(one, traced.reverse(), this.store.now(), (key) => this.open(key)),
       ...message("Request", one.request),
       ...message("Response", one.response),
       h("h4", {}, `Its log lines${lines.length === MOST_LINES ? `, the last ${MOST_LINES}` : ""}`),
@@ -210,6 +214,25 @@ function coldStart(parts) {
   });
   const items = parts.map(({ part, ms }, at) => h("li", {}, h("i", { class: `k p${at % 4}` }), `${part} ${duration(ms)}`));
   return h("div", {}, bar, h("ul", { class: "legend" }, ...items, h("li", {}, `in all ${duration(total)}`)));
+}
+
+/** The calls of the same trace, each with its part of the trace's time. */
+function trace(one, calls, now, open) {
+  const end = (call) => call.ended_at ?? now;
+  const [from, to] = [Math.min(...calls.map((call) => call.accepted_at)), Math.max(...calls.map(end))];
+  const place = (at) => ((at - from) / Math.max(to - from, 0.001)) * 100;
+  const items = calls.map((call) => {
+    const bar = s("svg", { class: "span", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" });
+    const [accepted, started] = [place(call.accepted_at), place(call.started_at ?? end(call))];
+    const part = (kind, x, until) => s("rect", { class: `call ${kind}`, x, y: 0, width: Math.max(0.6, until - x), height: 6 });
+    bar.append(part("waiting", accepted, started));
+    if (call.started_at) bar.append(part(hasFailed(call) ? "failed" : "ok", started, place(end(call))));
+    const name = `${call.function} ${call.method} ${call.path}`;
+    const link = h("button", { type: "button", class: "link", "aria-current": call.key === one.key ? "true" : null, onclick: () => open(call.key) }, name);
+    return h("li", {}, h("div", {}, link, h("span", { class: "quiet" }, duration(end(call) - call.accepted_at))), bar);
+  });
+  const sampled = one.trace.is_sampled ? "sampled" : "not sampled";
+  return h("div", {}, h("p", { class: "quiet trace" }, `${one.trace.trace_id}, called by ${one.trace.parent_id}, ${sampled}`), h("ol", { class: "spans" }, ...items));
 }
 
 function message(name, one) {

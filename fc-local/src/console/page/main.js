@@ -231,12 +231,12 @@ async function loadFunctions() {
   const found = (await get("functions")).functions;
   const found_names = found.map((one) => one.name);
   functions.render(found, { onSend: (name) => {
-    $("send-function").value = name;
+    send.setFunction(name);
     openTab("send", { focus: true });
   } });
   if (String(found_names) !== String(names)) {
     names = found_names;
-    send.setFunctions(names);
+    send.setFunctions(found);
     invocations.setFunctions(names);
   }
 }

@@ -1,11 +1,18 @@
 // A call that is sent from the page, and what came back. How it is sent is the console's.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { $, bytes, duration, fill, h } from "./dom.js";
 
 export class Send {
   constructor({ onRequest }) {
     this.onRequest = onRequest;
+    this.functions = [];
+    this.samples = [];
+    // What was made of each sample, so that another choice loses nothing.
+    this.texts = new Map();
+    this.sample = "";
+    $("send-sample").addEventListener("change", () => this.begin($("send-sample").value));
+    $("send-function").addEventListener("change", () => this.listSamples());
     for (const radio of document.getElementsByName("kind")) radio.addEventListener("change", () => this.choose(radio.value));
     $("send-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -13,10 +20,39 @@ export class Send {
     });
   }
 
-  setFunctions(names) {
+  async setFunctions(functions) {
+    const names = functions.map((one) => one.name);
     const chosen = $("send-function").value;
     $("send-function").replaceChildren(...names.map((name) => h("option", {}, name)));
     if (names.includes(chosen)) $("send-function").value = chosen;
+    this.functions = functions;
+    if (!this.samples.length) this.samples = (await get("event-samples")).samples;
+    this.listSamples();
+  }
+
+  setFunction(name) {
+    $("send-function").value = name;
+    this.listSamples();
+  }
+
+  /** The samples, first those that the function's own triggers send. */
+  listSamples() {
+    const own = this.functions.find((one) => one.name === $("send-function").value)?.event_samples ?? [];
+    const option = ({ name, what }) => h("option", { value: name }, `${name}: ${what}`);
+    const [first, rest] = [this.samples.filter(({ name }) => own.includes(name)), this.samples.filter(({ name }) => !own.includes(name))];
+    fill(
+      $("send-sample"),
+      h("option", { value: "" }, "a text of your own"),
+      first.length > 0 && h("optgroup", { label: "Samples of its triggers" }, ...first.map(option)),
+      h("optgroup", { label: first.length ? "Other samples" : "Samples" }, ...rest.map(option)),
+    );
+    $("send-sample").value = this.sample;
+  }
+
+  begin(name) {
+    this.texts.set(this.sample, $("send-payload").value);
+    this.sample = name;
+    $("send-payload").value = this.texts.get(name) ?? this.samples.find((one) => one.name === name)?.event ?? "";
   }
 
   choose(kind) {
@@ -28,7 +64,7 @@ export class Send {
   call() {
     const name = $("send-function").value;
     const kind = [...document.getElementsByName("kind")].find((radio) => radio.checked).value;
-    if (kind === "event") return { kind, function: name, payload: $("send-payload").value, is_async: $("send-async").checked };
+    if (kind === "event") return { kind, function: name, payload: $("send-payload").value, sample: this.sample || null, is_async: $("send-async").checked };
     const lines = $("send-headers").value.split("\n").filter((line) => line.trim());
     const headers = lines.map((line) => {
       const colon = line.indexOf(":");
