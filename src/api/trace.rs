@@ -158,9 +158,10 @@ impl TraceParent {
         Some(parent)
     }
 
-    /// Digits that are left out are zeros, and a parent of 0 is none (Jaeger, "Propagation Format").
+    /// Digits that are left out are zeros, and a parent of 0 is none (Jaeger, "Propagation Format"). Some of its clients
+    /// encode the colons as a URL does.
     fn parse_jaeger(value: &[u8]) -> Option<TraceParent> {
-        let text = std::str::from_utf8(value).ok()?;
+        let text = std::str::from_utf8(value).ok()?.replace("%3A", ":").replace("%3a", ":");
         let mut parts = text.split(':');
         let mut next = |most: usize| {
             let digits = parts.next()?;
@@ -359,6 +360,11 @@ mod tests {
             ("371D3FF242FCE:371D3:0:01", Some(padded)),
             ("00000371d3ff242fce:00371d3:371d3ff242fce:3", Some(padded)),
             ("4bf92f3577b34da6a3ce929d0e0e4736:00f067aa0ba902b7:1:1", Some(PARENT)),
+            ("371d3ff242fce%3A371d3%3a0%3A1", Some(padded)),
+            ("371d3ff242fce%3A371d3:0:1", Some(padded)),
+            ("371d3ff242fce%3B371d3%3A0%3A1", None),
+            ("%3A371d3%3A0%3A1", None),
+            ("1%253A1%253A0%253A1", None),
             ("", None),
             ("0:1:0:1", None),
             ("1:0:0:1", None),
@@ -407,9 +413,10 @@ mod tests {
         for empty in [&[][..], &[""], &[" , "]] {
             assert_eq!(state(empty), None, "{empty:?}");
         }
-        for malformed in
-            ["a", "a=", "=1", "A=1", "aA=1", "_=1", "-a=1", "a b=1", "a =1", "a=1=2", "@a=1", "a.b=1", "a=\u{e9}"]
-        {
+        for malformed in [
+            "a", "a=", "=1", "A=1", "aA=1", "_=1", "-a=1", "a b=1", "a =1", "a=1=2", "@a=1", "a.b=1",
+            "a=\u{e9}",
+        ] {
             assert_eq!(state(&[malformed]), None, "{malformed}");
             assert_eq!(state(&["a=1", malformed]), None, "{malformed}");
         }
