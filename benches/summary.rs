@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("What is claimed, and what was measured");
     judge_starts_and_memory(&results);
     [1, 8, 64, 200].into_iter().for_each(|connections| judge_load(&results, connections));
+    judge_observability(&results);
     if env::args().any(|argument| argument == "--commit") {
         for (file, text) in results.files()? {
             fs::write(checkout().join(file), text)?;
@@ -81,6 +82,16 @@ fn judge_load(results: &Results, connections: usize) {
         let (peer, best) = least(rows.column("p99").filter(|(label, _)| is_other(label)));
         let claim = format!("p99 to the best peer's, {peer}, at {connections} connections");
         judge(&claim, rows.figure(OURS, "glibc", "p99"), best, 1.0);
+    }
+}
+
+/// What is said of a request costs 3 µs of a processor at the most.
+fn judge_observability(results: &Results) {
+    let cpu = |row: &str| results.table("observability").figure(&format!("{OURS}{row}"), "dynamic", "cpu");
+    for (on, off) in [(", traceparent", ""), (", JSON line", ", text line"), (", metrics path", ", no hooks")]
+    {
+        let claim = format!("processor time{on}, to that of {OURS}{off} and 3 µs");
+        judge(&claim, cpu(on), cpu(off).map(|cpu| cpu + 3.0), 1.0);
     }
 }
 

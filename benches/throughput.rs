@@ -8,6 +8,8 @@ use std::{error::Error, io};
 /// Connections of the keep-alive load; the platform allows 200 concurrent requests per instance.
 const CONNECTIONS: [usize; 4] = [1, 8, 64, 200];
 
+const TRACE: &str = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 fn main() -> Result<(), Box<dyn Error>> {
     subject::serve_if_told();
     let mut report = Report::start("throughput");
@@ -16,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(()) => {
             keep_alive(&mut report, &hello)?;
             echoes(&mut report)?;
+            observability(&mut report)?;
         }
         Err(why) => report.note(why),
     }
@@ -29,9 +32,9 @@ fn keep_alive(report: &mut Report, servers: &[Server]) -> io::Result<()> {
     let rounds = scale.pick(1, 1, 5);
     let mut all = start(report, servers)?;
     for &connections in counts {
-        let load = Load { connections, body: None };
+        let load = |_: &Server| Load { connections, ..Load::default() };
         let title = format!("Keep-alive, {connections} connections, {rounds} rounds of a second");
-        compare(report, &format!("keep_alive_{connections}"), &title, &mut all, &load, rounds, "C epoll")?;
+        compare(report, &format!("keep_alive_{connections}"), &title, &mut all, load, rounds, "C epoll")?;
     }
     report.note("wrk takes part of the cores: one thread for one connection, two for more; ratios are to one epoll loop");
     report.note("at one connection wrk and the server share one core, so that it is work and not the waking of a core");
@@ -45,11 +48,38 @@ fn echoes(report: &mut Report) -> io::Result<()> {
     let rounds = report.scale.pick(1, 1, 3);
     let mut all = start(report, &servers)?;
     for (name, body) in [("1 KB", 1 << 10), ("1 MB", 1 << 20)] {
-        let load = Load { connections: 8, body: Some(body) };
+        let load = |_: &Server| Load { connections: 8, body: Some(body), ..Load::default() };
         let title = format!("Echo of {name}, 8 connections, {rounds} rounds of a second");
-        compare(report, &format!("echo_{body}"), &title, &mut all, &load, rounds, "hyper-current")?;
+        compare(report, &format!("echo_{body}"), &title, &mut all, load, rounds, "hyper-current")?;
     }
     Ok(())
+}
+
+/// What a server costs that is watched, in processor time: of traces, of a line for each request, of the path of metrics.
+fn observability(report: &mut Report) -> io::Result<()> {
+    let with = |name, variables: &[(&'static str, &str)]| -> io::Result<Server> {
+        let named = Server { name, ..subject::server()? };
+        Ok(variables.iter().fold(named, |server, (name, value)| server.with_environment(name, value)))
+    };
+    let (line, json, no_hooks) = (("RUST_LOG", "info"), ("FCRT_LOG_FORMAT", "json"), ("FCRT_HOOKS", "off"));
+    let servers = [
+        with("fc-runtime", &[])?,
+        with("fc-runtime, traceparent", &[])?,
+        with("fc-runtime, text line", &[line])?,
+        with("fc-runtime, text line, traceparent", &[line])?,
+        with("fc-runtime, JSON line", &[line, json])?,
+        with("fc-runtime, JSON line, traceparent", &[line, json])?,
+        with("fc-runtime, no hooks", &[no_hooks])?,
+        with("fc-runtime, metrics path", &[no_hooks, ("FCRT_METRICS_PATH", "/metrics")])?,
+    ];
+    let mut all = start(report, &servers)?;
+    let load = |server: &Server| Load {
+        connections: 1,
+        field: server.name.ends_with("traceparent").then_some(TRACE),
+        ..Load::default()
+    };
+    let title = "What is said of each request, 1 connection";
+    compare(report, "observability", title, &mut all, load, report.scale.pick(1, 1, 7), "fc-runtime")
 }
 
 /// Starts all servers, which run until what is returned is dropped.
@@ -68,7 +98,7 @@ fn compare(
     key: &str,
     title: &str,
     all: &mut [Series],
-    load: &Load,
+    load: impl Fn(&Server) -> Load,
     rounds: usize,
     base: &str,
 ) -> io::Result<()> {
@@ -76,7 +106,7 @@ fn compare(
     all.iter_mut().for_each(|series| series.samples.clear());
     report.take_turns(all, rounds, |series, _| {
         let Some(running) = &series.running else { return Ok(()) };
-        let outcome = bear(running, load, &cores)?;
+        let outcome = bear(running, &load(&series.server), &cores)?;
         series.record(outcome);
         Ok(())
     })?;
@@ -86,7 +116,7 @@ fn compare(
         median("ratio", &format!("to {base}"), 2),
         median("p50", "p50 µs", 0),
         median("p99", "p99 µs", 0),
-        median("cpu", "CPU µs/request", 1),
+        median("cpu", "CPU µs/request", 2),
         quantile("errors", 1.0, "most errors", 0),
     ];
     report.table(key, title, &columns, all);

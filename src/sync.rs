@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(crate) use crossbeam_channel::{Receiver, Sender, bounded};
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, Weak};
+pub(crate) use std::sync::{Arc, MutexGuard, OnceLock, RwLock, Weak};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use std::thread::available_parallelism;
 pub(crate) use std::thread::{Thread, ThreadId, panicking, park, park_timeout, sleep};

@@ -36,6 +36,7 @@ pub fn serve_if_told() {
 
 fn invoke(_: &Context, request: Request<'_>) -> anyhow::Result<Response> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
+    log::info!("a call of {}", request.path());
     match request.path() {
         "/now-and-then" if CALLS.fetch_add(1, Ordering::Relaxed) % 1000 == 999 => {
             thread::sleep(Duration::from_millis(30));

@@ -3,10 +3,13 @@
 use crate::folders;
 use std::{fs, io, process::Command};
 
+#[derive(Default)]
 pub struct Load {
     pub connections: usize,
     /// The length of the body that every request carries to be echoed; without one they are GETs of /.
     pub body: Option<usize>,
+    /// A field that every request carries.
+    pub field: Option<&'static str>,
 }
 
 /// Says why there can be no load, if so.
@@ -23,6 +26,7 @@ impl Load {
         let mut command = Command::new("wrk");
         command.arg(format!("-t{}", self.connections.min(2))).arg(format!("-c{}", self.connections));
         let target = if self.body.is_some() { "/echo" } else { "/" };
+        command.args(self.field.iter().flat_map(|field| ["-H", *field]));
         command.args(["-d1s", "-s"]).arg(script).arg(format!("http://127.0.0.1:{port}{target}"));
         command.envs(self.body.map(|length| ("BODY_BYTES", length.to_string())));
         let output = command.output()?;

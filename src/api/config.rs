@@ -260,7 +260,7 @@ impl ServerConfig {
         self
     }
 
-    /// A path whose GET is answered, without the function, with the server's [figures](crate::Stats) in Prometheus' text
+    /// A path whose GET and HEAD are answered, without the function, with the server's [figures](crate::Stats) in Prometheus' text
     /// format, version 0.0.4. Default none. Knative and Kubernetes scrape it on the server's own port. It is refused, as
     /// an option that means nothing, unless [`hooks`](Self::hooks) are off: on the platform any client could read it. Where
     /// the port is everybody's too, a gateway has to keep the path to itself.

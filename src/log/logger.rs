@@ -32,7 +32,8 @@ const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 /// # Text
 ///
 /// `<UTC time> <request id> [LEVEL] message`, as the platform advises. The request id is `-` outside of a call. In a call that
-/// belongs to a [trace](crate::Context::trace) the message begins with `trace_id=<id> `. With the feature `kv`, the
+/// belongs to a [trace](crate::Context::trace) the message begins with `trace_id=<id> `. Only lines of the thread that serves the
+/// call have the two: a thread that the function makes logs outside of it. With the feature `kv`, the
 /// record's key-value pairs follow the message as ` key=value`. A message of several lines stays so.
 ///
 /// # JSON
@@ -47,7 +48,7 @@ const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 /// | `request_id` | the call's; not there outside of one |
 /// | `trace_id` | its trace's; not there without one |
 /// | `message` | the message |
-/// | `fields` | with the feature `kv`: an object of the key-value pairs, not there without any. Numbers, booleans and `None` are JSON's own, all else is text. |
+/// | `fields` | with the feature `kv`: an object of the key-value pairs, not there without any. Numbers, booleans and `None` are JSON's own, all else is text: so are numbers that are infinite, none (`NaN`), or of 128 bits. |
 /// | `fields_left_out` | how many of them have no room |
 ///
 /// The platform takes a line that begins without a date for a part of the one before it, unless the function's `logConfig` has

@@ -2,7 +2,7 @@
 //! lines, and not the function: a writer waits for a while once, and from then on not at all until the reader
 //! goes on.
 
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering, RwLock};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
@@ -27,11 +27,24 @@ static IS_CUT: AtomicBool = AtomicBool::new(false);
 #[cfg(target_os = "linux")]
 static KNOWS_NO_NOWAIT: AtomicBool = AtomicBool::new(false);
 
-/// One line, as a whole where the system takes it so. A closed or full standard output loses it, or what is left
-/// of it.
+/// Shared by those who write what the system takes as a whole. Who writes more holds it alone: a pipe that is nearly full takes
+/// such a line in pieces, and another one is not to come in between.
+static PIECES: RwLock<()> = RwLock::new(());
+
+/// One line, and no other within it. A closed or full standard output loses it, or what is left of it.
 pub(crate) fn write_line(#[allow(unused_mut, reason = "tests divert it")] mut line: &[u8]) {
     #[cfg(test)]
     divert(&mut line);
+    if line.len() > PIPE_BUF {
+        let _alone = PIECES.write(); // nothing is guarded that a panic could break
+        write(line);
+    } else {
+        let _shared = PIECES.read();
+        write(line);
+    }
+}
+
+fn write(line: &[u8]) {
     if IS_CUT.load(Ordering::Relaxed) && write_all(b"\n") == 0 {
         IS_CUT.store(false, Ordering::Relaxed);
     }

@@ -37,6 +37,32 @@ fn a_line_that_was_cut_short_still_ends_before_the_next_one() {
     }
 }
 
+/// Of a pipe of one page, every line over that is written in pieces.
+#[test]
+fn no_other_line_comes_within_a_long_one() {
+    let mut process = Process::start("stateful", &[("FAIL_INIT", &*format!("{}:1000", "x".repeat(LONG)))]);
+    let mut out = process.child.stdout.take().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&out, 4096).unwrap();
+    let reading = thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).expect("text");
+        text
+    });
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..20).for_each(|_| assert_eq!(process.request(get("/")).status, 500)));
+        }
+    });
+    process.signal("TERM");
+    until("the process has ended", || process.child.try_wait().unwrap().is_some());
+    let text = reading.join().unwrap();
+    assert!(text.lines().filter(|line| line.len() > LONG).count() > 40, "{} bytes", text.len());
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        assert!(line.starts_with("FC ") || line.starts_with("20"), "{}", &line[..80.min(line.len())]);
+        assert!(!line.contains("xFC "), "two lines in one");
+    }
+}
+
 /// The lines of two calls that went to a file, from a system that refuses what `fault` says.
 fn lines_in_a_file(fault: &str) -> Option<String> {
     let path = env::temp_dir().join(format!("fc-runtime-output-{}-{fault}", process::id()));
