@@ -2,7 +2,7 @@
 //! does is not known here.
 
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::served::{Served, ServedFunction, on_this_machine};
@@ -44,9 +44,12 @@ fn of(served: &Served, one: &ServedFunction) -> Value {
     })
 }
 
+/// What a segment of a path cannot have: all but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Where the API takes an event for a function.
 pub fn invocations_path(name: &str) -> String {
-    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, NON_ALPHANUMERIC))
+    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, RESERVED))
 }
 
 fn variable(name: &str, value: &str) -> Value {
@@ -106,5 +109,6 @@ mod tests {
     #[test]
     fn a_name_is_a_segment_of_a_path() {
         assert_eq!(invocations_path("svc$f"), "/2023-03-30/functions/svc%24f/invocations");
+        assert_eq!(invocations_path("my-f_1"), "/2023-03-30/functions/my-f_1/invocations");
     }
 }
