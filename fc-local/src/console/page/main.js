@@ -22,7 +22,8 @@ const store = new Store();
 const view = new timeline.View(store);
 const TABS = ["invocations", "logs", "functions", "send"];
 let paused = false;
-let missedWhilePaused = 0;
+/** The newest invocation when the page was paused, and now. */
+let [newestShown, newest] = [0, 0];
 let names = [];
 let places = [];
 let chosen = null;
@@ -169,7 +170,7 @@ new ResizeObserver(drawTime).observe($("lanes"));
 function draw() {
   isDue = false;
   drawnAt = performance.now();
-  if (paused || document.hidden) return;
+  if (document.hidden) return;
   let [running, waiting, failed] = [0, 0, 0];
   for (const one of store.invocations.values()) {
     if (one.stage === "running") running += 1;
@@ -191,6 +192,10 @@ function draw() {
   }
 }
 
+function hold() {
+  store.hold(paused || ["lost", "ended"].includes(document.body.dataset.connection));
+}
+
 function soon(time = DRAW_EVERY) {
   if (isDue) return;
   isDue = true;
@@ -200,13 +205,18 @@ function soon(time = DRAW_EVERY) {
 $("pause").addEventListener("click", () => {
   if (!paused) draw(); // all that has come so far
   paused = !paused;
-  missedWhilePaused = 0;
-  $("pause").setAttribute("aria-pressed", String(paused));
-  $("pause").textContent = paused ? "Go on" : "Pause";
-  if (paused && view.isLive) view.end = store.now();
-  if (!paused) view.follow();
-  draw();
-  drawTime();
+  newestShown = newest = store.all;
+  $("pause").classList.toggle("on", paused);
+  $("pause-text").textContent = paused ? "Go on" : "Pause";
+  $("pause-count").textContent = "";
+  hold();
+  if (paused) {
+    if (view.isLive) view.end = store.now();
+    drawTime();
+  } else {
+    view.follow();
+    load().catch(() => {}); // what came meanwhile was not taken
+  }
 });
 setInterval(() => {
   const isStill = performance.now() - drawnAt >= TICK_EVERY - DRAW_EVERY;
@@ -227,6 +237,11 @@ async function load() {
   return seq;
 }
 
+/** How far things are, of which nothing is taken while the page is paused. */
+async function newestOf() {
+  return (await get("invocations?limit=1")).seq;
+}
+
 async function loadFunctions() {
   const found = (await get("functions")).functions;
   const found_names = found.map((one) => one.name);
@@ -245,16 +260,11 @@ setInterval(() => !$("panel-functions").hidden && !document.hidden && loadFuncti
 const TOLD = { connecting: "connecting", live: "live", lost: "no answer, trying again", ended: "fc-local has stopped", resting: "resting" };
 
 follow({
-  begin: load,
+  begin: () => (paused ? newestOf() : load()),
   take: (update) => {
     store.apply(update);
     logs.append(update.lines);
-    if (paused) {
-      missedWhilePaused += update.invocations.length + update.lines.length;
-      $("pause").textContent = `Go on (${missedWhilePaused} new)`;
-    } else {
-      soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
-    }
+    soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
     // Some came faster than they are told: all of them are asked for when it is calm again.
     if (store.hasGaps && !update.missed.invocations && update.invocations.length < 50) {
       store.hasGaps = false;
@@ -263,6 +273,7 @@ follow({
   },
   told: (state) => {
     document.body.dataset.connection = state;
+    hold();
     if ($("connection-text").textContent !== TOLD[state]) $("connection-text").textContent = TOLD[state];
   },
 });
