@@ -36,6 +36,7 @@ const invocations = new Invocations({
     chosen = one?.key ?? null;
     if (one && (one.accepted_at < view.from || one.accepted_at > view.to)) view.show(one.accepted_at, one.ended_at ?? store.now());
     drawTime();
+    revealChosen();
   },
   onLogs: (request) => {
     logs.show(request);
@@ -156,13 +157,23 @@ function drawTime() {
   const found = timeline.lanes(store, from, to);
   const isEmpty = store.instances.size === 0 && found.lanes.length === 0;
   $("no-lanes").hidden = !isEmpty;
-  places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1 });
+  $("timeline-scroll").hidden = isEmpty;
+  $("charts").toggleAttribute("hidden", isEmpty);
+  places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1, times: $("times") });
   charts.draw($("charts"), store.samples, { from, to, width, left });
   $("span").textContent = view.text();
   $("live").setAttribute("aria-pressed", String(view.isLive));
-  if ($("as-table").open) $("instance-rows").replaceChildren(...[...store.instances.values()].reverse().slice(0, 100).map((one) => timeline.tableRow(one, now)));
+  if ($("as-table").open) timeline.table($("instance-rows"), [...store.instances.values()].reverse().slice(0, 100), now);
 }
 $("as-table").addEventListener("toggle", drawTime);
+
+/** The lane of what was opened may be one of those that are scrolled to. */
+function revealChosen() {
+  const mark = [...$("timeline").querySelectorAll(".chosen")].at(-1);
+  const scroller = $("timeline-scroll");
+  const y = mark?.y.baseVal.value;
+  if (mark && (y < scroller.scrollTop || y + 40 > scroller.scrollTop + scroller.clientHeight)) scroller.scrollTop = y - scroller.clientHeight / 2;
+}
 new ResizeObserver(drawTime).observe($("lanes"));
 
 // What is drawn, and when.
