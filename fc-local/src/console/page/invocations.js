@@ -1,7 +1,7 @@
 // The table of invocations, and one of them opened. What an invocation is, is the console's.
 
 import { get, post } from "./api.js";
-import { $, bytes, clock, coloured, duration, fill, h, megabytes, say, short, s } from "./dom.js";
+import { $, bytes, clock, clockParts, coloured, duration, fill, h, megabytes, say, sayWhenCalm, short, s } from "./dom.js";
 import { Rows } from "./rows.js";
 import { hasFailed } from "./store.js";
 import * as timeline from "./timeline.js";
@@ -22,7 +22,10 @@ export class Invocations {
     });
     this.rows.classOf = (one) => (hasFailed(one) ? "failed" : null);
     for (const id of ["filter-text", "filter-function", "filter-kind"]) {
-      $(id).addEventListener("input", () => this.render({ stay: false }));
+      $(id).addEventListener("input", () => {
+        this.render({ stay: false });
+        sayWhenCalm(`${this.rows.items.length} of ${this.store.invocations.size} invocations`);
+      });
     }
     $("invocation-filter").addEventListener("submit", (event) => event.preventDefault());
   }
@@ -75,17 +78,20 @@ export class Invocations {
     $("detail").parentElement.classList.remove("opened");
     this.rows.mark();
     this.onOpen(null);
-    this.rows.handle(this.rows.shown.get(String(key))?.row)?.focus();
+    (this.rows.handle(this.rows.shown.get(String(key))?.row) ?? $("invocation-scroll")).focus();
   }
 
   async load() {
     const key = this.opened;
     const panel = $("detail");
+    const hasFocus = () => panel.contains(document.activeElement);
+    let hadFocus = false;
     try {
       const one = await get(`invocations/${key}`);
       const { lines } = await get(`logs?limit=${MOST_LINES}&request_id=${encodeURIComponent(one.request_id)}`);
       if (this.opened !== key) return;
       this.stage = one.stage;
+      hadFocus = hasFocus();
       fill(panel, ...this.detail(one, lines));
     } catch (error) {
       if (this.opened !== key) return;
@@ -93,6 +99,7 @@ export class Invocations {
     }
     panel.hidden = false;
     panel.parentElement.classList.add("opened");
+    if (hadFocus && !hasFocus()) panel.querySelector("h3").focus({ preventScroll: true });
   }
 
   /** One that was open while it ran is read again when it has ended. */

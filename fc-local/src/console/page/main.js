@@ -66,7 +66,8 @@ function openTab(name, { focus = false } = {}) {
     $(`panel-${other}`).hidden = other !== name;
   }
   if (focus) $(`tab-${name}`).focus();
-  if (name === "functions") loadFunctions();
+  history.replaceState(null, "", `#${name}`);
+  if (name === "functions") loadFunctions().catch(() => {});
   draw();
 }
 
@@ -81,6 +82,7 @@ $("tabs").addEventListener("keydown", (event) => {
   event.preventDefault();
   openTab(TABS[(next + TABS.length) % TABS.length], { focus: true });
 });
+if (TABS.includes(location.hash.slice(1))) openTab(location.hash.slice(1));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-tab]");
   if (!link) return;
