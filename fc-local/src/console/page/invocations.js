@@ -27,10 +27,22 @@ export class Invocations {
         sayWhenCalm(`${this.rows.items.length} of ${this.store.invocations.size} invocations`);
       });
     }
+    this.order = { by: "accepted_at", isAscending: false };
+    for (const button of $("invocation-table").tHead.querySelectorAll("button")) button.addEventListener("click", () => this.sort(button));
     $("invocation-filter").addEventListener("submit", (event) => event.preventDefault());
   }
 
-  /** Those that fit all words and choices, newest first. */
+  /** By another column, the largest first, or the other way round. */
+  sort(button) {
+    const { by } = button.dataset;
+    this.order = { by, isAscending: by === this.order.by && !this.order.isAscending };
+    for (const head of $("invocation-table").tHead.rows[0].cells) head.removeAttribute("aria-sort");
+    button.parentElement.setAttribute("aria-sort", this.order.isAscending ? "ascending" : "descending");
+    $("invocation-scroll").scrollTop = 0;
+    this.render({ stay: false });
+  }
+
+  /** Those that fit all words and choices, in the order that was chosen. */
   filtered() {
     const words = $("filter-text").value.toLowerCase().split(/\s+/).filter(Boolean);
     const [name, kind] = [$("filter-function").value, $("filter-kind").value];
@@ -41,7 +53,9 @@ export class Invocations {
       if (words.length && !words.every((word) => searched(one).includes(word))) continue;
       found.push(one);
     }
-    return found.reverse();
+    const { by, isAscending } = this.order;
+    if (by !== "accepted_at") found.sort((one, other) => (one[by] ?? -1) - (other[by] ?? -1)); // else they are
+    return isAscending ? found : found.reverse();
   }
 
   render({ stay = true } = {}) {
@@ -162,13 +176,14 @@ function status(one) {
 
 function cells(one) {
   const cell = (name, ...content) => h("td", { class: `c-${name}` }, ...content);
+  const cutCell = (name, text) => h("td", { class: `c-${name}`, title: text }, text);
   return [
-    cell("time", clock(one.accepted_at)),
+    cell("time", ...clockParts(one.accepted_at)),
     cell("call", h("button", { type: "button", class: "link", title: one.path }, `${one.method} ${one.path}`)),
-    cell("function", one.function),
+    cutCell("function", one.function),
     cell("trigger", one.trigger),
     cell("status", status(one)),
-    cell("error", one.error_type ?? ""),
+    cutCell("error", one.error_type ?? ""),
     cell("duration", duration(one.duration_ms)),
     cell("queue", duration(one.queue_ms)),
     cell("cold", one.stage === "waiting" || !one.instance ? "" : one.cold ? "cold" : "warm"),

@@ -275,6 +275,11 @@ const TOLD = { connecting: "connecting", live: "live", lost: "no answer, trying 
 follow({
   begin: () => (paused ? newestOf() : load()),
   take: (update) => {
+    if (paused) {
+      newest = Math.max(newest, ...update.invocations.map((one) => one.key));
+      if (newest > newestShown) $("pause-count").textContent = ` (${(newest - newestShown).toLocaleString("en")} new)`;
+      return;
+    }
     store.apply(update);
     logs.append(update.lines);
     soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
