@@ -239,7 +239,9 @@ setInterval(() => {
 // What comes.
 
 async function load() {
-  const [status, { seq, invocations: all }, { instances }, { now, samples }] = await Promise.all([
+  // Before the rest: what changes meanwhile is told again.
+  const seq = await newestOf();
+  const [status, { invocations: all }, { instances }, { now, samples }] = await Promise.all([
     get("status"), get("invocations?limit=10000"), get("instances"), get("samples"),
   ]);
   const { kept, forgotten } = status.record.invocations;
@@ -250,7 +252,7 @@ async function load() {
   return seq;
 }
 
-/** How far things are, of which nothing is taken while the page is paused. */
+/** How far things are. */
 async function newestOf() {
   return (await get("invocations?limit=1")).seq;
 }
