@@ -55,17 +55,17 @@ pub fn run(args: &StartArgs) -> Result<ExitCode> {
     let platforms = Platforms::start(functions.clone(), args, &debugging, &log)?;
     let addresses = (0..functions.len()).map(|place| doors.trigger_address(place));
     let served = platforms.all().iter().cloned().zip(addresses);
-    if let Some(console) = &console {
-        console.open(served.clone(), main);
-    }
-    let gateway = Arc::new(gateway(args, served, domains.clone(), &log));
+    let gateway = Arc::new(gateway(args, served.clone(), domains.clone(), &log));
     let timers = Timers::new(Arc::clone(&gateway));
+    let firing = (!args.no_timers).then(|| Arc::clone(&timers));
+    if let Some(console) = &console {
+        console.open(served, firing.clone(), main);
+    }
     stop_at_ctrl_c(platforms.all(), &gateway, &timers, &doors, &log)?;
     if args.warm {
         serving::warm(&platforms); // before a call comes, which would find it in use
     }
     doors.open(Arc::clone(&gateway));
-    let firing = (!args.no_timers).then(|| Arc::clone(&timers));
     let (all, gateway_) = (platforms.all().to_vec(), (Arc::clone(&gateway), firing));
     let reload = Reload::new(all, gateway_, main, Arc::clone(&log), (domains.clone(), notes));
     let watch = || watch::watch(&args.function, debug::choice(args)?, sources, reload);

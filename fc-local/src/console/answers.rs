@@ -31,9 +31,10 @@ pub fn status(served: &Served) -> Response {
 
 pub fn instances(served: &Served, request: &Request<'_>) -> Result<Response, Refusal> {
     let lives = query::switch(request, "living")?;
+    let seq = served.recorder.seq(); // first, as below
     let mut all = served.recorder.instances();
     all.retain(|instance| !lives || instance.ended_at.is_none());
-    Ok(json(&json!({ "seq": served.recorder.seq(), "instances": all })))
+    Ok(json(&json!({ "seq": seq, "instances": all })))
 }
 
 pub fn invocations(served: &Served, request: &Request<'_>) -> Result<Response, Refusal> {

@@ -1,26 +1,27 @@
 //! What does the console say of a function? What it is configured as, secrets hidden, and where it is reached. How much it
 //! does is not known here.
 
-use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::served::{Served, ServedFunction, on_this_machine};
+use crate::front::Timers;
 use crate::function::{HttpTrigger, Initializer, InitializerKind, Timer, variables};
 
 pub fn all(served: &Served) -> Value {
-    let functions: Vec<Value> = served.functions.iter().map(|one| of(served, one)).collect();
+    let functions = served.functions.iter().enumerate();
+    let functions: Vec<Value> = functions.map(|(place, one)| of(served, place, one)).collect();
     json!({ "functions": functions })
 }
 
-fn of(served: &Served, one: &ServedFunction) -> Value {
+fn of(served: &Served, place: usize, one: &ServedFunction) -> Value {
     let function = one.platform.function();
     let variables: Vec<Value> =
         function.variables.iter().map(|(name, value)| variable(name, value)).collect();
     let triggers: Vec<Value> = function
         .http_triggers()
         .map(|trigger| http_trigger(trigger, function.http_trigger.as_ref() == Some(trigger)))
-        .chain(function.timers.iter().map(|timer| self::timer(timer, Timestamp::now())))
+        .chain(function.timers.iter().map(|timer| self::timer(timer, served.timers.as_deref(), place)))
         .collect();
     let health = function.health.as_ref();
     let timer = (!function.timers.is_empty()).then_some("timer");
@@ -47,9 +48,12 @@ fn of(served: &Served, one: &ServedFunction) -> Value {
     })
 }
 
+/// What a segment of a path cannot have: all but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Where the API takes an event for a function.
 pub fn invocations_path(name: &str) -> String {
-    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, NON_ALPHANUMERIC))
+    format!("/2023-03-30/functions/{}/invocations", utf8_percent_encode(name, RESERVED))
 }
 
 fn variable(name: &str, value: &str) -> Value {
@@ -62,25 +66,31 @@ fn http_trigger(trigger: &HttpTrigger, is_served: bool) -> Value {
     let methods =
         if trigger.methods.is_empty() { "any method".to_owned() } else { trigger.methods.join(", ") };
     let closed = if trigger.disables_internet_url { ", by a custom domain alone" } else { "" };
+    let unserved = if is_served { "" } else { ", not served here" };
     let auth = if trigger.auth_type.is_empty() { "anonymous" } else { &trigger.auth_type };
     json!({
         "type": "http",
         "name": trigger.name,
         "served": is_served,
-        "text": format!("{methods}, {auth}{closed}"),
+        "text": format!("{methods}, {auth}{closed}{unserved}"),
     })
 }
 
-/// Of an interval only the timers know when it ends next.
-fn timer(timer: &Timer, now: Timestamp) -> Value {
-    let schedule = &timer.schedule;
-    let next = schedule.after(now).filter(|_| schedule.interval().is_none());
-    let next = next.map(|next| format!(", matches next at {}", schedule.shown(next))).unwrap_or_default();
+/// A timer of the function at a place.
+fn timer(timer: &Timer, timers: Option<&Timers>, place: usize) -> Value {
+    let (is_served, when) = match timers {
+        _ if !timer.is_enabled => (false, ", does not fire: enable is false".to_owned()),
+        None => (false, ", does not fire: --no-timers".to_owned()),
+        Some(timers) => {
+            let next = timers.next(place, &timer.name);
+            (true, next.map(|next| format!(", next at {}", timer.schedule.shown(next))).unwrap_or_default())
+        }
+    };
     json!({
         "type": "timer",
         "name": timer.name,
-        "served": timer.is_enabled,
-        "text": format!("{}{next}", schedule.text()),
+        "served": is_served,
+        "text": format!("{}{when}", timer.schedule.text()),
     })
 }
 
@@ -109,5 +119,6 @@ mod tests {
     #[test]
     fn a_name_is_a_segment_of_a_path() {
         assert_eq!(invocations_path("svc$f"), "/2023-03-30/functions/svc%24f/invocations");
+        assert_eq!(invocations_path("my-f_1"), "/2023-03-30/functions/my-f_1/invocations");
     }
 }

@@ -3,12 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use crate::front::Timers;
 use crate::record::Recorder;
 use crate::scaling::Platform;
 
 /// What the console is about.
 pub struct Served {
     pub functions: Vec<ServedFunction>,
+    /// Who fires their timers, unless nobody does.
+    pub timers: Option<Arc<Timers>>,
     /// Where the API is.
     pub main: SocketAddr,
     pub recorder: Arc<Recorder>,

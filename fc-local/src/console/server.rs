@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::refusal::Refusal;
 use super::served::{Served, ServedFunction};
 use super::{pages, routes};
+use crate::front::Timers;
 use crate::record::Recorder;
 use crate::scaling::Platform;
 
@@ -67,10 +68,15 @@ impl Console {
     }
 
     /// Shows these functions from now on, each with the address of its HTTP trigger; `main` is that of the API.
-    pub fn open(&self, functions: impl Iterator<Item = (Arc<Platform>, SocketAddr)>, main: SocketAddr) {
+    pub fn open(
+        &self,
+        functions: impl Iterator<Item = (Arc<Platform>, SocketAddr)>,
+        timers: Option<Arc<Timers>>,
+        main: SocketAddr,
+    ) {
         let functions = functions.map(|(platform, address)| ServedFunction { platform, address }).collect();
         let recorder = Arc::clone(&self.recorder);
-        let served = Served { functions, main, recorder, address: self.address() };
+        let served = Served { functions, timers, main, recorder, address: self.address() };
         let _ = self.served.set(Arc::new(served)); // nobody else opens it
     }
 }

@@ -1,10 +1,9 @@
 //! fc-local with its console, for a browser: started, called, stopped.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use serde_json::Value;
-use support::{Client, Program, Reply, Scratch, Signal, eventually, reserved_port};
+use support::{Client, Program, Reply, Scratch, Signal, clean_command, eventually, reserved_port};
 
 /// A function that does as its path says: `wait` for the fifo of the query, `exit`, `fail`, `say` what its body is.
 const FUNCTION: &str = r#"
@@ -47,7 +46,7 @@ impl Console {
     }
 
     pub fn start_with(arguments: &[&str], command: &[String]) -> Console {
-        let mut fc = Command::new(env!("CARGO_BIN_EXE_fc-local"));
+        let mut fc = clean_command(env!("CARGO_BIN_EXE_fc-local"));
         fc.args(["start", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]);
         fc.args(["--port", &reserved_port().to_string()]).args(arguments).arg("--").args(command);
         let program = Program::start(&mut fc);

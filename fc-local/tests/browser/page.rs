@@ -3,13 +3,14 @@
 use std::thread;
 
 use serde_json::{Value, json};
-use support::{eventually, example_path, skip};
+use support::{example_path, skip};
 
 use crate::console::Console;
 use crate::driver::{self, Browser};
 
 const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
+const UP: char = '\u{e013}';
 const DOWN: char = '\u{e015}';
 const RIGHT: char = '\u{e014}';
 const ESCAPE: char = '\u{e00c}';
@@ -60,7 +61,7 @@ fn a_run_with_a_cold_start_a_freeze_a_failure_and_a_scale_out_is_on_the_page() {
     if !is_here() {
         return;
     }
-    let console = Console::start(&["--idle-timeout", "1h"]);
+    let console = Console::start(&["--idle-timeout", "1h", "--timeout", "10m"]);
     let browser = page(&console, 1280, "light");
     assert_eq!(browser.run("return document.title"), "fc-local");
     browser.wait_for("nothing is there", "return !document.getElementById('no-lanes').hidden");
@@ -256,7 +257,7 @@ fn a_page_of_another_origin_gets_nothing_and_sends_nothing() {
 }
 
 #[test]
-fn ten_thousand_invocations_are_few_rows_and_filtered_at_once() {
+fn ten_thousand_invocations_are_few_rows_and_filtered() {
     if !is_here() {
         return;
     }
@@ -282,13 +283,10 @@ fn ten_thousand_invocations_are_few_rows_and_filtered_at_once() {
     let middle = "return Number(document.querySelector('#invocation-rows tr[data-key]').getAttribute('aria-rowindex')) > 4000";
     browser.wait_for("the middle is shown", middle);
     assert!((10..=200).contains(&rows()), "{} rows", rows());
-    let filter = "const input = document.getElementById('filter-text'); input.value = 'get /needle 200'; const began = performance.now(); \
-                  input.dispatchEvent(new Event('input')); const rows = document.querySelectorAll('#invocation-rows tr[data-key]').length; \
-                  return [rows, performance.now() - began]";
-    // The best of a few: the machine may be busy with other tests.
-    let found: Vec<Value> = (0..5).map(|_| browser.run(filter)).collect();
-    assert!(found.iter().all(|found| found[0] == 1), "the other one has made room: {found:?}");
-    assert!(found.iter().any(|found| found[1].as_f64().is_some_and(|time| time < 100.0)), "ms: {found:?}");
+    let filter = "const input = document.getElementById('filter-text'); input.value = 'get /needle 200'; \
+                  input.dispatchEvent(new Event('input')); \
+                  return document.querySelectorAll('#invocation-rows tr[data-key]').length";
+    assert_eq!(browser.run(filter), 1, "the other one has made room, and rows change with the input");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -337,13 +335,132 @@ fn a_call_is_sent_and_the_end_is_told() {
     console.call("GET", "/while-paused", "");
     browser.wait_for("it is counted", "return /\\d/.test(document.getElementById('pause').textContent)");
     assert_eq!(browser.run("return document.getElementById('count-invocations').textContent"), "3");
+    let counted = "return document.getElementById('pause').textContent";
+    assert_eq!(browser.run(counted), "Go on (1 new)");
+    open_tab(&browser, "invocations");
+    let rows = "return document.querySelectorAll('#invocation-rows tr[data-key]').length";
+    assert_eq!(browser.run(rows), 3, "nothing that is shown goes on");
     browser.run("document.getElementById('pause').click()");
     browser.wait_for("it goes on", "return document.getElementById('count-invocations').textContent === '4'");
+    // It asks again and again, and goes on to say so.
+    browser.run("const ask = fetch; window.unanswered = 0; window.fetch = (...what) => ask(...what).catch((error) => { window.unanswered += 1; throw error })");
     console.interrupt();
     browser.wait_for("the end", "return document.body.dataset.connection === 'ended'");
-    eventually("it is told", || {
-        (browser.run("return document.getElementById('connection-text').textContent")
-            == "fc-local has stopped")
-            .then_some(())
+    browser.wait_for("two more tries", "return window.unanswered > 4");
+    let told = browser.run("return document.getElementById('connection-text').textContent");
+    assert_eq!(told, "fc-local has stopped");
+}
+
+#[test]
+fn what_has_the_focus_keeps_it_while_calls_come_and_nothing_is_said_of_them() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&[]);
+    let browser = page(&console, 1280, "light");
+    console.call("GET", "/first", "");
+    wait_for_call(&browser, "GET /first", "200");
+    browser.run(
+        "window.said = []; for (const one of document.querySelectorAll('[role=status], [aria-live]')) \
+         new MutationObserver(() => window.said.push(one.textContent)).observe(one, {childList: true, characterData: true, subtree: true}); \
+         document.querySelector('#invocation-rows button').focus()",
+    );
+    console.call_often("/order", 300);
+    browser.wait_for(
+        "all are there",
+        "return document.getElementById('count-invocations').textContent === '301'",
+    );
+    assert_eq!(browser.run("return document.activeElement.textContent"), "GET /first");
+    assert_eq!(browser.run("return window.said"), json!([]));
+    browser.press(UP);
+    assert_eq!(browser.run("return document.activeElement.textContent"), "GET /order");
+
+    let filter = "const input = document.getElementById('filter-text'); input.value = 'first'; input.dispatchEvent(new Event('input'));";
+    browser.run(filter);
+    assert_eq!(browser.run("return document.activeElement.id"), "invocation-scroll", "its row is gone");
+    browser.wait_for("how many fit", "return window.said.some((text) => text.startsWith('1 of '))");
+
+    open_tab(&browser, "logs");
+    browser.run("document.querySelector('#log-rows tr:nth-last-child(3) button').focus()");
+    let line = browser.run("return document.activeElement.closest('tr').dataset.key");
+    console.call_often("/order", 100);
+    browser.wait_for(
+        "all are there",
+        "return document.getElementById('count-invocations').textContent === '401'",
+    );
+    assert_eq!(browser.run("return document.activeElement.closest('tr').dataset.key"), line);
+}
+
+#[test]
+fn what_is_opened_while_it_runs_keeps_the_focus_when_it_ends() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&["--timeout", "10m"]);
+    let browser = page(&console, 1280, "dark");
+    let gate = console.scratch.gate("gate");
+    let wait = format!("/wait?{}", gate.path);
+    thread::scope(|scope| {
+        scope.spawn(|| console.call("GET", &wait, ""));
+        console.wait_for_running(1);
+        wait_for_call(&browser, &format!("GET {wait}"), "running");
+        browser.run("document.querySelector('#invocation-rows button').click()");
+        browser.wait_for("it is opened", "return document.activeElement.tagName === 'H3'");
+        browser.run("document.querySelector('#detail .actions button:last-child').focus()");
+        gate.let_pass(1);
     });
+    browser.wait_for("its end", "return document.querySelector('#detail .badge').textContent === '200'");
+    assert_eq!(
+        browser.run("return document.getElementById('detail').contains(document.activeElement)"),
+        true
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
+fn invocations_are_sorted_by_a_column() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&["--concurrency", "2", "--timeout", "10m"]);
+    let browser = page(&console, 1280, "light");
+    for path in ["/a", "/b", "/c"] {
+        console.call("GET", path, "");
+        wait_for_call(&browser, &format!("GET {path}"), "200");
+    }
+    let gate = console.scratch.gate("gate");
+    let wait = format!("/wait?{}", gate.path);
+    thread::scope(|scope| {
+        scope.spawn(|| console.call("GET", &wait, ""));
+        console.wait_for_running(1);
+        console.call("GET", "/d", "");
+        wait_for_call(&browser, "GET /d", "200");
+        gate.let_pass(1);
+    });
+    wait_for_call(&browser, &format!("GET {wait}"), "200");
+    assert_eq!(cells(&browser, "c-call")[0], "GET /d", "the newest is first");
+    browser.run("document.querySelector('[data-by=duration_ms]').click()");
+    assert_eq!(cells(&browser, "c-call")[0], format!("GET {wait}"), "it took longest");
+    let sorted = "return [...document.querySelectorAll('#invocation-table [aria-sort]')].map((head) => head.textContent + ' ' + head.getAttribute('aria-sort'))";
+    assert_eq!(browser.run(sorted), json!(["Duration descending"]));
+    browser.run("document.querySelector('[data-by=accepted_at]').click(); document.querySelector('[data-by=accepted_at]').click()");
+    assert_eq!(cells(&browser, "c-call")[0], "GET /a");
+    assert_eq!(browser.run(sorted), json!(["Time ascending"]));
+}
+
+#[test]
+fn why_an_instance_ended_lies_on_nothing_else() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&["--concurrency", "4"]);
+    let browser = page(&console, 400, "light");
+    console.call("GET", "/first", "");
+    assert_eq!(console.call("GET", "/exit", "").status, 502);
+    let end = "return document.querySelector('#timeline .end')?.textContent";
+    assert_eq!(browser.wait_for("why it ended", end), "process exited with 3");
+    let covered = "for (const end of document.querySelectorAll('#timeline .end')) { const box = end.getBoundingClientRect(); \
+                   for (let x = box.left; x < box.right; x += 2) for (let y = box.top + 3; y < box.bottom - 2; y += 1) \
+                   if (document.elementsFromPoint(x, y).some((one) => one.matches('.call, .phase, .lane'))) return [x, y] } return 'nothing'";
+    assert_eq!(browser.run(covered), "nothing");
 }

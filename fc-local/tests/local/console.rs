@@ -26,7 +26,7 @@ fn request(address: SocketAddr, head: &str, body: &str) -> Reply {
     client.reply()
 }
 
-fn get(address: SocketAddr, path: &str) -> Value {
+pub fn get(address: SocketAddr, path: &str) -> Value {
     let reply = request(address, &format!("GET {API}{path} HTTP/1.1\r\nhost: {address}"), "");
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{reply:?}");
     let value = reply.json();

@@ -8,8 +8,8 @@ use std::thread;
 
 use serde_json::Value;
 use support::{
-    Client, FifoLines, Program, Reply, Scratch, Signal, WATCHDOG, eventually, example_path, reserved_port,
-    state,
+    Client, FifoLines, Program, Reply, Scratch, Signal, WATCHDOG, clean_command, eventually, example_path,
+    reserved_port, state,
 };
 
 /// The Python function.
@@ -39,7 +39,7 @@ pub fn example(name: &str) -> Vec<String> {
 }
 
 pub fn fc_local() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fc-local"));
+    let mut command = clean_command(env!("CARGO_BIN_EXE_fc-local"));
     // Any port, since many run at once.
     command.env("FC_LOCAL_CONSOLE", "127.0.0.1:0");
     command

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 
 use crate::harness::{fc_local, python, python_path, python_script};
-use support::{Client, Scratch, WATCHDOG, eventually, reserved_port, run_to_end};
+use support::{Client, Scratch, WATCHDOG, clean_command, eventually, reserved_port, run_to_end};
 
 /// A program with a reader that reads when the test does.
 struct Read {
@@ -285,7 +285,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 #[test]
 fn a_terminal_that_is_stopped_by_ctrl_s_stops_no_call() {
-    let mut person = Command::new(python_path());
+    let mut person = clean_command(python_path());
     person.env("no_proxy", "*").args(["-c", PERSON, env!("CARGO_BIN_EXE_fc-local")]);
     person
         .args(["start", "--listen", "127.0.0.1:0", "--port", &reserved_port().to_string(), "--"])
@@ -308,9 +308,9 @@ while True:
     sys.stdout.buffer.write(data)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
-    let mut terminal = Command::new(python_path());
+    let mut terminal = clean_command(python_path());
     terminal.args(["-c", script]).arg(command.get_program()).args(command.get_args());
-    terminal.env("TERM", "xterm").env_remove("NO_COLOR");
+    terminal.env("TERM", "xterm");
     terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = run_to_end(&mut terminal, WATCHDOG);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{output:?}");

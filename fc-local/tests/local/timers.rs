@@ -2,9 +2,12 @@
 
 use std::process::Command;
 
+use serde_json::json;
+use support::{Scratch, Signal, WATCHDOG, run_to_end};
+
+use crate::console::{self, console};
 use crate::harness::{Fc, fc_local, start_with};
 use crate::several::{ask, resource, template};
-use support::{Scratch, Signal, WATCHDOG, run_to_end};
 
 /// Prints what it is asked.
 const PRINT: &str = r#"
@@ -88,6 +91,38 @@ fn what_does_not_fire_is_said() {
 }
 
 #[test]
+fn the_console_says_when_a_timer_fires_next_or_that_it_does_not() {
+    let timers = [
+        timer("hourly", "{cronExpression: '@every 1h'}"),
+        timer("daily", "{cronExpression: 'CRON_TZ=Asia/Shanghai 0 0 4 * * *'}"),
+        timer("off", "{cronExpression: '@every 1h', enable: false}"),
+    ];
+    let triggers = |fc: &Fc| console::get(console(fc), "functions")["functions"][0]["triggers"].clone();
+    let fc = start(&timers, &[]);
+    let logged = |name: &str| {
+        fc.find_in_log(name, |log| {
+            let (_, after) = log.split_once(&format!("timer '{name}' ("))?;
+            Some(after.split_once(") fires next at ")?.1.lines().next()?.trim().to_owned())
+        })
+    };
+    let (hourly, daily) = (logged("hourly"), logged("daily"));
+    let wanted = [
+        (true, format!("@every 1h, next at {hourly}")),
+        (true, format!("CRON_TZ=Asia/Shanghai 0 0 4 * * *, next at {daily}")),
+        (false, "@every 1h, does not fire: enable is false".to_owned()),
+    ];
+    let found = triggers(&fc);
+    for (place, (is_served, text)) in wanted.iter().enumerate() {
+        assert_eq!((&found[place]["served"], &found[place]["text"]), (&json!(is_served), &json!(text)));
+    }
+    let quiet = start(&timers, &["--no-timers"]);
+    quiet.wait_for_log("--no-timers: 'hourly', 'daily', 'off' of f will not fire");
+    let found = triggers(&quiet);
+    assert_eq!(found[0]["text"], "@every 1h, does not fire: --no-timers");
+    assert_eq!((&found[1]["served"], found.to_string().contains("next at")), (&json!(false), false));
+}
+
+#[test]
 fn nothing_fires_once_it_stops() {
     let mut fc = start(&[timer("tick", EVERY_SECOND)], &[]);
     fc.wait_for_log("fires;");
@@ -119,7 +154,7 @@ fn the_api_tells_of_timers() {
     assert_eq!(trigger["triggerType"], "timer");
     let config: serde_json::Value =
         serde_json::from_str(trigger["triggerConfig"].as_str().expect("a text")).expect("JSON");
-    assert_eq!(config, serde_json::json!({"cronExpression": "0 0 4 * * *", "enable": true, "payload": "x"}));
+    assert_eq!(config, json!({"cronExpression": "0 0 4 * * *", "enable": true, "payload": "x"}));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use support::{empty_directory, run_to_end};
+use support::{clean_command, empty_directory, run_to_end};
 
 pub use support::skip;
 
@@ -36,7 +36,7 @@ pub fn packaged() -> &'static Path {
 
 /// `make` of this repository for one of its examples, with the results in `out`.
 pub fn make(target: &str, function: &str, out: &Path) -> Command {
-    let mut command = Command::new("make");
+    let mut command = clean_command("make");
     command.current_dir(CHECKOUT).arg(target);
     command.arg(format!("FUNCTION={function}")).arg(format!("OUT={}", out.display()));
     // The tool as cargo built it for this test.
@@ -45,7 +45,7 @@ pub fn make(target: &str, function: &str, out: &Path) -> Command {
 }
 
 pub fn fc_local() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_fc-local"))
+    clean_command(env!("CARGO_BIN_EXE_fc-local"))
 }
 
 /// Runs `command` to its end, which must be a good one; what it printed on standard output.

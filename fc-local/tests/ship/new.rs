@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::{CHECKOUT, fail, fc_local, scratch, succeed};
-use support::{Scratch, reserved_port};
+use support::{Scratch, clean_command, reserved_port};
 
 #[test]
 fn a_new_project_builds_passes_its_tests_ships_and_runs() {
@@ -64,7 +64,7 @@ fn new_project(path: &Path) {
 
 /// `program` as the author of `project` runs it.
 fn author(project: &Path, program: &str) -> Command {
-    let mut command = Command::new(program);
+    let mut command = clean_command(program);
     command.current_dir(project).env("PATH", path_with_fc_local()).env("CARGO_NET_OFFLINE", "true");
     // Outside of the project, where it outlives it: the next run of this test compiles the project alone.
     command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target"));
@@ -97,7 +97,7 @@ fn a_function_is_built_again_while_it_runs() {
     succeed(author(&project, "make").arg("static"));
     let bootstrap = project.join("target/fc/function/bootstrap");
     let mut running =
-        Command::new(&bootstrap).env("PORT", reserved_port().to_string()).spawn().expect("it runs");
+        clean_command(&bootstrap).env("PORT", reserved_port().to_string()).spawn().expect("it runs");
     let main = project.join("src/main.rs");
     let text = fs::read_to_string(&main).expect("its source");
     fs::write(&main, text.replace("\"initialized\"", "\"begins anew\"")).expect("another source");

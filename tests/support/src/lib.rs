@@ -17,7 +17,7 @@ pub use client::{Client, Reply, get, post};
 pub use gate::{Gate, Passage, gate};
 pub use lines::{FifoGate, FifoLines, Lines};
 pub use port::reserved_port;
-pub use process::{Process, example_command, example_path};
+pub use process::{Process, clean_command, example_command, example_path};
 pub use program::{Program, kill, run_to_end, state, wait_until_gone};
 pub use require::{has_programs, skip};
 pub use rustix::process::Signal;

@@ -1,6 +1,7 @@
 //! An example of the library as a process of its own.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -104,10 +105,30 @@ pub fn example_path(example: &str) -> PathBuf {
     path
 }
 
-/// The same as a command, without what this process has in its environment of the platform's.
+/// The same as a command.
 pub fn example_command(example: &str) -> Command {
-    let mut command = Command::new(example_path(example));
-    for name in ["FC_CUSTOM_LISTEN_PORT", "FC_SERVER_PORT", "K_SERVICE", "RUST_LOG"] {
+    clean_command(example_path(example))
+}
+
+/// What in the environment of whoever runs the tests would be a wish to the programs that are tested.
+const WISHES: [&str; 11] = [
+    "ALIYUN_FC_LOG_LEVEL",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "FCRT_LOG_FORMAT",
+    "FC_CUSTOM_LISTEN_PORT",
+    "FC_LOCAL_CONSOLE",
+    "FC_SERVER_PORT",
+    "FORCE_COLOR",
+    "K_SERVICE",
+    "NO_COLOR",
+    "RUST_LOG",
+];
+
+/// A program without such wishes.
+pub fn clean_command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for name in WISHES {
         command.env_remove(name);
     }
     command

@@ -31,12 +31,17 @@ export function follow({ begin, take, told }) {
   let ended = false;
   const open = async () => {
     if (document.hidden || source) return;
-    told("connecting");
     const since = await begin().catch(() => null);
-    if (since === null) return again();
+    if (since === null) {
+      told(ended ? "ended" : "lost");
+      return again();
+    }
     if (document.hidden || source) return;
     source = new EventSource(`${API}events?since=${since}`);
-    source.addEventListener("open", () => told("live"));
+    source.addEventListener("open", () => {
+      ended = false;
+      told("live");
+    });
     source.addEventListener("update", (event) => take(JSON.parse(event.data)));
     source.addEventListener("end", () => {
       ended = true;
@@ -60,8 +65,10 @@ export function follow({ begin, take, told }) {
       close();
       told("resting");
     } else {
+      told("connecting");
       open();
     }
   });
+  told("connecting");
   open();
 }

@@ -31,6 +31,12 @@ export function clock(at, withMillis = true) {
   return withMillis ? `${text}.${pad(date.getMilliseconds(), 3)}` : text;
 }
 
+/** The same in a table, which may have no room for the milliseconds. */
+export function clockParts(at) {
+  const text = clock(at);
+  return [text.slice(0, 8), h("span", { class: "ms" }, text.slice(8))];
+}
+
 export function duration(ms) {
   if (ms == null) return "";
   if (ms < 0.05) return "0 ms";
@@ -129,4 +135,12 @@ export function fill(element, ...children) {
 /** Says something to whoever listens to the page. */
 export function say(text) {
   $("said").textContent = text;
+}
+
+let calm = null;
+
+/** The same once nothing else is said for a moment: while somebody types. */
+export function sayWhenCalm(text) {
+  clearTimeout(calm);
+  calm = setTimeout(() => say(text), 800);
 }

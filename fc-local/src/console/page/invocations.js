@@ -1,7 +1,7 @@
 // The table of invocations, and one of them opened. What an invocation is, is the console's.
 
 import { get, post } from "./api.js";
-import { $, bytes, clock, coloured, duration, fill, h, megabytes, say, short, s } from "./dom.js";
+import { $, bytes, clock, clockParts, coloured, duration, fill, h, megabytes, say, sayWhenCalm, short, s } from "./dom.js";
 import { Rows } from "./rows.js";
 import { hasFailed } from "./store.js";
 import * as timeline from "./timeline.js";
@@ -23,12 +23,27 @@ export class Invocations {
     });
     this.rows.classOf = (one) => (hasFailed(one) ? "failed" : null);
     for (const id of ["filter-text", "filter-function", "filter-kind"]) {
-      $(id).addEventListener("input", () => this.render({ stay: false }));
+      $(id).addEventListener("input", () => {
+        this.render({ stay: false });
+        sayWhenCalm(`${this.rows.items.length} of ${this.store.invocations.size} invocations`);
+      });
     }
+    this.order = { by: "accepted_at", isAscending: false };
+    for (const button of $("invocation-table").tHead.querySelectorAll("button")) button.addEventListener("click", () => this.sort(button));
     $("invocation-filter").addEventListener("submit", (event) => event.preventDefault());
   }
 
-  /** Those that fit all words and choices, newest first. */
+  /** By another column, the largest first, or the other way round. */
+  sort(button) {
+    const { by } = button.dataset;
+    this.order = { by, isAscending: by === this.order.by && !this.order.isAscending };
+    for (const head of $("invocation-table").tHead.rows[0].cells) head.removeAttribute("aria-sort");
+    button.parentElement.setAttribute("aria-sort", this.order.isAscending ? "ascending" : "descending");
+    $("invocation-scroll").scrollTop = 0;
+    this.render({ stay: false });
+  }
+
+  /** Those that fit all words and choices, in the order that was chosen. */
   filtered() {
     const words = $("filter-text").value.toLowerCase().split(/\s+/).filter(Boolean);
     const [name, kind] = [$("filter-function").value, $("filter-kind").value];
@@ -39,7 +54,9 @@ export class Invocations {
       if (words.length && !words.every((word) => searched(one).includes(word))) continue;
       found.push(one);
     }
-    return found.reverse();
+    const { by, isAscending } = this.order;
+    if (by !== "accepted_at") found.sort((one, other) => (one[by] ?? -1) - (other[by] ?? -1)); // else they are
+    return isAscending ? found : found.reverse();
   }
 
   render({ stay = true } = {}) {
@@ -76,18 +93,21 @@ export class Invocations {
     $("detail").parentElement.classList.remove("opened");
     this.rows.mark();
     this.onOpen(null);
-    this.rows.handle(this.rows.shown.get(String(key))?.row)?.focus();
+    (this.rows.handle(this.rows.shown.get(String(key))?.row) ?? $("invocation-scroll")).focus();
   }
 
   async load() {
     const key = this.opened;
     const panel = $("detail");
+    const hasFocus = () => panel.contains(document.activeElement);
+    let hadFocus = false;
     try {
       const one = await get(`invocations/${key}`);
       const { lines } = await get(`logs?limit=${MOST_LINES}&request_id=${encodeURIComponent(one.request_id)}`);
       const traced = one.trace ? (await get(`invocations?limit=${MOST_TRACED}&trace_id=${one.trace.trace_id}`)).invocations : [];
       if (this.opened !== key) return;
       this.stage = one.stage;
+      hadFocus = hasFocus();
       fill(panel, ...this.detail(one, lines, traced));
     } catch (error) {
       if (this.opened !== key) return;
@@ -95,6 +115,7 @@ export class Invocations {
     }
     panel.hidden = false;
     panel.parentElement.classList.add("opened");
+    if (hadFocus && !hasFocus()) panel.querySelector("h3").focus({ preventScroll: true });
   }
 
   /** One that was open while it ran is read again when it has ended. */
@@ -159,13 +180,14 @@ function status(one) {
 
 function cells(one) {
   const cell = (name, ...content) => h("td", { class: `c-${name}` }, ...content);
+  const cutCell = (name, text) => h("td", { class: `c-${name}`, title: text }, text);
   return [
-    cell("time", clock(one.accepted_at)),
+    cell("time", ...clockParts(one.accepted_at)),
     cell("call", h("button", { type: "button", class: "link", title: one.path }, `${one.method} ${one.path}`)),
-    cell("function", one.function),
+    cutCell("function", one.function),
     cell("trigger", one.trigger),
     cell("status", status(one)),
-    cell("error", one.error_type ?? ""),
+    cutCell("error", one.error_type ?? ""),
     cell("duration", duration(one.duration_ms)),
     cell("queue", duration(one.queue_ms)),
     cell("cold", one.stage === "waiting" || !one.instance ? "" : one.cold ? "cold" : "warm"),

@@ -1,7 +1,7 @@
 // The log that follows, and what of it is shown. Whose lines they are is the console's to say.
 
 import { get } from "./api.js";
-import { $, clock, coloured, h, short } from "./dom.js";
+import { $, clock, clockParts, coloured, h, sayWhenCalm, short } from "./dom.js";
 import { Rows } from "./rows.js";
 import { Lines } from "./store.js";
 
@@ -28,15 +28,19 @@ export class Logs {
     for (const id of ["log-text", "log-request", "log-instance", "log-level"]) {
       $(id).addEventListener("input", () => {
         clearTimeout(timer);
-        timer = setTimeout(() => this.load(), 120);
+        timer = setTimeout(() => this.load().then((count) => count != null && sayWhenCalm(`${count === FIRST ? "the newest " : ""}${count} lines`), () => {}), 120);
       });
     }
     $("log-filter").addEventListener("submit", (event) => event.preventDefault());
     $("log-earlier").addEventListener("click", () => this.earlier());
     $("log-follow").addEventListener("change", () => this.render());
-    // Whoever scrolls up wants to read.
-    $("log-scroll").addEventListener("wheel", (event) => event.deltaY < 0 && this.stopFollowing(), { passive: true });
-    $("log-rows").addEventListener("keydown", (event) => ["ArrowUp", "PageUp", "Home"].includes(event.key) && this.stopFollowing());
+    // Whoever scrolls up wants to read: by a wheel, a finger, a key or the bar.
+    let last = { top: 0, height: 0 };
+    $("log-scroll").addEventListener("scroll", () => {
+      const { scrollTop: top, scrollHeight: height } = $("log-scroll");
+      if (top < last.top - 1 && height >= last.height) this.stopFollowing();
+      last = { top, height };
+    }, { passive: true });
   }
 
   stopFollowing() {
@@ -55,6 +59,7 @@ export class Logs {
     if (query !== this.query) return;
     this.lines.set(lines);
     this.render();
+    return lines.length;
   }
 
   async earlier() {
@@ -79,11 +84,13 @@ export class Logs {
 
   render() {
     const { lines } = this.lines;
-    this.rows.set(lines);
-    $("no-lines").hidden = lines.length > 0;
-    $("log-count").textContent = `${lines.length} lines`;
     const scroller = $("log-scroll");
-    if ($("log-follow").checked && scroller.clientHeight) {
+    // A row that has the focus stays.
+    const follows = $("log-follow").checked && scroller.clientHeight > 0 && this.rows.focused() === null;
+    this.rows.set(lines, { stay: !follows });
+    $("no-lines").hidden = lines.length > 0;
+    $("log-count").textContent = `${lines.length.toLocaleString("en")} lines`;
+    if (follows) {
       scroller.scrollTop = scroller.scrollHeight;
       this.rows.render();
     }
@@ -93,7 +100,8 @@ export class Logs {
     const select = $("log-instance");
     const options = instances.map((one) => h("option", { value: one.id }, `${short(one.id)} ${one.function}`));
     const chosen = select.value;
-    if (select.options.length === options.length + 1) return;
+    const ids = (all) => String([...all].map((option) => option.value));
+    if (ids([...select.options].slice(1)) === ids(options)) return;
     select.replaceChildren(h("option", { value: "" }, "all"), ...options);
     select.value = chosen;
   }
@@ -117,7 +125,7 @@ const MARKS = { stdout: "|", stderr: "!", initializer: "i", platform: "*", warni
 function cells(line) {
   const cell = (name, ...content) => h("td", { class: `l-${name}` }, ...content);
   return [
-    cell("time", h("button", { type: "button", class: "link" }, clock(line.at))),
+    cell("time", h("button", { type: "button", class: "link" }, ...clockParts(line.at))),
     cell("level", h("span", { class: `level ${line.level}` }, line.level)),
     cell("instance", short(line.instance)),
     cell("source", h("span", { title: line.source }, `${MARKS[line.source] ?? ""} ${line.source}`)),

@@ -22,7 +22,8 @@ const store = new Store();
 const view = new timeline.View(store);
 const TABS = ["invocations", "logs", "functions", "send"];
 let paused = false;
-let missedWhilePaused = 0;
+/** The newest invocation when the page was paused, and now. */
+let [newestShown, newest] = [0, 0];
 let names = [];
 let places = [];
 let chosen = null;
@@ -35,6 +36,7 @@ const invocations = new Invocations({
     chosen = one?.key ?? null;
     if (one && (one.accepted_at < view.from || one.accepted_at > view.to)) view.show(one.accepted_at, one.ended_at ?? store.now());
     drawTime();
+    revealChosen();
   },
   onLogs: (request) => {
     logs.show(request);
@@ -64,7 +66,8 @@ function openTab(name, { focus = false } = {}) {
     $(`panel-${other}`).hidden = other !== name;
   }
   if (focus) $(`tab-${name}`).focus();
-  if (name === "functions") loadFunctions();
+  history.replaceState(null, "", `#${name}`);
+  if (name === "functions") loadFunctions().catch(() => {});
   draw();
 }
 
@@ -79,6 +82,7 @@ $("tabs").addEventListener("keydown", (event) => {
   event.preventDefault();
   openTab(TABS[(next + TABS.length) % TABS.length], { focus: true });
 });
+if (TABS.includes(location.hash.slice(1))) openTab(location.hash.slice(1));
 document.addEventListener("click", (event) => {
   const link = event.target.closest("[data-tab]");
   if (!link) return;
@@ -155,13 +159,23 @@ function drawTime() {
   const found = timeline.lanes(store, from, to);
   const isEmpty = store.instances.size === 0 && found.lanes.length === 0;
   $("no-lanes").hidden = !isEmpty;
-  places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1 });
+  $("timeline-scroll").hidden = isEmpty;
+  $("charts").toggleAttribute("hidden", isEmpty);
+  places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1, times: $("times") });
   charts.draw($("charts"), store.samples, { from, to, width, left });
   $("span").textContent = view.text();
   $("live").setAttribute("aria-pressed", String(view.isLive));
-  if ($("as-table").open) $("instance-rows").replaceChildren(...[...store.instances.values()].reverse().slice(0, 100).map((one) => timeline.tableRow(one, now)));
+  if ($("as-table").open) timeline.table($("instance-rows"), [...store.instances.values()].reverse().slice(0, 100), now);
 }
 $("as-table").addEventListener("toggle", drawTime);
+
+/** The lane of what was opened may be one of those that are scrolled to. */
+function revealChosen() {
+  const mark = [...$("timeline").querySelectorAll(".chosen")].at(-1);
+  const scroller = $("timeline-scroll");
+  const y = mark?.y.baseVal.value;
+  if (mark && (y < scroller.scrollTop || y + 40 > scroller.scrollTop + scroller.clientHeight)) scroller.scrollTop = y - scroller.clientHeight / 2;
+}
 new ResizeObserver(drawTime).observe($("lanes"));
 
 // What is drawn, and when.
@@ -169,7 +183,7 @@ new ResizeObserver(drawTime).observe($("lanes"));
 function draw() {
   isDue = false;
   drawnAt = performance.now();
-  if (paused || document.hidden) return;
+  if (document.hidden) return;
   let [running, waiting, failed] = [0, 0, 0];
   for (const one of store.invocations.values()) {
     if (one.stage === "running") running += 1;
@@ -191,6 +205,10 @@ function draw() {
   }
 }
 
+function hold() {
+  store.hold(paused || ["lost", "ended"].includes(document.body.dataset.connection));
+}
+
 function soon(time = DRAW_EVERY) {
   if (isDue) return;
   isDue = true;
@@ -200,13 +218,18 @@ function soon(time = DRAW_EVERY) {
 $("pause").addEventListener("click", () => {
   if (!paused) draw(); // all that has come so far
   paused = !paused;
-  missedWhilePaused = 0;
-  $("pause").setAttribute("aria-pressed", String(paused));
-  $("pause").textContent = paused ? "Go on" : "Pause";
-  if (paused && view.isLive) view.end = store.now();
-  if (!paused) view.follow();
-  draw();
-  drawTime();
+  newestShown = newest = store.all;
+  $("pause").classList.toggle("on", paused);
+  $("pause-text").textContent = paused ? "Go on" : "Pause";
+  $("pause-count").textContent = "";
+  hold();
+  if (paused) {
+    if (view.isLive) view.end = store.now();
+    drawTime();
+  } else {
+    view.follow();
+    load().catch(() => {}); // what came meanwhile was not taken
+  }
 });
 setInterval(() => {
   const isStill = performance.now() - drawnAt >= TICK_EVERY - DRAW_EVERY;
@@ -216,7 +239,9 @@ setInterval(() => {
 // What comes.
 
 async function load() {
-  const [status, { seq, invocations: all }, { instances }, { now, samples }] = await Promise.all([
+  // Before the rest: what changes meanwhile is told again.
+  const seq = await newestOf();
+  const [status, { invocations: all }, { instances }, { now, samples }] = await Promise.all([
     get("status"), get("invocations?limit=10000"), get("instances"), get("samples"),
   ]);
   const { kept, forgotten } = status.record.invocations;
@@ -225,6 +250,11 @@ async function load() {
   draw();
   drawTime();
   return seq;
+}
+
+/** How far things are. */
+async function newestOf() {
+  return (await get("invocations?limit=1")).seq;
 }
 
 async function loadFunctions() {
@@ -245,16 +275,16 @@ setInterval(() => !$("panel-functions").hidden && !document.hidden && loadFuncti
 const TOLD = { connecting: "connecting", live: "live", lost: "no answer, trying again", ended: "fc-local has stopped", resting: "resting" };
 
 follow({
-  begin: load,
+  begin: () => (paused ? newestOf() : load()),
   take: (update) => {
+    if (paused) {
+      newest = Math.max(newest, ...update.invocations.map((one) => one.key));
+      if (newest > newestShown) $("pause-count").textContent = ` (${(newest - newestShown).toLocaleString("en")} new)`;
+      return;
+    }
     store.apply(update);
     logs.append(update.lines);
-    if (paused) {
-      missedWhilePaused += update.invocations.length + update.lines.length;
-      $("pause").textContent = `Go on (${missedWhilePaused} new)`;
-    } else {
-      soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
-    }
+    soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
     // Some came faster than they are told: all of them are asked for when it is calm again.
     if (store.hasGaps && !update.missed.invocations && update.invocations.length < 50) {
       store.hasGaps = false;
@@ -263,6 +293,7 @@ follow({
   },
   told: (state) => {
     document.body.dataset.connection = state;
+    hold();
     if ($("connection-text").textContent !== TOLD[state]) $("connection-text").textContent = TOLD[state];
   },
 });

@@ -21,24 +21,34 @@ export class Rows {
     body.addEventListener("keydown", (event) => this.onKey(event));
     body.addEventListener("click", (event) => {
       const row = event.target.closest("tr[data-key]");
-      if (row && !String(getSelection())) this.choose(row.dataset.key);
+      const isReading = String(getSelection()) && row?.contains(getSelection().anchorNode);
+      if (row && (event.target.closest("button") || !isReading)) this.choose(row.dataset.key);
     });
     new ResizeObserver(() => this.render()).observe(scroller);
   }
 
-  /** Other rows. What is in view stays there when rows come above it. */
+  /** Other rows. What is in view stays there when rows come above it, and so does what has the focus. */
   set(items, { stay = true } = {}) {
     const top = this.scroller.scrollTop;
-    const first = stay && top > this.height ? this.items[Math.floor(top / this.height)] : null;
+    const focused = this.focused();
+    const place = (all, key) => all.findIndex((item) => String(this.key(item)) === key);
+    const first = stay && top > this.height ? Math.floor(top / this.height) : -1;
+    const was = focused === null ? first : place(this.items, focused);
+    const key = this.items[was] && String(this.key(this.items[was]));
     this.items = items;
     this.table.setAttribute("aria-rowcount", items.length + 1);
-    if (first) {
-      const key = this.key(first);
-      const was = Math.floor(top / this.height);
-      const at = items.findIndex((item) => this.key(item) === key);
-      if (at >= 0 && at !== was) this.scroller.scrollTop = top + (at - was) * this.height;
+    const at = key === undefined ? -1 : place(items, key);
+    if (at >= 0 && at !== was) {
+      this.room(this.below, items.length); // there may be no room yet to scroll to
+      this.scroller.scrollTop = top + (at - was) * this.height;
     }
     this.render();
+  }
+
+  /** The key of the row that has the focus. */
+  focused() {
+    const row = document.activeElement?.closest?.("tr[data-key]");
+    return row && this.body.contains(row) ? row.dataset.key : null;
   }
 
   render() {
@@ -49,7 +59,7 @@ export class Rows {
     const begin = Math.max(0, Math.floor(scrollTop / this.height) - BEYOND);
     const count = Math.min(MOST, Math.ceil(clientHeight / this.height) + 2 * BEYOND);
     const visible = this.items.slice(begin, begin + count);
-    const focused = document.activeElement?.closest?.("tr[data-key]")?.dataset.key;
+    const focused = this.focused();
     const keep = new Map();
     visible.forEach((item, at) => {
       const key = String(this.key(item));
@@ -58,7 +68,6 @@ export class Rows {
         const row = h("tr", { "data-key": key, class: this.classOf(item) }, ...this.make(item));
         if (known) known.row.replaceWith(row);
         known = { item, row };
-        if (focused === key && this.body.contains(row)) this.handle(row)?.focus({ preventScroll: true });
       }
       known.row.setAttribute("aria-rowindex", begin + at + 2);
       keep.set(key, known);
@@ -74,6 +83,8 @@ export class Rows {
     this.room(this.below, Math.max(0, this.items.length - begin - visible.length));
     if (!keep.has(this.active)) this.active = visible.length ? String(this.key(visible[0])) : null;
     this.mark();
+    // Its row was made anew, moved, or is out of view.
+    if (focused !== null && this.focused() === null) (this.handle(keep.get(focused)?.row) ?? this.scroller).focus({ preventScroll: true });
   }
 
   classOf() {

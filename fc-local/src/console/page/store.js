@@ -8,6 +8,8 @@ export class Store {
   constructor() {
     this.clear();
     this.skew = 0;
+    /** Since when nothing is taken. */
+    this.heldAt = null;
   }
 
   clear() {
@@ -20,9 +22,18 @@ export class Store {
     this.hasGaps = false;
   }
 
-  /** The console's clock. */
+  /** The console's clock; it stands while nothing is taken, for what happens then is not known. */
   now() {
-    return Date.now() + this.skew;
+    return this.heldAt ?? Date.now() + this.skew;
+  }
+
+  /** It is so late at least: the clock was read when the page was loaded, and that answer took its time. */
+  hear(at) {
+    this.skew = Math.max(this.skew, at - Date.now());
+  }
+
+  hold(isHeld) {
+    this.heldAt = isHeld ? this.now() : null;
   }
 
   /** What is there when the page opens; invocations come newest first. */
@@ -42,6 +53,7 @@ export class Store {
       if (!known && one.key <= this.newest()) inOrder = false;
       this.invocations.set(one.key, one);
       this.all = Math.max(this.all, one.key);
+      this.hear(one.ended_at ?? one.accepted_at);
     }
     // Seldom: one that was missed, and ended later than newer ones began.
     if (!inOrder) this.invocations = new Map([...this.invocations].sort(([one], [other]) => one - other));
@@ -49,7 +61,10 @@ export class Store {
       if (this.invocations.size <= MAX_INVOCATIONS) break;
       this.invocations.delete(key);
     }
-    for (const one of update.instances) this.merge(one);
+    for (const one of update.instances) {
+      this.merge(one);
+      this.hear(one.ended_at ?? one.started_at);
+    }
     for (const sample of update.samples) {
       const at = this.samples.findLastIndex((known) => known.second <= sample.second);
       if (at >= 0 && this.samples[at].second === sample.second) this.samples[at] = sample;

@@ -49,10 +49,10 @@ export class View {
     this.end = null;
   }
 
-  /** Shows this stretch with some room around it. */
+  /** Shows this stretch, with some room around it where as much time as is shown would not do. */
   show(from, to) {
-    const wanted = Math.max(to - from, 200) * 1.6;
-    this.span = SPANS.find((span) => span >= wanted) ?? SPANS.at(-1);
+    const wanted = (to - from) * 1.6;
+    if (this.span < wanted) this.span = SPANS.find((span) => span >= wanted) ?? SPANS.at(-1);
     const end = (from + to) / 2 + this.span / 2;
     this.end = end >= this.store.now() && this.span >= this.store.now() - from ? null : end;
   }
@@ -107,71 +107,67 @@ export function lanes(store, from, to) {
   return { lanes: result, hidden: Math.max(0, found.length - MOST_LANES) };
 }
 
-const heightOf = (lane) => (lane.instance ? BAR + 2 : 2) + lane.rows * (ROW + 1) + (lane.rows > 1 ? 12 : 17);
+const heightOf = (lane) => (lane.instance ? BAR + 2 : 2) + lane.rows * (ROW + 1) + 18;
 
-/** Draws lanes from the left edge `left` on; a lane's place is remembered for whoever points at it. */
-export function draw(svg, { lanes: all, hidden }, { from, to, now, width, left, chosen, several }) {
+/**
+ * Draws lanes from the left edge `left` on; a lane's place is remembered for whoever points at it. The times are on top, or in
+ * `times`, which stays where it is while the lanes are scrolled.
+ */
+export function draw(svg, { lanes: all, hidden }, { from, to, now, width, left, chosen, several, times }) {
   const x = (at) => left + ((Math.min(Math.max(at, from), to) - from) / (to - from)) * (width - left - 8);
   const nodes = [];
   const places = [];
-  let y = 22;
-  axis(nodes, x, { from, to, left, height: all.reduce((sum, lane) => sum + heightOf(lane), 24) });
+  const top = times ? 4 : 22;
+  let y = top;
+  const texts = axis(nodes, x, { from, to, left, top: top - 4, height: all.reduce((sum, lane) => sum + heightOf(lane), top + 2) });
+  times?.replaceChildren(...texts);
+  if (!times) nodes.push(...texts);
   for (const lane of all) {
-    const top = y;
-    label(nodes, lane, top, left, several);
-    if (lane.instance) {
-      phases(nodes, lane.instance, x, top + GAP, { from, to, now });
-      y += BAR + 2;
-    }
-    const rowsTop = y + GAP;
+    const bottom = y + heightOf(lane);
+    label(nodes, lane, y, left, several);
+    if (lane.instance) phases(nodes, lane.instance, x, y + GAP, { from, to, now, bottom });
+    const rowsTop = y + GAP + (lane.instance ? BAR + 2 : 0);
     calls(nodes, lane, x, rowsTop, { now, chosen });
-    places.push({ lane, top, rowsTop, bottom: top + heightOf(lane) });
-    y = top + heightOf(lane);
+    places.push({ lane, top: y, rowsTop, bottom });
+    y = bottom;
     nodes.push(s("path", { class: "rule", d: `M0 ${y - 4.5}H${width}` }));
   }
   if (hidden) nodes.push(s("text", { class: "quiet", x: 4, y: y + 12 }, `and ${hidden} older instances`));
-  if (now >= from && now <= to) nodes.push(s("path", { class: "now", d: `M${x(now).toFixed(1)} 18V${y}` }));
+  if (now >= from && now <= to) nodes.push(s("path", { class: "now", d: `M${x(now).toFixed(1)} ${top - 4}V${y}` }));
   svg.setAttribute("height", y + (hidden ? 20 : 2));
   svg.setAttribute("width", width);
-  svg.replaceChildren(hatch(), ...nodes);
+  svg.replaceChildren(...nodes);
   return places;
 }
 
-/** What tells phases apart beside their colours. */
-function hatch() {
-  const pattern = (id, d) => {
-    const element = s("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" });
-    element.append(s("path", { class: id, d }));
-    return element;
-  };
-  const all = s("defs");
-  all.append(pattern("hatch-frozen", "M0 6L6 0M-1 1L1 -1M5 7L7 5"), pattern("hatch-starting", "M1 0V6M4 0V6"));
-  return all;
-}
-
-function axis(nodes, x, { from, to, left, height }) {
+/** A line for each time, and its text. */
+function axis(nodes, x, { from, to, left, top, height }) {
+  const texts = [];
   const room = x(to) - x(from);
   const step = STEPS.find((one) => (one / (to - from)) * room >= 78) ?? STEPS.at(-1);
   for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
     const place = x(at);
     if (place < left) continue;
-    nodes.push(s("path", { class: "tick", d: `M${place.toFixed(1)} 18V${height}` }));
+    nodes.push(s("path", { class: "tick", d: `M${place.toFixed(1)} ${top}V${height}` }));
     const isLast = place > x(to) - 24;
-    nodes.push(s("text", { class: "time", x: isLast ? x(to) + 6 : place.toFixed(1), y: 12, "text-anchor": isLast ? "end" : "middle" }, step < 1000 ? clock(at).slice(6) : clock(at, false)));
+    texts.push(s("text", { class: "time", x: isLast ? x(to) + 6 : place.toFixed(1), y: 12, "text-anchor": isLast ? "end" : "middle" }, step < 1000 ? clock(at).slice(6) : clock(at, false)));
   }
+  return texts;
 }
+
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function label(nodes, lane, top, left, several) {
   const one = lane.instance;
   const name = one ? short(one.id) : "waiting";
-  nodes.push(s("text", { class: "lane", x: 4, y: top + 13 }, several && one && left > 100 ? `${name}  ${one.function}`.slice(0, 24) : name));
+  nodes.push(s("text", { class: "lane", x: 4, y: top + 13 }, several && one && left > 100 ? cut(`${name} ${one.function}`, Math.floor((left - 10) / 7.3)) : name));
   if (!one || left < 100) return;
   const state = one.phase ? one.phase.replace("_", "-") : "ended";
   const process = one.pid ? `pid ${one.pid} · ` : "";
   nodes.push(s("text", { class: "quiet", x: 4, y: top + 26 }, `${process}:${one.port}${left > 100 ? ` · ${state}` : ""}`));
 }
 
-function phases(nodes, instance, x, y, { from, to, now }) {
+function phases(nodes, instance, x, y, { from, to, now, bottom }) {
   const paths = new Map();
   for (const phase of instance.phases) {
     const end = phase.to ?? now;
@@ -183,11 +179,13 @@ function phases(nodes, instance, x, y, { from, to, now }) {
     const at = x(instance.ended_at);
     const isQuiet = instance.end.startsWith("stopped: ");
     nodes.push(s("path", { class: isQuiet ? "ended" : "ended bad", d: `M${at - 3} ${y}l7 7m0 -7l-7 7` }));
-    const ends = at + 9 + 6 * Math.min(44, instance.end.length) < x(to);
-    const text = instance.end.length > 44 ? `${instance.end.slice(0, 43)}…` : instance.end;
-    // On a narrow page it would hide what it is about; the table has it.
-    if (!ends && x(to) - x(from) < 400) return;
-    nodes.push(s("text", { class: "end", x: at + (ends ? 9 : -8), y: y + BAR + 1, "text-anchor": ends ? "start" : "end" }, text));
+    const most = Math.floor(Math.min(44, (x(to) - x(from)) / 6));
+    const text = cut(instance.end, most);
+    // After it, where nothing else can be, or else below all that the lane has.
+    const isAfter = at + 9 + 6 * text.length < x(to);
+    const isRight = isAfter || at - 6 * text.length < x(from);
+    const place = isAfter ? { x: at + 9, y: y + BAR + 1 } : { x: isRight ? x(from) : at + 4, y: bottom - 7 };
+    nodes.push(s("text", { class: "end", ...place, "text-anchor": isRight ? "start" : "end" }, text));
   }
 }
 
@@ -228,14 +226,25 @@ export function told({ call, instance, time }) {
   }
   if (!instance) return null;
   const phase = instance.phases.findLast((one) => one.from <= time && (one.to ?? Infinity) >= time);
-  return [`instance ${short(instance.id)}`, phase ? `${phase.phase.replace("_", "-")} ${duration((phase.to ?? time) - phase.from)}` : (instance.end ?? ""), megabytes(instance.memory_mb)];
+  return [`instance ${short(instance.id)} of ${instance.function}`, phase ? `${phase.phase.replace("_", "-")} ${duration((phase.to ?? time) - phase.from)}` : (instance.end ?? ""), megabytes(instance.memory_mb)];
 }
 
-/** The same without a picture. */
-export function tableRow(one, now) {
+/** The same without a picture. Rows and cells stay, so that they can be read and chosen while they change. */
+export function table(body, instances, now) {
+  const known = new Map([...body.rows].map((row) => [row.dataset.id, row]));
+  const rows = instances.map((one) => {
+    const row = known.get(one.id) ?? h("tr", { "data-id": one.id }, h("th", { scope: "row" }), ...Array.from({ length: 9 }, () => h("td")));
+    tableCells(one, now).forEach((text, at) => {
+      if (row.cells[at].textContent !== text) row.cells[at].textContent = text;
+    });
+    return row;
+  });
+  if (rows.length !== body.rows.length || rows.some((row, at) => body.rows[at] !== row)) body.replaceChildren(...rows);
+}
+
+function tableCells(one, now) {
   const frozen = one.phases.filter((phase) => phase.phase === "frozen").reduce((sum, phase) => sum + (phase.to ?? now) - phase.from, 0);
   const parts = one.cold_start.map(({ part, ms }) => `${part} ${duration(ms)}`).join(", ");
-  const cells = [short(one.id), one.function, `${one.pid ?? "–"}, ${one.port}`, clock(one.started_at, false), one.phase?.replace("_", "-") ?? "ended",
+  return [short(one.id), one.function, `${one.pid ?? "–"}, ${one.port}`, clock(one.started_at, false), one.phase?.replace("_", "-") ?? "ended",
     `${one.invocations}, ${one.running.length} running`, duration(frozen), megabytes(one.memory_mb), parts, one.end ?? ""];
-  return h("tr", {}, ...cells.map((text, at) => h(at ? "td" : "th", at ? {} : { scope: "row" }, text)));
 }

@@ -95,6 +95,12 @@ impl Timers {
         self.changed.notify_all();
     }
 
+    /// When a timer of the function at a place fires next.
+    pub fn next(&self, function: usize, timer: &str) -> Option<Timestamp> {
+        let state = self.state.lock();
+        state.agenda.next_of(function, timer).filter(|_| !state.is_closed)
+    }
+
     /// Nothing fires any longer.
     pub fn stop(&self) {
         self.state.lock().is_closed = true;
