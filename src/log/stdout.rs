@@ -14,6 +14,10 @@ const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// What the next ones wait until it goes on.
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
+/// How often a line waits for room, which each time others may take, before it is lost.
+#[cfg(target_os = "linux")]
+const MOST_WAITS: usize = 1_000;
+
 /// What the system writes to a pipe as a whole (pipe(7)).
 pub(super) const PIPE_BUF: usize = 4096;
 
@@ -94,16 +98,26 @@ fn write_some(line: &[u8]) -> Result<usize, Errno> {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::SPIPE) => {}
             // Some file systems would have to wait with every line that makes a file longer.
             Err(Errno::AGAIN) if is_file() => {}
-            Err(Errno::AGAIN) => {
-                wait_for_room()?;
-                return write_at_once(piece(line));
-            }
+            Err(Errno::AGAIN) => return write_when_there_is_room(line),
             outcome => return outcome,
         }
         KNOWS_NO_NOWAIT.store(true, Ordering::Relaxed);
     }
     wait_for_room()?;
     rustix::io::write(stdout(), piece(line))
+}
+
+/// The room that one has waited for may be another's by then.
+#[cfg(target_os = "linux")]
+fn write_when_there_is_room(line: &[u8]) -> Result<usize, Errno> {
+    for _ in 0..MOST_WAITS {
+        wait_for_room()?;
+        match write_at_once(piece(line)) {
+            Err(Errno::AGAIN) => {}
+            outcome => return outcome,
+        }
+    }
+    Err(Errno::AGAIN)
 }
 
 /// Whose writes wait for no reader.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use std::{env, fs, process, thread};
 use support::{Process, example_path, get, reserved_port, until};
 
@@ -61,6 +62,33 @@ fn no_other_line_comes_within_a_long_one() {
         assert!(line.starts_with("FC ") || line.starts_with("20"), "{}", &line[..80.min(line.len())]);
         assert!(!line.contains("xFC "), "two lines in one");
     }
+}
+
+/// Of a pipe of one page, which one line fills, all but one of those that wait for room find it taken.
+#[test]
+fn a_line_whose_room_another_has_taken_waits_once_more() {
+    let mut process = Process::start("stateful", &[("FAIL_INIT", &*format!("{}:1000", "x".repeat(3000)))]);
+    let mut out = process.child.stdout.take().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&out, 4096).unwrap();
+    let reading = thread::spawn(move || {
+        let (mut text, mut page) = (Vec::new(), [0; 4096]);
+        // So slow that several wait at once.
+        while let Ok(count @ 1..) = out.read(&mut page) {
+            text.extend_from_slice(&page[..count]);
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        String::from_utf8(text).expect("text")
+    });
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..40).for_each(|_| assert_eq!(process.request(get("/")).status, 500)));
+        }
+    });
+    process.signal("TERM");
+    until("the process has ended", || process.child.try_wait().unwrap().is_some());
+    let text = reading.join().unwrap();
+    let long = text.lines().filter(|line| line.len() > 3000).count();
+    assert_eq!(long, 2 * 8 * 40); // that it failed, from the library and in the End line
 }
 
 /// The lines of two calls that went to a file, from a system that refuses what `fault` says.
