@@ -25,29 +25,46 @@ pub struct Sample {
     pub failed: u64,
 }
 
+/// How many invocations have an instance, and wait for one.
+#[derive(Clone, Copy, Default)]
+pub struct Load {
+    pub running: usize,
+    pub waiting: usize,
+}
+
 #[derive(Default)]
-pub struct Metrics(VecDeque<Sample>);
+pub struct Metrics {
+    samples: VecDeque<Sample>,
+    /// As it was last.
+    load: Load,
+}
 
 impl Metrics {
-    /// The sample of this second, which `count` adds to; a second in which nothing changed has none.
-    pub fn at(&mut self, now: f64, count: impl FnOnce(&mut Sample)) {
+    /// The sample of this second, which `count` adds to; a second in which nothing changed has none. It begins with what goes on.
+    pub fn at(&mut self, now: f64, load: Load, count: impl FnOnce(&mut Sample)) {
         let second = (now / 1000.0) as u64;
         // Whoever reports a moment late counts to the newest second.
-        if self.0.back().is_none_or(|last| last.second < second) {
-            if self.0.len() == MAX_SAMPLES {
-                self.0.pop_front();
+        let last = self.samples.back().copied();
+        if last.is_none_or(|last| last.second < second) {
+            if self.samples.len() == MAX_SAMPLES {
+                self.samples.pop_front();
             }
-            self.0.push_back(Sample { second, ..Sample::default() });
+            let Load { running, waiting } = self.load;
+            let last = last.unwrap_or_default();
+            self.samples.push_back(Sample { second, running, waiting, ended: 0, failed: 0, ..last });
         }
-        if let Some(last) = self.0.back_mut() {
+        self.load = load;
+        if let Some(last) = self.samples.back_mut() {
+            last.running = last.running.max(load.running);
+            last.waiting = last.waiting.max(load.waiting);
             count(last);
         }
     }
 
     /// Those from `second` on.
     pub fn since(&self, second: u64) -> Vec<Sample> {
-        let from = self.0.partition_point(|sample| sample.second < second);
-        self.0.range(from..).copied().collect()
+        let from = self.samples.partition_point(|sample| sample.second < second);
+        self.samples.range(from..).copied().collect()
     }
 }
 
@@ -55,17 +72,36 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    fn load(running: usize, waiting: usize) -> Load {
+        Load { running, waiting }
+    }
+
     #[test]
     fn a_second_has_one_sample_and_the_oldest_ones_go() {
         let mut metrics = Metrics::default();
-        metrics.at(1000.0, |sample| sample.running = 2);
-        metrics.at(1999.9, |sample| sample.ended += 1);
-        metrics.at(900.0, |sample| sample.ended += 1);
+        metrics.at(1000.0, load(2, 0), |_| {});
+        metrics.at(1999.9, load(1, 0), |sample| sample.ended += 1);
+        metrics.at(900.0, load(0, 0), |sample| sample.ended += 1);
         assert_eq!(metrics.since(0), [Sample { second: 1, running: 2, ended: 2, ..Sample::default() }]);
         for second in 2..=MAX_SAMPLES + 1 {
-            metrics.at(second as f64 * 1000.0, |_| {});
+            metrics.at(second as f64 * 1000.0, load(0, 0), |_| {});
         }
-        assert_eq!((metrics.0.len(), metrics.since(0)[0].second), (MAX_SAMPLES, 2));
+        assert_eq!((metrics.samples.len(), metrics.since(0)[0].second), (MAX_SAMPLES, 2));
         assert_eq!(metrics.since(3_600).len(), 2);
+    }
+
+    #[test]
+    fn a_second_begins_with_what_goes_on() {
+        let mut metrics = Metrics::default();
+        metrics.at(1000.0, load(3, 1), |sample| (sample.instances, sample.memory_mb) = (2, 40.0));
+        metrics.at(1500.0, load(1, 1), |sample| sample.failed += 1);
+        metrics.at(2000.0, load(0, 0), |sample| sample.ended += 1);
+        metrics.at(3000.0, load(0, 1), |_| {});
+        let going = Sample { instances: 2, memory_mb: 40.0, ..Sample::default() };
+        let wanted = [
+            Sample { second: 2, running: 1, waiting: 1, ended: 1, ..going },
+            Sample { second: 3, waiting: 1, ..going },
+        ];
+        assert_eq!(metrics.since(2), wanted);
     }
 }

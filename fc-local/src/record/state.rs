@@ -10,7 +10,7 @@ use super::instances::{Instance, Instances, PhaseKind, Started};
 use super::invocations::{Invocation, Invocations, Stage};
 use super::journal::{Journal, Subject};
 use super::lines::{Line, Lines};
-use super::metrics::{Metrics, Sample};
+use super::metrics::{Load, Metrics, Sample};
 
 /// Invocations that are kept.
 pub const MAX_INVOCATIONS: usize = 10_000;
@@ -100,8 +100,7 @@ impl State {
         self.invocations.push(call);
         self.waiting += 1;
         self.journal.note(Subject::Invocation(key));
-        let waiting = self.waiting;
-        self.metrics.at(now, |sample| sample.waiting = sample.waiting.max(waiting));
+        self.metrics.at(now, self.load(), |_| {});
     }
 
     /// The call has an instance.
@@ -116,8 +115,7 @@ impl State {
             (ready_at, id) = (instance.ready_at, Arc::clone(&instance.id));
             self.journal.note(Subject::Instance(number));
         }
-        let running = self.running;
-        self.metrics.at(now, |sample| sample.running = sample.running.max(running));
+        self.metrics.at(now, self.load(), |_| {});
         let Some(invocation) = self.invocations.get_mut(key) else { return };
         invocation.stage = Stage::Running;
         invocation.cold = ready_at.is_some_and(|ready_at| ready_at >= invocation.accepted_at);
@@ -161,7 +159,7 @@ impl State {
             self.journal.note(Subject::Instance(number));
         }
         self.journal.note(Subject::Invocation(key));
-        self.metrics.at(now, |sample| {
+        self.metrics.at(now, self.load(), |sample| {
             sample.ended += 1;
             sample.failed += u64::from(has_failed);
         });
@@ -219,12 +217,11 @@ impl State {
         let living = self.instances.iter().filter(|one| one.ended_at.is_none());
         let (count, memory) =
             living.fold((0, 0.0), |(count, memory), one| (count + 1, memory + one.memory_mb));
-        let (running, waiting) = (self.running, self.waiting);
-        self.metrics.at(now, |sample| {
-            (sample.instances, sample.memory_mb) = (count, memory);
-            sample.running = sample.running.max(running);
-            sample.waiting = sample.waiting.max(waiting);
-        });
+        self.metrics.at(now, self.load(), |sample| (sample.instances, sample.memory_mb) = (count, memory));
+    }
+
+    fn load(&self) -> Load {
+        Load { running: self.running, waiting: self.waiting }
     }
 
     /// A line of this function and instance, as far as they are known.
