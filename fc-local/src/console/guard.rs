@@ -27,10 +27,10 @@ impl Guard {
 
     /// Refuses a request that is not for the console, or not from its own page or a program.
     pub fn check(&self, request: &Request<'_>) -> Result<(), Refusal> {
-        self.judge(request.method(), &Claims::of(request), request.header("content-type"))
+        self.judge(&Claims::of(request))
     }
 
-    fn judge(&self, method: &str, claims: &Claims<'_>, content_type: Option<&str>) -> Result<(), Refusal> {
+    fn judge(&self, claims: &Claims<'_>) -> Result<(), Refusal> {
         let is_own =
             |authority: &[u8]| self.0.iter().any(|own| authority.eq_ignore_ascii_case(own.as_bytes()));
         if claims.hosts.is_empty() || !claims.hosts.iter().all(|host| is_own(host)) {
@@ -46,15 +46,19 @@ impl Guard {
             let text = "another web page may not call the console, nor lead to it: open its address yourself";
             return Err(Refusal::new(403, text));
         }
-        // A form of another page can send other types without being asked for leave first.
-        let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
-        if method == "POST" && !media_type.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Refusal::new(
-                415,
-                "a request that changes something has the content type application/json",
-            ));
-        }
         Ok(())
+    }
+}
+
+/// Refuses a request that changes something and has a type that a form of another page can send, without asking for
+/// leave first.
+pub fn check_type(content_type: Option<&str>) -> Result<(), Refusal> {
+    let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    match media_type.trim().eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => {
+            Err(Refusal::new(415, "a request that changes something has the content type application/json"))
+        }
     }
 }
 
@@ -62,23 +66,17 @@ impl Guard {
 mod tests {
     use super::*;
 
-    fn verdict(
-        method: &str,
-        hosts: &[&'static str],
-        origins: &[&'static str],
-        sites: &[&'static str],
-        content_type: Option<&str>,
-    ) -> u16 {
+    fn verdict(hosts: &[&'static str], origins: &[&'static str], sites: &[&'static str]) -> u16 {
         let bytes = |texts: &[&'static str]| texts.iter().map(|text| text.as_bytes()).collect();
         let claims = Claims { hosts: bytes(hosts), origins: bytes(origins), sites: bytes(sites) };
         let guard = Guard::new(([127, 0, 0, 1], 9080).into());
-        guard.judge(method, &claims, content_type).map_or_else(|refusal| refusal.status, |()| 200)
+        guard.judge(&claims).map_or_else(|refusal| refusal.status, |()| 200)
     }
 
     #[test]
     fn the_console_answers_to_its_own_authorities_alone() {
         for host in ["127.0.0.1:9080", "localhost:9080", "LOCALHOST:9080", "[::1]:9080"] {
-            assert_eq!(verdict("GET", &[host], &[], &[], None), 200, "{host}");
+            assert_eq!(verdict(&[host], &[], &[]), 200, "{host}");
         }
         for host in [
             "evil.example",
@@ -97,14 +95,10 @@ mod tests {
             "",
             " localhost:9080",
         ] {
-            assert_eq!(verdict("GET", &[host], &[], &[], None), 403, "{host:?}");
+            assert_eq!(verdict(&[host], &[], &[]), 403, "{host:?}");
         }
-        assert_eq!(verdict("GET", &[], &[], &[], None), 403, "without a host");
-        assert_eq!(
-            verdict("GET", &["localhost:9080", "evil.example"], &[], &[], None),
-            403,
-            "target and Host differ"
-        );
+        assert_eq!(verdict(&[], &[], &[]), 403, "without a host");
+        assert_eq!(verdict(&["localhost:9080", "evil.example"], &[], &[]), 403, "target and Host differ");
         assert!(Guard::new(([127, 9, 8, 7], 80).into()).0.contains(&"127.9.8.7:80".to_owned()));
         assert!(Guard::new(([127, 0, 0, 1], 80).into()).0.contains(&"localhost".to_owned()));
     }
@@ -118,7 +112,7 @@ mod tests {
             (&["http://localhost:9080"], &[]),
             (&[], &["none"]),
         ] {
-            assert_eq!(verdict("GET", host, origins, sites, None), 200, "{origins:?} {sites:?}");
+            assert_eq!(verdict(host, origins, sites), 200, "{origins:?} {sites:?}");
         }
         for (origins, sites) in [
             (&["https://evil.example"][..], &[][..]),
@@ -132,15 +126,14 @@ mod tests {
             (&[], &["same-site"]),
             (&[], &["none", "cross-site"]),
         ] {
-            assert_eq!(verdict("GET", host, origins, sites, None), 403, "{origins:?} {sites:?}");
+            assert_eq!(verdict(host, origins, sites), 403, "{origins:?} {sites:?}");
         }
     }
 
     #[test]
     fn what_changes_something_has_a_type_that_no_form_sends() {
-        let host = &["127.0.0.1:9080"][..];
         for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
-            assert_eq!(verdict("POST", host, &[], &[], Some(content_type)), 200, "{content_type}");
+            assert_eq!(check_type(Some(content_type)), Ok(()), "{content_type}");
         }
         for content_type in [
             None,
@@ -149,7 +142,7 @@ mod tests {
             Some("application/jsonp"),
             Some(""),
         ] {
-            assert_eq!(verdict("POST", host, &[], &[], content_type), 415, "{content_type:?}");
+            assert_eq!(check_type(content_type).expect_err("it is refused").status, 415, "{content_type:?}");
         }
     }
 }

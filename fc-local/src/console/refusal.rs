@@ -8,15 +8,25 @@ use serde_json::json;
 pub struct Refusal {
     pub status: u16,
     pub text: String,
+    /// The methods of a path that does not take the request's, for the field `Allow` (RFC 9110 section 15.5.6).
+    allow: Option<&'static str>,
 }
 
 impl Refusal {
     pub fn new(status: u16, text: impl Into<String>) -> Refusal {
-        Refusal { status, text: text.into() }
+        Refusal { status, text: text.into(), allow: None }
+    }
+
+    pub fn of_method(allow: &'static str) -> Refusal {
+        Refusal { allow: Some(allow), ..Refusal::new(405, format!("this path takes {allow}")) }
     }
 
     pub fn response(&self) -> Response {
-        json(&json!({ "error": self.text })).with_status(self.status)
+        let response = json(&json!({ "error": self.text })).with_status(self.status);
+        match self.allow {
+            Some(methods) => response.with_header("allow", methods),
+            None => response,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fc_runtime::{Request, Response};
 
 use super::events::{self, Streams};
+use super::guard::check_type;
 use super::refusal::{Refusal, json};
 use super::served::Served;
 use super::{answers, functions, pages, send};
@@ -71,6 +72,9 @@ pub fn answer(
     };
     let route = Route::of(rest).ok_or_else(nothing)?;
     check_method(method, route.method())?;
+    if route.method() == "POST" {
+        check_type(request.header("content-type"))?;
+    }
     match route {
         Route::Status => Ok(answers::status(served)),
         Route::Functions => Ok(json(&functions::all(served))),
@@ -86,11 +90,12 @@ pub fn answer(
     }
 }
 
-fn check_method(method: &str, wanted: &str) -> Result<(), Refusal> {
+fn check_method(method: &str, wanted: &'static str) -> Result<(), Refusal> {
     // The server leaves out the body of an answer to HEAD.
-    match method == wanted || method == "HEAD" && wanted == "GET" {
+    let allowed = if wanted == "GET" { "GET, HEAD" } else { wanted };
+    match allowed.split(", ").any(|one| one == method) {
         true => Ok(()),
-        false => Err(Refusal::new(405, format!("this path takes {wanted}"))),
+        false => Err(Refusal::of_method(allowed)),
     }
 }
 

@@ -501,6 +501,17 @@ fn pages_of_others_get_nothing_and_nothing_changes_by_a_get() {
         assert_eq!(reply.status, status, "{head}\n{reply:?}");
         assert!(reply.header("access-control-allow-origin").is_none(), "{reply:?}");
     }
+    for (line, methods) in [
+        ("GET /api/v1/send", "POST"),
+        ("OPTIONS /api/v1/send", "POST"),
+        ("GET /api/v1/invocations/1/repeat", "POST"),
+        ("POST /api/v1/status", "GET, HEAD"),
+        ("DELETE /api/v1/events", "GET, HEAD"),
+        ("POST /main.js", "GET, HEAD"),
+    ] {
+        let reply = request(console, &format!("{line} HTTP/1.1\r\n{own}"), "");
+        assert_eq!((reply.status, reply.header("allow")), (405, Some(methods)), "{line}\n{reply:?}");
+    }
     for origin in [format!("http://{console}"), format!("http://localhost:{}", console.port())] {
         let reply = request(console, &format!("GET {API}status HTTP/1.1\r\n{own}\r\norigin: {origin}"), "");
         assert_eq!(reply.status, 200, "{reply:?}");
