@@ -10,17 +10,17 @@ use fc_runtime::Request;
 use super::refusal::Refusal;
 use crate::front::guard::Claims;
 
-/// The authorities of the console, in lower case.
+/// The authorities of the console, in lower case; the first is the one that it listens on.
 pub struct Guard(Vec<String>);
 
 impl Guard {
     pub fn new(address: SocketAddr) -> Guard {
         let port = address.port();
-        let names = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
-        let mut all = names.to_vec();
-        all.push(address.to_string());
+        let names = ["localhost", "127.0.0.1", "[::1]"];
+        let mut all = vec![address.to_string()];
+        all.extend(names.map(|name| format!("{name}:{port}")));
         if port == 80 {
-            all.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+            all.extend(names.map(str::to_owned));
         }
         Guard(all)
     }
@@ -101,6 +101,20 @@ mod tests {
         assert_eq!(verdict(&["localhost:9080", "evil.example"], &[], &[]), 403, "target and Host differ");
         assert!(Guard::new(([127, 9, 8, 7], 80).into()).0.contains(&"127.9.8.7:80".to_owned()));
         assert!(Guard::new(([127, 0, 0, 1], 80).into()).0.contains(&"localhost".to_owned()));
+    }
+
+    #[test]
+    fn whoever_is_refused_is_told_where_the_console_is() {
+        for (address, wanted) in [
+            ("127.0.0.1:9080", "http://127.0.0.1:9080/"),
+            ("127.9.8.7:1", "http://127.9.8.7:1/"),
+            ("[::1]:9080", "http://[::1]:9080/"),
+        ] {
+            let claims = Claims { hosts: vec![b"evil.example"], ..Claims::default() };
+            let guard = Guard::new(address.parse().expect("an address"));
+            let refusal = guard.judge(&claims).expect_err(address);
+            assert!(refusal.text.contains(wanted), "{}", refusal.text);
+        }
     }
 
     #[test]
