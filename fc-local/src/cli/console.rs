@@ -2,7 +2,7 @@
 //! a panic, and a reader that stands still holds up nothing but the answer that was asked for.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -21,6 +21,15 @@ pub fn print(text: impl Display) -> Result<()> {
     let stdout = output::stdout();
     let written = stdout.write(format!("{}\n", shown(&text.to_string())).as_bytes());
     written.and_then(|()| stdout.wait()).context("cannot write to standard output")
+}
+
+/// What came of printing for a reader who may have seen enough and gone, as `head` does: that is no failure.
+pub fn until_left(printed: Result<()>) -> Result<()> {
+    let is_left = |error: &anyhow::Error| {
+        let error = error.root_cause().downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    };
+    printed.or_else(|error| if is_left(&error) { Ok(()) } else { Err(error) })
 }
 
 /// What is said beside it, on standard error; without a reader it is lost.

@@ -13,6 +13,11 @@ use crate::console::client::{Client, at};
 use crate::log::{Log, Origin, terminal};
 
 pub fn run(args: &LogsArgs) -> Result<ExitCode> {
+    console::until_left(tell(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(args: &LogsArgs) -> Result<()> {
     let client = Client(args.console.console);
     let query = query(args);
     let log = Log::to_stdout(args.json, args.log_time);
@@ -42,7 +47,7 @@ pub fn run(args: &LogsArgs) -> Result<ExitCode> {
         })?;
         console::note("fc-local has stopped");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What of the log is wanted, as the end of a query.

@@ -13,6 +13,11 @@ use crate::console::client::{Client, at};
 const NEWEST: usize = 10;
 
 pub fn run(args: &StatusArgs) -> Result<ExitCode> {
+    console::until_left(tell(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(args: &StatusArgs) -> Result<()> {
     let client = Client(args.console.console);
     let (status, functions) = (client.get("/api/v1/status")?, client.get("/api/v1/functions")?);
     let instances = client.get("/api/v1/instances?living=true")?;
@@ -37,7 +42,7 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode> {
         }
         console::print(lines.join("\n"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn heading(status: &Value) -> Vec<String> {
@@ -98,7 +103,7 @@ fn invocation(invocation: &Value, now: f64) -> String {
 }
 
 fn age(milliseconds: f64) -> String {
-    match milliseconds / 1000.0 {
+    match milliseconds.max(0.0) / 1000.0 {
         seconds if seconds < 60.0 => format!("{seconds:.0} s"),
         seconds if seconds < 3600.0 => format!("{:.0} min", seconds / 60.0),
         seconds => format!("{:.1} h", seconds / 3600.0),
@@ -106,7 +111,7 @@ fn age(milliseconds: f64) -> String {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
+    value.as_str().filter(|text| !text.is_empty()).unwrap_or("-")
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -124,7 +129,8 @@ mod tests {
             "duration_ms": 1.25, "cold": true, "error_type": "BadResponse", "accepted_at": 1000.0, "stage": "ended",
         });
         assert_eq!(invocation(&one, 3000.0), "  1-2 shop http GET /a 502 1.2 ms cold BadResponse 2 s ago");
-        let one = json!({"stage": "running", "accepted_at": 0.0});
+        let one = json!({"stage": "running", "function": "", "accepted_at": 0.0});
         assert_eq!(invocation(&one, 7_200_000.0), "  - - - - - running 2.0 h ago");
+        assert_eq!(invocation(&one, -300.0), "  - - - - - running 0 s ago", "it came behind the status");
     }
 }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::instance::client::{Deadline, Error, Patience, Pool, Reply, RequestBody};
 use crate::instance::headers;
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take: the longest has 50 MB.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long somebody follows: until Ctrl-C.
 const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -33,10 +33,11 @@ impl Client {
     pub fn get(&self, target: &str) -> Result<Value> {
         let mut reply = self.send(target, PATIENCE)?;
         let body = reply.body.read_all(MAX_ANSWER).context("the console's answer")?;
-        let value: Value = serde_json::from_slice(&body).with_context(|| self.is_none())?;
-        match reply.status {
-            200 => Ok(value),
-            _ => bail!("the console says: {}", at(&value, "/error").as_str().unwrap_or_default()),
+        let value: Value = serde_json::from_slice(&body).map_err(|_| anyhow!(self.is_none()))?;
+        match (reply.status, at(&value, "/error").as_str()) {
+            (200, _) => Ok(value),
+            (_, Some(refusal)) => bail!("the console says: {refusal}"),
+            (_, None) => bail!(self.is_none()), // another server's JSON
         }
     }
 
@@ -69,6 +70,7 @@ impl Client {
         let pool = Pool::new(address.ip(), address.port());
         pool.send(&head, RequestBody::Bytes(b""), &Patience::of(Deadline::after(time))).map_err(|error| match error {
             Error::BadReply(_) => anyhow!(self.is_none()),
+            Error::TimedOut => anyhow!("no answer has come from {address} in {} s", time.as_secs()),
             _ => anyhow!(
                 "nothing answers at {address}: is 'fc-local start' running? It prints its console's address; name it with --console"
             ),

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -557,6 +557,19 @@ fn status_and_logs_are_asked_of_the_console() {
     let (code, _, error) = asked(console, &["logs", "--level", "loud"]);
     assert!(code == Some(2) && error.contains("the console says: level 'loud' is none of"), "{error}");
 
+    for arguments in [&["logs", "--follow"][..], &["status"]] {
+        let mut command = fc_local();
+        command.args(arguments).args(["--console", &console.to_string()]);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command.stdout(writer).stderr(Stdio::piped()).output().expect("it runs");
+        assert_eq!(
+            (output.status.code(), &*output.stderr),
+            (Some(0), &b""[..]),
+            "its reader has seen enough"
+        );
+    }
+
     let mut command = fc_local();
     let following =
         Program::start(command.args(["logs", "--follow", "--text", "t", "--console", &console.to_string()]));
@@ -571,18 +584,25 @@ fn status_and_logs_are_asked_of_the_console() {
         code == Some(2) && error.contains("nothing answers at") && error.contains("--console"),
         "{error}"
     );
-    let (taken, _) = listener();
-    let address = taken.local_addr().expect("bound");
-    let answering = std::thread::spawn(move || {
-        let (mut stream, _) = taken.accept().expect("a client");
-        std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
-            .expect("a client");
-        let _ = stream.read(&mut [0; 1024]);
-    });
-    let other = SocketAddr::from(([127, 0, 0, 1], address.port()));
-    let (code, _, error) = asked(other, &["status"]);
-    assert!(code == Some(2) && error.contains("is no console of fc-local"), "{error}");
-    answering.join().expect("an answer");
+}
+
+#[test]
+fn what_is_no_console_is_named_so() {
+    for (status, body) in
+        [("200 OK", "hello"), ("404 Not Found", r#"{"Code":"NotFound"}"#), ("404 Not Found", "")]
+    {
+        let (taken, port) = listener();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = taken.accept().expect("a client");
+            let reply = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            std::io::Write::write_all(&mut stream, reply.as_bytes()).expect("a client");
+            let _ = stream.read(&mut [0; 1024]);
+        });
+        let other = SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")));
+        let (code, _, error) = asked(other, &["status"]);
+        assert!(code == Some(2) && error.contains("is no console of fc-local"), "{status} {body}: {error}");
+        answering.join().expect("an answer");
+    }
 }
 
 #[test]
