@@ -12,6 +12,7 @@ use super::{console, load};
 use crate::function::template::{Node, Note, NoteKind, Template, TemplateFunction, Value};
 use crate::function::variables;
 use crate::function::{CustomDomain, Route};
+use crate::log::terminal;
 
 /// What stands for a value that nobody should see.
 const HIDDEN: &str = "(hidden: --show-secrets)";
@@ -115,7 +116,7 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode> {
     let domains = template.domains.iter().map(|domain| DomainReport::of(domain, is_shown));
     let domains = domains.filter(|domain| args.resource.is_none() || !domain.routes.is_empty()).collect();
     let report = Report { template: path.display().to_string(), sources, faults, functions, domains, notes };
-    console::print(if args.json { serde_json::to_string_pretty(&report)? } else { report.text(&path) })?;
+    console::print(if args.json { terminal::json(&report, true) } else { report.text(&path) })?;
     let fails =
         !report.faults.is_empty() || report.functions.iter().any(|function| !function.faults.is_empty());
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::args::StatusArgs;
 use super::console;
 use crate::console::client::{Client, at};
+use crate::log::terminal;
 
 /// Invocations that are shown.
 const NEWEST: usize = 10;
@@ -29,7 +30,7 @@ fn tell(args: &StatusArgs) -> Result<()> {
             "instances": at(&instances, "/instances"),
             "invocations": at(&invocations, "/invocations"),
         });
-        console::print(serde_json::to_string_pretty(&report)?)?;
+        console::print(terminal::json(&report, true))?;
     } else {
         let now = at(&status, "/now").as_f64().unwrap_or_default();
         let mut lines = heading(&status);

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 /// The longest colour: more than any that a terminal knows.
 const MAX_COLOUR: usize = 64;
 
@@ -77,8 +79,9 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 }
 
 /// A value as JSON that a terminal can see, and programs read as the same.
-pub fn json(value: &serde_json::Value, is_pretty: bool) -> String {
-    let text = if is_pretty { format!("{value:#}") } else { value.to_string() };
+pub fn json(value: &impl Serialize, is_pretty: bool) -> String {
+    let text = if is_pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    let text = text.unwrap_or_default(); // no value here has a map whose keys are none
     let is_escaped = |c: char| is_obeyed(c) && c != '\n'; // a line's end is layout, one in a text is escaped
     if !text.chars().any(is_escaped) {
         return text;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use support::{Client, Program, Reply, Scratch, WATCHDOG, eventually, reserved_port, run_to_end};
 
 use crate::harness::{Fc, Said as _, example, fc_local, listener, python, start, start_with};
+use crate::several::{resource, template};
 
 const API: &str = "/api/v1/";
 
@@ -603,6 +604,23 @@ fn what_is_no_console_is_named_so() {
         assert!(code == Some(2) && error.contains("is no console of fc-local"), "{status} {body}: {error}");
         answering.join().expect("an answer");
     }
+}
+
+#[test]
+fn what_a_program_reads_is_json_whatever_is_in_it() {
+    let odd = "\u{202e}\u{7f}\u{9b}31m\"<b>";
+    let fc = start(&["--env", &format!("ODD={odd}")]);
+    let console = console(&fc);
+    let (_, said, _) = asked(console, &["status", "--json"]);
+    let report: Value = serde_json::from_str(&said).expect("JSON");
+    let variables = report["functions"][0]["variables"].as_array().expect("variables");
+    assert!(variables.iter().any(|one| one["value"] == odd), "{variables:?}");
+    let scratch = Scratch::new();
+    let variables = r#"environmentVariables: {ODD: "\u202e\u007f\u009b31m\"<b>"}"#;
+    let template = scratch.write("s.yaml", &template(&[resource("odd", variables)]));
+    let output = run_to_end(fc_local().args(["config", "--json", "-t", &template]), WATCHDOG);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(report.to_string().contains(&json!(odd).to_string()), "{report}");
 }
 
 #[test]
