@@ -153,9 +153,8 @@ fn has_news(update: &Update) -> bool {
 impl Followed {
     fn next(&mut self, served: &Served) -> Update {
         let before = self.seq;
-        let mut update = served.recorder.since(self.seq, MOST);
+        let mut update = served.recorder.since(self.seq, MOST, &self.wanted);
         self.seq = update.seq;
-        update.lines.retain(|line| self.wanted.takes(line));
         if self.only_lines {
             (update.invocations, update.instances) = (Vec::new(), Vec::new());
             update.missed.invocations = 0;

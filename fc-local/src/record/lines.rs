@@ -77,10 +77,11 @@ impl Lines {
         self.bytes
     }
 
-    /// The newest `count` of those before `seq`, oldest first.
-    pub fn before(&self, seq: u64, count: usize) -> Vec<Line> {
-        let end = self.lines.partition_point(|line| line.seq < seq);
-        self.lines.range(end.saturating_sub(count)..end).map(|kept| self.line(kept)).collect()
+    /// The newest `count` of those between two numbers, oldest first.
+    pub fn between(&self, after: u64, before: u64, count: usize) -> Vec<Line> {
+        let begin = self.lines.partition_point(|line| line.seq <= after);
+        let end = self.lines.partition_point(|line| line.seq < before).max(begin);
+        self.lines.range(begin.max(end.saturating_sub(count))..end).map(|kept| self.line(kept)).collect()
     }
 
     /// The newest `count` of those after `seq`, oldest first, and how many more there were.
@@ -107,7 +108,7 @@ impl Lines {
 }
 
 /// Which lines somebody wants: those that fit all that is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Wanted {
     pub request_id: Option<String>,
     /// Whole, or its end, by which the log names it.
@@ -159,11 +160,11 @@ mod tests {
         }
         assert!(lines.bytes() <= MAX_BYTES && lines.bytes() + long.len() + OVERHEAD > MAX_BYTES);
         assert_eq!(lines.forgotten() + lines.len() as u64, 900);
-        let all = lines.before(u64::MAX, 1000);
+        let all = lines.between(0, u64::MAX, 1000);
         assert_eq!(all.first().map(|line| line.seq), Some(lines.forgotten() + 1));
         assert!(all.iter().all(|line| line.text == long));
         lines.push(line(901, &"x".repeat(SEGMENT + 1)));
-        assert_eq!(lines.before(u64::MAX, 1)[0].seq, 900, "one that is longer than any");
+        assert_eq!(lines.between(0, u64::MAX, 1)[0].seq, 900, "one that is longer than any");
     }
 
     #[test]
@@ -171,8 +172,10 @@ mod tests {
         let mut lines = Lines::default();
         [2, 5, 9].iter().for_each(|seq| lines.push(line(*seq, "x")));
         let seqs = |lines: Vec<Line>| lines.iter().map(|line| line.seq).collect::<Vec<_>>();
-        assert_eq!(seqs(lines.before(9, 10)), [2, 5]);
-        assert_eq!(seqs(lines.before(9, 1)), [5]);
+        assert_eq!(seqs(lines.between(0, 9, 10)), [2, 5]);
+        assert_eq!(seqs(lines.between(0, 9, 1)), [5]);
+        assert_eq!(seqs(lines.between(2, u64::MAX, 10)), [5, 9]);
+        assert_eq!(seqs(lines.between(7, 3, 10)), [0; 0]);
         let (after, missed) = lines.after(2, 1);
         assert_eq!((seqs(after), missed), (vec![9], 1));
         assert_eq!(lines.after(9, 5), (Vec::new(), 0));
@@ -183,7 +186,7 @@ mod tests {
         let some = |text: &str| Some(text.to_owned());
         let mut lines = Lines::default();
         lines.push(line(1, "A Text"));
-        let found = lines.before(2, 1).remove(0);
+        let found = lines.between(0, 2, 1).remove(0);
         for (wanted, takes) in [
             (Wanted::default(), true),
             (Wanted { request_id: some("1-2"), function: some("shop"), ..Wanted::default() }, true),

@@ -210,20 +210,43 @@ impl Recorder {
 
     /// The newest `count` lines before `seq` that are `wanted`, oldest first.
     pub fn lines(&self, wanted: &Wanted, before: u64, count: usize) -> Vec<Line> {
-        let (mut found, mut before) = (Vec::new(), before);
-        while found.len() < count {
-            let chunk = self.look(|state| state.lines.before(before, LOOK)).unwrap_or_default();
-            let Some(first) = chunk.first() else { break };
-            before = first.seq;
-            found.extend(chunk.into_iter().rev().filter(|line| wanted.takes(line)).take(count - found.len()));
-        }
+        let mut found = Vec::new();
+        self.search(wanted, 0, before, |line| {
+            found.push(line);
+            found.len() < count
+        });
         found.reverse();
         found
     }
 
-    /// What has changed after `seq`, at most so many of each.
-    pub fn since(&self, seq: u64, most: usize) -> Update {
-        self.look(|state| state.since(seq, most)).unwrap_or_default()
+    /// What has changed after `seq`, at most so many of each; of the lines those that are `wanted`.
+    pub fn since(&self, seq: u64, most: usize, wanted: &Wanted) -> Update {
+        let mut update = self.look(|state| state.since(seq, most)).unwrap_or_default();
+        if *wanted != Wanted::default() {
+            (update.lines, update.missed.lines) = (Vec::new(), 0);
+            self.search(wanted, seq, update.seq.saturating_add(1), |line| {
+                match update.lines.len() < most {
+                    true => update.lines.push(line),
+                    false => update.missed.lines += 1,
+                }
+                true
+            });
+            update.lines.reverse();
+        }
+        update
+    }
+
+    /// Hands the lines between two numbers that are `wanted` to `take`, newest first, as long as it goes on.
+    fn search(&self, wanted: &Wanted, after: u64, before: u64, mut take: impl FnMut(Line) -> bool) {
+        let mut before = before;
+        loop {
+            let chunk = self.look(|state| state.lines.between(after, before, LOOK)).unwrap_or_default();
+            let Some(first) = chunk.first() else { return };
+            before = first.seq;
+            if !chunk.into_iter().rev().filter(|line| wanted.takes(line)).all(&mut take) {
+                return;
+            }
+        }
     }
 }
 
@@ -368,6 +391,35 @@ mod tests {
         let first = recorder.lines(&wanted("line 1"), u64::MAX, 5000);
         assert_eq!((first.len(), &*first[0].text), (1111, "line 1"));
         assert_eq!(texts(recorder.lines(&wanted("line 1"), first[1].seq, 9)), ["line 1"]);
+    }
+
+    #[test]
+    fn whoever_follows_some_lines_misses_none_of_them_for_others() {
+        let recorder = Recorder::on();
+        let say = |text: &str, times: usize| {
+            (0..times).for_each(|_| recorder.line("stdout", None, None, text));
+        };
+        say("mine, from before", 1);
+        let seq = recorder.seq();
+        say("mine", 3);
+        say("chatter", 2 * LOOK);
+        say("mine", 1);
+        say("chatter", 7);
+        let wanted = |text: &str| Wanted { text: Some(text.to_owned()), ..Wanted::default() };
+        let found = |wanted: &Wanted, most| {
+            let update = recorder.since(seq, most, wanted);
+            let seqs: Vec<u64> = update.lines.iter().map(|line| line.seq).collect();
+            assert!(seqs.is_sorted() && seqs.iter().all(|at| *at > seq), "{seqs:?}");
+            (seqs.len(), update.missed.lines)
+        };
+        let all = 2 * LOOK as u64 + 11;
+        assert_eq!(found(&wanted("mine"), 5), (4, 0));
+        assert_eq!(found(&wanted("mine"), 3), (3, 1));
+        assert_eq!(found(&wanted("nobody's"), 3), (0, 0));
+        assert_eq!(found(&wanted("c"), 3), (3, all - 4 - 3));
+        assert_eq!(found(&Wanted::default(), 3), (3, all - 3));
+        let newest = recorder.seq();
+        assert!(recorder.since(newest, 3, &wanted("mine")).lines.is_empty());
     }
 
     #[test]

@@ -246,6 +246,6 @@ mod tests {
         );
         let other = state.invocations.get(second).expect("it");
         assert_eq!((&*other.path, other.error.as_deref()), ("/b", Some("no")));
-        assert_eq!(state.lines.before(u64::MAX, 1)[0].text, "between");
+        assert_eq!(state.lines.between(0, u64::MAX, 1)[0].text, "between");
     }
 }

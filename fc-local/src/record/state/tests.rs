@@ -93,7 +93,7 @@ fn a_line_belongs_to_the_request_that_it_names_or_to_the_only_one() {
     start_instance(&mut state, "c-1", 1.0);
     let told = |state: &mut State, text: &str| {
         line(state, None, Some("c-1"), text);
-        state.lines.before(u64::MAX, 1)[0].request_id.as_deref().map(str::to_owned)
+        state.lines.between(0, u64::MAX, 1)[0].request_id.as_deref().map(str::to_owned)
     };
     assert_eq!(told(&mut state, "up"), None);
     let one = accept(&mut state, "1-one", 1.0);
@@ -105,10 +105,10 @@ fn a_line_belongs_to_the_request_that_it_names_or_to_the_only_one() {
     assert_eq!(told(&mut state, "2026 1-two [INFO] x").as_deref(), Some("1-two"));
     state.end(one, answered(200), Stage::Running, 3.0);
     assert_eq!(told(&mut state, "x").as_deref(), Some("1-two"));
-    let last = &state.lines.before(u64::MAX, 1)[0];
+    let last = &state.lines.between(0, u64::MAX, 1)[0];
     assert_eq!(last.function.as_deref(), Some("shop"));
     line(&mut state, Some("other"), Some("c-unknown"), "x");
-    let last = &state.lines.before(u64::MAX, 1)[0];
+    let last = &state.lines.between(0, u64::MAX, 1)[0];
     assert_eq!((last.function.as_deref(), last.instance.as_deref()), (Some("other"), Some("c-unknown")));
 }
 
