@@ -10,6 +10,8 @@ use fc_runtime::{Request, Response};
 use super::query;
 use super::refusal::Refusal;
 use super::served::Served;
+use crate::front::Caller;
+use crate::instance::client::Recipient as _;
 use crate::record::{Update, Wanted};
 use crate::sync::{Condvar, Mutex};
 
@@ -98,10 +100,10 @@ pub fn stream(
             format!("{MAX_STREAMS} streams of events are open, which is all that there can be; close one");
         return Err(Refusal::new(503, text));
     };
-    let served = Arc::clone(served);
+    let (served, caller) = (Arc::clone(served), Caller::of(request));
     let run = move |out: &mut dyn Write| {
         let open = open;
-        let _ = follow(&served, &open.0, &mut followed, out); // who does not read on has gone
+        let _ = follow(&served, &open.0, &mut followed, &caller, out); // who does not read on has gone
     };
     Ok(Response::stream(move |_, out| {
         run(out);
@@ -114,6 +116,7 @@ fn follow(
     served: &Served,
     streams: &Streams,
     followed: &mut Followed,
+    caller: &Caller,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     writeln!(out, "retry: 1000\n")?;
@@ -127,6 +130,8 @@ fn follow(
             serde_json::to_writer(&mut *out, &update)?;
             write!(out, "\n\n")?;
             quiet = 0;
+        } else if caller.has_gone() {
+            return Ok(()); // a write would show it late, and its place is another's
         } else {
             quiet += 1;
             if quiet % QUIET_LOOKS == 0 {
