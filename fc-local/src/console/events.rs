@@ -87,10 +87,11 @@ pub fn stream(
     streams: &Arc<Streams>,
     request: &Request<'_>,
 ) -> Result<Response, Refusal> {
-    let last = request.header("last-event-id").and_then(|id| id.parse().ok());
-    let since = query::number(request, "since", served.recorder.seq())?;
+    let newest = served.recorder.seq();
+    let since = query::number(request, "since", newest)?;
+    let last = request.header("last-event-id").and_then(|id| id.parse().ok()).unwrap_or(since);
     let mut followed = Followed {
-        seq: last.unwrap_or(since).min(served.recorder.seq()),
+        seq: if last <= newest { last } else { 0 }, // a number of another run, of which nothing is here
         second: (served.recorder.now() / 1000.0) as u64,
         wanted: query::wanted(request)?,
         only_lines: query::switch(request, "only_lines")?,

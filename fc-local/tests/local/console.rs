@@ -326,6 +326,13 @@ fn whoever_follows_is_told_what_happens_and_that_it_ends() {
         Events::follow(console, &format!("since={seq}")).next(|update| has(update, "invocations", &|_| true));
     let again = again.expect("what came after it");
     assert!(has(&again, "invocations", &|one| one["path"] == "/invoke"), "{again}");
+    for query in ["since=18446744073709551615", "since=0"] {
+        let update = Events::follow(console, query).next(|_| true).expect("all of it");
+        assert!(
+            has(&update, "invocations", &|one| one["path"] == "/a"),
+            "{query} is of another run: {update}"
+        );
+    }
     assert!(fc.stop().success());
     let stopped =
         events.next(|update| has(update, "instances", &|one| one["end"] == "stopped: the platform stops"));
