@@ -14,7 +14,7 @@ pub fn text(request: &Request<'_>, name: &str) -> Option<String> {
 
 /// A number, or the default.
 pub fn number<N: FromStr>(request: &Request<'_>, name: &str, default: N) -> Result<N, Refusal> {
-    match text(request, name) {
+    match request.query_value(name) {
         None => Ok(default),
         Some(text) => {
             text.parse().map_err(|_| Refusal::new(400, format!("{name} '{text}' is not a number here")))
@@ -31,7 +31,7 @@ pub fn limit(request: &Request<'_>, default: usize, most: usize) -> Result<usize
 }
 
 pub fn switch(request: &Request<'_>, name: &str) -> Result<bool, Refusal> {
-    match text(request, name).as_deref() {
+    match request.query_value(name).as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(other) => Err(Refusal::new(400, format!("{name} '{other}' is neither true nor false"))),
@@ -40,7 +40,7 @@ pub fn switch(request: &Request<'_>, name: &str) -> Result<bool, Refusal> {
 
 /// Which log lines are asked for.
 pub fn wanted(request: &Request<'_>) -> Result<Wanted, Refusal> {
-    let level = match text(request, "level") {
+    let level = match request.query_value("level") {
         None => None,
         Some(name) => match Level::named(&name) {
             Some(level) => Some(level),

@@ -299,6 +299,8 @@ fn log_lines_are_found_by_request_instance_level_and_text() {
         ("level=loud", "level 'loud' is none of"),
         ("limit=0", "limit 0 is not from"),
         ("before=x", "before 'x' is not a number"),
+        ("limit=", "limit '' is not a number"),
+        ("level=", "level '' is none of"),
     ] {
         let reply = request(console, &format!("GET {API}logs?{query} HTTP/1.1\r\nhost: {console}"), "");
         let (status, why) = refusal(&reply);
