@@ -65,9 +65,17 @@ fn description() -> Value {
 }
 
 fn schema_of(path: &str, method: &str) -> Value {
-    let schema =
-        &description()["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"];
-    assert!(schema.is_object(), "{method} {path} is not described");
+    schema_of_answer(path, method, 200)
+}
+
+fn schema_of_answer(path: &str, method: &str, status: u16) -> Value {
+    let description = description();
+    let mut answer = &description["paths"][path][method]["responses"][status.to_string()];
+    if let Some(name) = answer["$ref"].as_str() {
+        answer = description.pointer(name.trim_start_matches('#')).expect("what is referred to");
+    }
+    let schema = &answer["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{method} {path} {status} is not described");
     schema.clone()
 }
 
@@ -630,6 +638,47 @@ fn what_a_program_reads_is_json_whatever_is_in_it() {
     let output = run_to_end(fc_local().args(["config", "--json", "-t", &template]), WATCHDOG);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert!(report.to_string().contains(&json!(odd).to_string()), "{report}");
+}
+
+/// Every answer there is, errors included, is one that the description has for its path and method.
+#[test]
+fn every_answer_is_described() {
+    let fc = start(&[]);
+    let console = console(&fc);
+    fc.get("/");
+    let key = invocation(console, "/")["key"].clone();
+    let repeat = format!("invocations/{key}/repeat");
+    for (line, headers, body, status) in [
+        ("GET status", "", "", 200),
+        ("GET status", "origin: null\r\n", "", 403),
+        ("GET functions", "", "", 200),
+        ("GET instances?living=x", "", "", 400),
+        ("GET instances?living=", "", "", 400),
+        ("GET invocations?limit=0", "", "", 400),
+        ("GET invocations/99", "", "", 404),
+        ("GET logs?level=loud", "", "", 400),
+        ("GET samples?from=-1", "", "", 400),
+        ("GET events?since=x", "", "", 400),
+        ("POST send", "content-type: application/json\r\n", "{", 400),
+        ("POST send", "content-type: text/plain\r\n", "{}", 415),
+        ("POST send", "content-type: application/json\r\n", r#"{"kind":"event","function":"no"}"#, 404),
+        ("POST invocations/99/repeat", "content-type: application/json\r\n", "{}", 404),
+        (&format!("POST {repeat}"), "", "", 415),
+        (
+            &format!("POST {repeat}"),
+            "content-type: application/json\r\nsec-fetch-site: cross-site\r\n",
+            "",
+            403,
+        ),
+        (&format!("POST {repeat}"), "content-type: application/json\r\n", "", 200),
+    ] {
+        let (method, target) = line.split_once(' ').expect("two");
+        let head = format!("{method} {API}{target} HTTP/1.1\r\nhost: {console}\r\n{headers}");
+        let reply = request(console, head.trim_end(), body);
+        assert_eq!(reply.status, status, "{line}: {reply:?}");
+        let path = template_of(target.split('?').next().expect("a path"));
+        conforms(&reply.json(), &schema_of_answer(&path, &method.to_lowercase(), status), line);
+    }
 }
 
 #[test]
