@@ -149,7 +149,7 @@ struct EndHasher(u64);
 
 impl Hasher for EndHasher {
     fn write(&mut self, text: &[u8]) {
-        self.0 = text.iter().rev().take(8).fold(self.0, |end, byte| end << 8 | u64::from(*byte));
+        self.0 = text.last_chunk().map_or(text.len() as u64, |end| u64::from_le_bytes(*end));
     }
 
     fn write_u8(&mut self, _: u8) {} // stands behind each text
