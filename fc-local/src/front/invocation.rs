@@ -1,7 +1,7 @@
 //! One invocation: a place at an instance, the request to it, its outcome, and the line about it in the log.
 //! What its caller is answered with is not known here.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -158,7 +158,7 @@ fn kept<'b>(body: &RequestBody<'b>) -> Option<&'b [u8]> {
 /// The head of a reply as it is kept.
 fn kept_head(status: u16, fields: &Headers) -> Vec<u8> {
     let mut head = Vec::with_capacity(512);
-    head.extend_from_slice(format!("HTTP/1.1 {status}\n").as_bytes());
+    let _ = writeln!(head, "HTTP/1.1 {status}"); // a vector takes all
     for (name, value) in fields.iter() {
         for part in [name.as_bytes(), b": ", value, b"\n"] {
             head.extend_from_slice(part);

@@ -11,6 +11,9 @@ use super::segments::{Place, SEGMENT, Segments};
 /// What heads and bodies may take in all, in bytes.
 const MAX_DETAILS: usize = 16 * 1024 * 1024;
 
+/// Room of a path that is used again, in bytes: a long one is no reason to keep its room.
+const USUAL_PATH: usize = 256;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -24,13 +27,13 @@ pub enum Stage {
 pub struct Invocation {
     /// What tells it from others, attempts of one request included.
     pub key: u64,
-    pub request_id: Arc<str>,
+    pub request_id: String,
     pub function: Arc<str>,
     /// `http`, `api`, `async`, or a trigger's type.
     pub trigger: &'static str,
     pub method: Cow<'static, str>,
     /// With its query.
-    pub path: Arc<str>,
+    pub path: String,
     /// How often it was tried before.
     pub retries: u32,
     pub stage: Stage,
@@ -52,6 +55,8 @@ pub struct Invocation {
     /// Of its instance, as last seen.
     pub memory_mb: Option<f64>,
     #[serde(skip)]
+    pub instance_number: Option<u64>,
+    #[serde(skip)]
     pub sent: Option<Sent>,
 }
 
@@ -68,40 +73,6 @@ pub struct NewCall<'a> {
 
 /// Most calls have one of a few.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
-
-impl NewCall<'_> {
-    /// As one that waits from now on. What it has in common with the `last` one is kept once.
-    pub fn waiting(&self, now: f64, last: Option<&Invocation>) -> Invocation {
-        let shared = |text: &str, of_last: Option<&Arc<str>>| {
-            of_last.filter(|known| ***known == *text).map_or_else(|| Arc::from(text), Arc::clone)
-        };
-        let known = METHODS.into_iter().find(|known| *known == self.method);
-        Invocation {
-            key: 0,
-            request_id: self.request_id.into(),
-            function: shared(self.function, last.map(|last| &last.function)),
-            trigger: self.trigger,
-            method: known.map_or_else(|| Cow::Owned(self.method.to_owned()), Cow::Borrowed),
-            path: shared(self.path, last.map(|last| &last.path)),
-            retries: self.retries,
-            stage: Stage::Waiting,
-            instance: None,
-            accepted_at: now,
-            started_at: None,
-            ended_at: None,
-            queue_ms: None,
-            cold: false,
-            status: None,
-            x_fc_status: None,
-            error_type: None,
-            error: None,
-            duration_ms: None,
-            billed_ms: None,
-            memory_mb: None,
-            sent: None,
-        }
-    }
-}
 
 impl Invocation {
     pub fn has_failed(&self) -> bool {
@@ -140,13 +111,56 @@ impl Invocations {
         Invocations { limit, forgotten: 0, all: VecDeque::new(), sent: Segments::new(MAX_DETAILS / SEGMENT) }
     }
 
-    /// Adds one, whose key is higher than all before it.
-    pub fn push(&mut self, invocation: Invocation) {
-        if self.all.len() == self.limit {
-            self.all.pop_front();
-            self.forgotten += 1;
+    /// Adds one that waits, whose key is higher than all before it.
+    pub fn push(&mut self, key: u64, call: &NewCall<'_>, now: f64) {
+        let (mut request_id, mut path) = self.make_room();
+        request_id.push_str(call.request_id);
+        path.push_str(call.path);
+        let newest = self.all.back().filter(|newest| *newest.function == *call.function);
+        let known = METHODS.into_iter().find(|known| *known == call.method);
+        self.all.push_back(Invocation {
+            key,
+            request_id,
+            function: newest.map_or_else(|| Arc::from(call.function), |newest| Arc::clone(&newest.function)),
+            trigger: call.trigger,
+            method: known.map_or_else(|| Cow::Owned(call.method.to_owned()), Cow::Borrowed),
+            path,
+            retries: call.retries,
+            stage: Stage::Waiting,
+            instance: None,
+            accepted_at: now,
+            started_at: None,
+            ended_at: None,
+            queue_ms: None,
+            cold: false,
+            status: None,
+            x_fc_status: None,
+            error_type: None,
+            error: None,
+            duration_ms: None,
+            billed_ms: None,
+            memory_mb: None,
+            instance_number: None,
+            sent: None,
+        });
+    }
+
+    /// Has the oldest one go if need be, with what was sent until then; its texts, empty, are room for others.
+    fn make_room(&mut self) -> (String, String) {
+        if self.all.len() < self.limit {
+            return Default::default();
         }
-        self.all.push_back(invocation);
+        let Some(Invocation { mut request_id, mut path, sent, .. }) = self.all.pop_front() else {
+            return Default::default();
+        };
+        self.forgotten += 1;
+        if let Some(sent) = sent {
+            self.sent.forget_before(sent.request_head);
+        }
+        request_id.clear();
+        path.clear();
+        path.shrink_to(USUAL_PATH);
+        (request_id, path)
     }
 
     pub fn get(&self, key: u64) -> Option<&Invocation> {
@@ -199,10 +213,6 @@ impl Invocations {
         self.all.iter()
     }
 
-    pub fn newest(&self) -> Option<&Invocation> {
-        self.all.back()
-    }
-
     pub fn len(&self) -> usize {
         self.all.len()
     }
@@ -217,16 +227,15 @@ impl Invocations {
 mod tests {
     use super::*;
 
-    fn invocation(key: u64) -> Invocation {
+    fn push(all: &mut Invocations, key: u64) {
         let (request_id, function, trigger, method, path) = ("1-2", "shop", "http", "GET", "/");
-        let call = NewCall { request_id, function, trigger, method, path, retries: 0 };
-        Invocation { key, ..call.waiting(0.0, None) }
+        all.push(key, &NewCall { request_id, function, trigger, method, path, retries: 0 }, 0.0);
     }
 
     #[test]
     fn the_newest_are_found_by_their_keys_and_the_oldest_go() {
         let mut all = Invocations::new(3);
-        [1, 2, 3, 5, 6].into_iter().for_each(|key| all.push(invocation(key)));
+        [1, 2, 3, 5, 6].into_iter().for_each(|key| push(&mut all, key));
         assert_eq!(all.iter().map(|one| one.key).collect::<Vec<_>>(), [3, 5, 6]);
         assert!([0, 2, 4, 7, u64::MAX].into_iter().all(|key| all.get(key).is_none()));
         for key in [3, 5, 6] {
@@ -241,12 +250,12 @@ mod tests {
         let head = vec![b'x'; SEGMENT];
         let count = (MAX_DETAILS / SEGMENT) as u64 + 2;
         for key in 1..=count {
-            all.push(invocation(key));
+            push(&mut all, key);
             all.keep_request(key, &head, None);
         }
         let details = |all: &Invocations, key| all.get(key).and_then(|one| all.details(one.sent?));
         assert!(details(&all, 2).is_none() && details(&all, 3).is_some());
-        all.push(invocation(count + 1));
+        push(&mut all, count + 1);
         all.keep_request(count + 1, b"GET /", Some(b"body"));
         all.keep_response(count + 1, b"200");
         let kept = details(&all, count + 1).expect("the newest");

@@ -39,8 +39,18 @@ impl Level {
         NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, level)| *level)
     }
 
+    /// That of a line from this source, which is the platform's or the function's own.
+    pub fn of_line(source: &str, text: &str) -> Level {
+        match source {
+            "platform" => Level::Info,
+            "warning" => Level::Warn,
+            "stderr" => Level::of(text).unwrap_or(Level::Error),
+            _ => Level::of(text).unwrap_or(Level::Info),
+        }
+    }
+
     /// What a line says of itself: `[WARN]`, `"level":"warn"`, `level=warn`, or a first word `WARN` or `WARN:`.
-    pub fn of(text: &str) -> Option<Level> {
+    fn of(text: &str) -> Option<Level> {
         let end = (0..=BEGINNING.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
         let beginning = text.get(..end.unwrap_or(0)).unwrap_or_default();
         let bracketed = beginning.split('[').skip(1).filter_map(|rest| rest.split_once(']'));

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
 use super::instances::{Instance, PhaseKind, Started};
 use super::invocations::{Details, Invocation, NewCall, Stage};
-use super::level::Level;
-use super::lines::{Line, Wanted};
+use super::lines::{Line, NewLine, Wanted};
 use super::metrics::Sample;
 use super::reports::Reports;
 use super::state::{Ended, MAX_INVOCATIONS, Overview, State, Update};
@@ -163,14 +162,8 @@ impl Recorder {
     /// A line of the log.
     pub fn line(&self, source: &'static str, function: Option<&str>, instance: Option<&str>, text: &str) {
         let Some(kept) = &self.0 else { return };
-        let level = match source {
-            "platform" => Level::Info,
-            "warning" => Level::Warn,
-            "stderr" => Level::of(text).unwrap_or(Level::Error),
-            _ => Level::of(text).unwrap_or(Level::Info),
-        };
-        kept.put_down(CatchUp::Now, |reports, now| {
-            reports.line(source, level, [function, instance], text, now)
+        kept.put_down(CatchUp::Now, |reports, at| {
+            reports.line([function, instance], &NewLine { at, source, text });
         });
     }
 
@@ -366,6 +359,38 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_are_kept_in_their_order_and_all_are_counted() {
+        let recorder = Recorder::on();
+        recorder.start_instance("c-1", "shop", 9000, 512, 2);
+        let mut first = Recorder::accept(&recorder, &call("1-first"));
+        first.start("c-1", b"", None);
+        for number in 0..MAX_INVOCATIONS + 5_000 {
+            let mut one = Recorder::accept(&recorder, &call(&format!("1-{number}")));
+            one.start("c-1", b"head", None);
+            recorder.line("stdout", None, Some("c-1"), &format!("RequestId:1-{number} of"));
+            one.end(&Ended { status: if number % 10 == 0 { 500 } else { 200 }, ..Ended::default() });
+        }
+        let all = recorder.invocations(u64::MAX, usize::MAX);
+        let ids = (5_000..MAX_INVOCATIONS + 5_000).rev().map(|number| format!("1-{number}"));
+        assert!(all.iter().map(|one| one.request_id.clone()).eq(ids));
+        assert!(all.iter().all(|one| recorder.invocation(one.key).is_some_and(|(_, sent)| sent.is_some())));
+        let overview = recorder.overview().expect("it is on");
+        assert_eq!((overview.running, overview.waiting, overview.invocations.forgotten), (1, 0, 5_001));
+        let samples = recorder.samples(0);
+        let counted = samples.iter().fold((0, 0), |sum, one| (sum.0 + one.ended, sum.1 + one.failed));
+        assert_eq!(counted, (15_000, 1_500));
+        let instance = recorder.instances().remove(0);
+        assert_eq!((instance.invocations, instance.running), (15_001, vec![1]), "one goes on");
+        let lines = recorder.lines(&Wanted::default(), u64::MAX, usize::MAX);
+        assert_eq!(lines.len(), 15_000);
+        for (number, line) in lines.iter().enumerate() {
+            assert_eq!(line.request_id, Some(format!("1-{number}")), "a request that went before its lines");
+        }
+        first.end(&Ended::default());
+        assert_eq!(recorder.overview().expect("it is on").running, 0);
+    }
+
+    #[test]
     fn a_refusal_is_recorded_once() {
         let recorder = Recorder::on();
         let full = || Ended { status: 429, failure: Some(("ResourceExhausted", "full")), ..Ended::default() };
@@ -373,7 +398,7 @@ mod tests {
         recorder.refuse(&call("1-1"), &full());
         recorder.refuse(&call("1-2"), &full());
         let ids: Vec<_> =
-            recorder.invocations(u64::MAX, 9).iter().map(|one| one.request_id.to_string()).collect();
+            recorder.invocations(u64::MAX, 9).iter().map(|one| one.request_id.clone()).collect();
         assert_eq!(ids, ["1-2", "1-1"]);
         assert_eq!(recorder.overview().expect("it is on").waiting, 0);
     }

@@ -1,9 +1,8 @@
 //! What was reported and is not yet part of the record: in one row, the texts of all in one piece, so that to report allocates
 //! nothing. What a report changes is in `state.rs`.
 
-use super::invocations::{Invocation, NewCall, Stage};
-use super::level::Level;
-use super::lines::Line;
+use super::invocations::{NewCall, Stage};
+use super::lines::NewLine;
 use super::state::{Ended, State};
 
 /// Reports in their order.
@@ -47,7 +46,6 @@ enum Report {
     Line {
         at: f64,
         source: &'static str,
-        level: Level,
         texts: [Option<usize>; 2],
         text: usize,
     },
@@ -102,10 +100,11 @@ impl Reports {
         self.all.push(Report::End { key, at, stage, status, texts, kind, duration, head });
     }
 
-    pub fn line(&mut self, source: &'static str, level: Level, of: [Option<&str>; 2], text: &str, at: f64) {
+    pub fn line(&mut self, of: [Option<&str>; 2], line: &NewLine<'_>) {
         let texts = of.map(|text| text.map(|text| self.put(text)));
+        let &NewLine { at, source, text } = line;
         let text = self.put(text);
-        self.all.push(Report::Line { at, source, level, texts, text });
+        self.all.push(Report::Line { at, source, texts, text });
     }
 
     pub fn other(&mut self, report: Box<dyn FnOnce(&mut State) + Send>) {
@@ -157,17 +156,11 @@ impl Cursor {
             Report::Accept { key, at, trigger, retries, texts, refused } => {
                 let [request_id, function, method, path] = texts.map(|length| self.text(text, length));
                 let call = NewCall { request_id, function, trigger, method, path, retries };
-                let waiting =
-                    |state: &State| Invocation { key, ..call.waiting(at, state.invocations.newest()) };
-                let Some((status, kind, why)) = refused else {
-                    let waiting = waiting(state);
-                    return state.accept(waiting);
-                };
+                let Some((status, kind, why)) = refused else { return state.accept(key, &call, at) };
                 let failure = Some((kind, self.text(text, why)));
                 // One that had waited is there already.
                 if !state.is_refused(request_id) {
-                    let waiting = waiting(state);
-                    state.accept(waiting);
+                    state.accept(key, &call, at);
                     state.end(key, Ended { status, failure, ..Ended::default() }, Stage::Waiting, at);
                 }
             }
@@ -182,23 +175,9 @@ impl Cursor {
                 let (failure, response_head) = (why.map(|why| (kind, why)), self.bytes(bytes, head));
                 state.end(key, Ended { status, x_fc_status, failure, duration, response_head }, stage, at);
             }
-            Report::Line { at, source, level, texts, text: length } => {
-                let [function, instance] = texts.map(|length| length.map(|length| self.text(text, length)));
-                let text = self.text(text, length);
-                state.line(
-                    function,
-                    instance,
-                    Line {
-                        seq: 0,
-                        at,
-                        function: None,
-                        instance: None,
-                        request_id: None,
-                        source,
-                        level,
-                        text,
-                    },
-                );
+            Report::Line { at, source, texts, text: length } => {
+                let of = texts.map(|length| length.map(|length| self.text(text, length)));
+                state.line(of, &NewLine { at, source, text: self.text(text, length) });
             }
             Report::Other(report) => report(state),
         }
@@ -221,7 +200,7 @@ mod tests {
             retries: 0,
         };
         let first = reports.accept(&call("1-1", "/é"), None, 1.0);
-        reports.line("stdout", Level::Info, [None, Some("c-1")], "between", 1.0);
+        reports.line([None, Some("c-1")], &NewLine { at: 1.0, source: "stdout", text: "between" });
         let second = reports.accept(
             &call("1-2", "/b"),
             Some(&Ended { status: 400, failure: Some(("InvalidArgument", "no")), ..Ended::default() }),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::instances::{Instance, Instances, PhaseKind, Started};
-use super::invocations::{Invocation, Invocations, Stage};
+use super::invocations::{Invocation, Invocations, NewCall, Stage};
 use super::journal::{Journal, Subject};
-use super::lines::{Line, Lines};
+use super::lines::{Line, Lines, NewLine};
 use super::metrics::{Load, Metrics, Sample};
 
 /// Invocations that are kept.
@@ -26,7 +26,7 @@ pub struct State {
     journal: Journal,
     waiting: usize,
     running: usize,
-    refused: VecDeque<Arc<str>>,
+    refused: VecDeque<String>,
 }
 
 /// How a call ended.
@@ -95,9 +95,8 @@ impl State {
     }
 
     /// A call that waits, whose key is higher than all before it.
-    pub fn accept(&mut self, call: Invocation) {
-        let (key, now) = (call.key, call.accepted_at);
-        self.invocations.push(call);
+    pub fn accept(&mut self, key: u64, call: &NewCall<'_>, now: f64) {
+        self.invocations.push(key, call, now);
         self.waiting += 1;
         self.journal.note(Subject::Invocation(key));
         self.metrics.at(now, self.load(), |_| {});
@@ -107,19 +106,18 @@ impl State {
     pub fn start(&mut self, key: u64, instance: &str, (head, body): (&[u8], Option<&[u8]>), now: f64) {
         self.waiting = self.waiting.saturating_sub(1);
         self.running += 1;
-        let mut ready_at = None;
-        let mut id: Arc<str> = Arc::from("");
+        let (mut ready_at, mut found) = (None, None);
         if let Some((number, instance)) = self.instances.find(instance) {
             instance.running.push(key);
             instance.invocations += 1;
-            (ready_at, id) = (instance.ready_at, Arc::clone(&instance.id));
+            (ready_at, found) = (instance.ready_at, Some((number, Arc::clone(&instance.id))));
             self.journal.note(Subject::Instance(number));
         }
         self.metrics.at(now, self.load(), |_| {});
         let Some(invocation) = self.invocations.get_mut(key) else { return };
         invocation.stage = Stage::Running;
         invocation.cold = ready_at.is_some_and(|ready_at| ready_at >= invocation.accepted_at);
-        invocation.instance = Some(id);
+        (invocation.instance_number, invocation.instance) = found.unzip();
         invocation.started_at = Some(now);
         invocation.queue_ms = Some(now - invocation.accepted_at);
         self.invocations.keep_request(key, head, body);
@@ -146,17 +144,16 @@ impl State {
         invocation.x_fc_status = ended.x_fc_status.map(Arc::from);
         invocation.duration_ms = ended.duration.map(|(duration, _)| duration);
         invocation.billed_ms = ended.duration.map(|(_, billed)| billed);
-        let (has_failed, instance) = (invocation.has_failed(), invocation.instance.clone());
+        let has_failed = invocation.has_failed();
+        if let Some(number) = invocation.instance_number
+            && let Some(instance) = self.instances.get_mut(number)
+        {
+            instance.running.retain(|running| *running != key);
+            invocation.memory_mb = Some(instance.memory_peak_mb);
+            self.journal.note(Subject::Instance(number));
+        }
         if !ended.response_head.is_empty() {
             self.invocations.keep_response(key, ended.response_head);
-        }
-        if let Some((number, instance)) = instance.and_then(|id| self.instances.find(&id)) {
-            instance.running.retain(|running| *running != key);
-            let peak = instance.memory_peak_mb;
-            if let Some(invocation) = self.invocations.get_mut(key) {
-                invocation.memory_mb = Some(peak);
-            }
-            self.journal.note(Subject::Instance(number));
         }
         self.journal.note(Subject::Invocation(key));
         self.metrics.at(now, self.load(), |sample| {
@@ -171,12 +168,12 @@ impl State {
         if self.refused.len() == MAX_REFUSED {
             self.refused.pop_front();
         }
-        self.refused.push_back(Arc::clone(&invocation.request_id));
+        self.refused.push_back(invocation.request_id.clone());
     }
 
     /// Whether this refusal is one that is recorded.
     pub fn is_refused(&mut self, request_id: &str) -> bool {
-        let place = self.refused.iter().rposition(|refused| **refused == *request_id);
+        let place = self.refused.iter().rposition(|refused| refused == request_id);
         place.and_then(|place| self.refused.remove(place)).is_some()
     }
 
@@ -225,24 +222,19 @@ impl State {
     }
 
     /// A line of this function and instance, as far as they are known.
-    pub fn line(&mut self, function: Option<&str>, instance: Option<&str>, mut line: Line<&str>) {
-        match instance.and_then(|id| self.instances.find(id)) {
-            None => (line.function, line.instance) = (function.map(Arc::from), instance.map(Arc::from)),
+    pub fn line(&mut self, [function, instance]: [Option<&str>; 2], line: &NewLine<'_>) {
+        let (of, call) = match instance.and_then(|id| self.instances.find(id)) {
+            None => ([function, instance].map(|text| text.map(Arc::from)), None),
             Some((_, found)) => {
-                line.function = Some(Arc::clone(&found.function));
-                line.instance = Some(Arc::clone(&found.id));
                 let call = match found.running.as_slice() {
                     [only] => self.invocations.get(*only),
-                    all => {
-                        let mut calls = all.iter().filter_map(|key| self.invocations.get(*key));
-                        calls.find(|call| line.text.contains(&*call.request_id))
-                    }
+                    all => named(line.text, all.iter().filter_map(|key| self.invocations.get(*key))),
                 };
-                line.request_id = call.map(|call| Arc::clone(&call.request_id));
+                ([&found.function, &found.id].map(|text| Some(Arc::clone(text))), call)
             }
-        }
-        line.seq = self.journal.next();
-        self.lines.push(line);
+        };
+        let request_id = call.map(|call| call.request_id.as_str());
+        self.lines.push(self.journal.next(), of, request_id, line);
     }
 
     /// What has changed after `seq`, at most so many of each.
@@ -300,6 +292,14 @@ impl State {
             self.enter(id, PhaseKind::Ready, now);
         }
     }
+}
+
+/// The one of these calls whose id is a word of the text. Few words look like an id; looking for each id is dear when many run.
+fn named<'i>(text: &str, calls: impl Iterator<Item = &'i Invocation> + Clone) -> Option<&'i Invocation> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words
+        .filter(|word| word.contains('-'))
+        .find_map(|word| calls.clone().find(|call| call.request_id == word))
 }
 
 #[cfg(test)]

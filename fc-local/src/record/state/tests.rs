@@ -1,6 +1,5 @@
 use super::*;
 use crate::record::invocations::NewCall;
-use crate::record::level::Level;
 
 fn state() -> State {
     State::new(100)
@@ -10,17 +9,13 @@ fn state() -> State {
 fn accept(state: &mut State, request_id: &str, now: f64) -> u64 {
     let (function, trigger, method, path) = ("shop", "http", "GET", "/a?b");
     let call = NewCall { request_id, function, trigger, method, path, retries: 0 };
-    let key = state.invocations.newest().map_or(1, |last| last.key + 1);
-    let waiting = call.waiting(now, state.invocations.newest());
-    state.accept(Invocation { key, ..waiting });
+    let key = state.invocations.iter().next_back().map_or(1, |last| last.key + 1);
+    state.accept(key, &call, now);
     key
 }
 
 fn line(state: &mut State, function: Option<&str>, instance: Option<&str>, text: &str) {
-    let (source, level, of) = ("stdout", Level::Info, None);
-    let line =
-        Line { seq: 0, at: 1.0, function: of.clone(), instance: of, request_id: None, source, level, text };
-    state.line(function, instance, line);
+    state.line([function, instance], &NewLine { at: 1.0, source: "stdout", text });
 }
 
 fn start_instance(state: &mut State, id: &str, ready_at: f64) {
@@ -43,7 +38,6 @@ fn an_invocation_waits_runs_and_ends() {
     state.start(key, "c-1", (b"GET /a?b HTTP/1.1\n", None), 16.0);
     let running = state.invocations.get(key).expect("it").clone();
     assert_eq!((running.stage, running.cold, running.queue_ms), (Stage::Running, true, Some(6.0)));
-    drop(running);
     state.end(key, Ended { response_head: b"HTTP/1.1 200\n", ..answered(200) }, Stage::Running, 18.0);
     let ended = state.invocations.get(key).expect("it");
     assert_eq!((ended.stage, ended.status, ended.ended_at), (Stage::Ended, Some(200), Some(18.0)));
@@ -93,7 +87,7 @@ fn a_line_belongs_to_the_request_that_it_names_or_to_the_only_one() {
     start_instance(&mut state, "c-1", 1.0);
     let told = |state: &mut State, text: &str| {
         line(state, None, Some("c-1"), text);
-        state.lines.between(0, u64::MAX, 1)[0].request_id.as_deref().map(str::to_owned)
+        state.lines.between(0, u64::MAX, 1)[0].request_id.clone()
     };
     assert_eq!(told(&mut state, "up"), None);
     let one = accept(&mut state, "1-one", 1.0);
