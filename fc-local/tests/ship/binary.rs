@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use support::{Program, eventually, get, reserved_port};
+use support::{Program, eventually, get, reserved_port, skip};
 
 use crate::harness::{make, packaged, scratch, succeed};
 
@@ -47,6 +47,11 @@ fn smallest() -> &'static Path {
 /// worker, which makes no second thread before that, 37.
 #[test]
 fn a_start_takes_no_more_page_faults_than_it_did() {
+    let file_system =
+        Command::new("stat").args(["-f", "-c", "%T"]).arg(smallest().join("bootstrap")).output();
+    if file_system.expect("stat runs").stdout == b"tmpfs\n" {
+        return skip("disk", "of a file in memory the system maps less ahead of its use"); // 48 faults for 38
+    }
     for (workers, bound) in [("256", 41), ("1", 40)] {
         let fewest = (0..5).map(|_| page_faults_to_first_response(workers)).min();
         let fewest = fewest.expect("some runs");
