@@ -265,9 +265,9 @@ async function loadFunctions() {
     openTab("send", { focus: true });
   } });
   if (String(found_names) !== String(names)) {
+    await send.setFunctions(found); // what fails is asked for again
+    invocations.setFunctions(found_names);
     names = found_names;
-    send.setFunctions(found);
-    invocations.setFunctions(names);
   }
 }
 setInterval(() => !$("panel-functions").hidden && !document.hidden && loadFunctions().catch(() => {}), FUNCTIONS_EVERY);
