@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use fc_runtime::Error;
 
 use super::args::StartArgs;
@@ -30,8 +30,9 @@ pub fn bind(args: &StartArgs, functions: &[Function]) -> Result<Found> {
     let recorder = Recorder::on();
     let bind = |address| Console::bind(address, &recorder);
     if let Some(address) = args.console {
-        let console =
-            bind(address).context("the console; choose another address with --console, or --no-console")?;
+        let console = bind(address).map_err(|error| {
+            anyhow!("the console {error}; choose another address with --console, or --no-console")
+        })?;
         return Ok(Found { console: Some(console), recorder, note: None });
     }
     let is_functions = |port: u16| functions.iter().any(|function| function.port == port);

@@ -700,6 +700,7 @@ fn the_console_is_where_it_is_asked_to_be_on_loopback_or_nowhere() {
     assert!(error.contains("it is on loopback alone") && error.contains("ssh -L"), "{error}");
     let (_taken, port) = listener();
     let error = refused(&mut start(&["--console", &port]));
+    assert_eq!(error.matches("os error 98").count(), 1, "{error}");
     assert!(error.contains("choose another address with --console"), "{error}");
     let mut without = crate::harness::start(&["--no-console"]);
     assert_eq!(without.get("/").status, 200);
