@@ -8,15 +8,13 @@ use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 use rustix::time::Timespec;
 use std::io::IsTerminal;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 /// A collector that is behind for longer than this has stopped: a writer waits for it so long, once.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// What the next ones wait until it goes on.
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-
-/// How often a line waits for room, which each time others may take, before it is lost.
-#[cfg(target_os = "linux")]
-const MOST_WAITS: usize = 1_000;
 
 /// What the system writes to a pipe as a whole (pipe(7)).
 pub(super) const PIPE_BUF: usize = 4096;
@@ -107,17 +105,18 @@ fn write_some(line: &[u8]) -> Result<usize, Errno> {
     rustix::io::write(stdout(), piece(line))
 }
 
-/// The room that one has waited for may be another's by then.
+/// The room that one has waited for may be another's by then. Who has waited long enough loses the line: a slow reader
+/// keeps no function for longer than one that stands still.
 #[cfg(target_os = "linux")]
 fn write_when_there_is_room(line: &[u8]) -> Result<usize, Errno> {
-    for _ in 0..MOST_WAITS {
+    let began = Instant::now();
+    loop {
         wait_for_room()?;
         match write_at_once(piece(line)) {
-            Err(Errno::AGAIN) => {}
+            Err(Errno::AGAIN) if (began.elapsed().as_secs() as i64) < PATIENCE.tv_sec => {}
             outcome => return outcome,
         }
     }
-    Err(Errno::AGAIN)
 }
 
 /// Whose writes wait for no reader.

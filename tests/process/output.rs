@@ -80,15 +80,15 @@ fn a_line_whose_room_another_has_taken_waits_once_more() {
         String::from_utf8(text).expect("text")
     });
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..40).for_each(|_| assert_eq!(process.request(get("/")).status, 500)));
+        for _ in 0..4 {
+            scope.spawn(|| (0..80).for_each(|_| assert_eq!(process.request(get("/")).status, 500)));
         }
     });
     process.signal("TERM");
     until("the process has ended", || process.child.try_wait().unwrap().is_some());
     let text = reading.join().unwrap();
     let long = text.lines().filter(|line| line.len() > 3000).count();
-    assert_eq!(long, 2 * 8 * 40); // that it failed, from the library and in the End line
+    assert_eq!(long, 2 * 4 * 80); // that it failed, from the library and in the End line
 }
 
 /// The lines of two calls that went to a file, from a system that refuses what `fault` says.
