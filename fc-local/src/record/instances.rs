@@ -1,7 +1,6 @@
 //! The instances that there are and were, each with what it did when. Whose calls they served is decided elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,25 +142,9 @@ impl Instance {
     }
 }
 
-/// A hash of a text's end: an id is this program's own, and random there. Each line of a function's asks for one.
-#[derive(Default)]
-struct EndHasher(u64);
-
-impl Hasher for EndHasher {
-    fn write(&mut self, text: &[u8]) {
-        self.0 = text.last_chunk().map_or(text.len() as u64, |end| u64::from_le_bytes(*end));
-    }
-
-    fn write_u8(&mut self, _: u8) {} // stands behind each text
-
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32)
-    }
-}
-
 #[derive(Default)]
 pub struct Instances {
-    numbers: HashMap<Arc<str>, u64, BuildHasherDefault<EndHasher>>,
+    numbers: HashMap<Arc<str>, u64>,
     all: BTreeMap<u64, Instance>,
     last: u64,
     ended: usize,
@@ -209,6 +192,11 @@ impl Instances {
 
     pub fn get_mut(&mut self, number: u64) -> Option<&mut Instance> {
         self.all.get_mut(&number)
+    }
+
+    /// Whichever ran this call does not any more.
+    pub fn leave(&mut self, key: u64) {
+        self.all.values_mut().for_each(|one| one.running.retain(|running| *running != key));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Instance> {

@@ -145,18 +145,15 @@ impl Invocations {
         });
     }
 
-    /// Has the oldest one go if need be, with what was sent until then; its texts, empty, are room for others.
+    /// Has the oldest one go if need be; its texts, empty, are room for others.
     fn make_room(&mut self) -> (String, String) {
         if self.all.len() < self.limit {
             return Default::default();
         }
-        let Some(Invocation { mut request_id, mut path, sent, .. }) = self.all.pop_front() else {
+        let Some(Invocation { mut request_id, mut path, .. }) = self.all.pop_front() else {
             return Default::default();
         };
         self.forgotten += 1;
-        if let Some(sent) = sent {
-            self.sent.forget_before(sent.request_head);
-        }
         request_id.clear();
         path.clear();
         path.shrink_to(USUAL_PATH);

@@ -388,6 +388,8 @@ mod tests {
         }
         first.end(&Ended::default());
         assert_eq!(recorder.overview().expect("it is on").running, 0);
+        assert_eq!(recorder.instances().remove(0).running, [0; 0], "though it has made room");
+        assert_eq!(recorder.samples(0).iter().map(|one| one.ended).sum::<u64>(), 15_001);
     }
 
     #[test]

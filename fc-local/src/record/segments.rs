@@ -28,14 +28,12 @@ pub struct Segments {
     /// The number of the first.
     first: u64,
     all: VecDeque<Vec<u8>>,
-    /// One that has been emptied.
-    spare: Option<Vec<u8>>,
 }
 
 impl Segments {
     /// So many segments at the most.
     pub fn new(most: usize) -> Segments {
-        Segments { most, first: 0, all: VecDeque::new(), spare: None }
+        Segments { most, first: 0, all: VecDeque::new() }
     }
 
     /// Keeps these bytes in a row; `None` when they are too long.
@@ -45,11 +43,9 @@ impl Segments {
             return None;
         }
         if self.all.back().is_none_or(|last| last.len() + length > SEGMENT) {
-            if self.all.len() == self.most {
-                self.forget_first();
-            }
-            let next = self.spare.take();
-            self.all.push_back(next.unwrap_or_else(|| Vec::with_capacity(SEGMENT)));
+            let mut next = self.oldest().unwrap_or_else(|| Vec::with_capacity(SEGMENT));
+            next.clear();
+            self.all.push_back(next);
         }
         let segment = self.first + (self.all.len() as u64).saturating_sub(1);
         let last = self.all.back_mut()?;
@@ -64,19 +60,13 @@ impl Segments {
         self.all.get(segment)?.get(place.at..place.at + place.length)
     }
 
-    /// Forgets what is older than this piece, as far as whole segments are.
-    pub fn forget_before(&mut self, place: Place) {
-        while self.first < place.segment && self.all.len() > 1 {
-            self.forget_first();
+    /// The one that makes room, if there is no more.
+    fn oldest(&mut self) -> Option<Vec<u8>> {
+        if self.all.len() < self.most {
+            return None;
         }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some(mut gone) = self.all.pop_front() {
-            gone.clear();
-            self.spare = Some(gone);
-            self.first += 1;
-        }
+        self.first += 1;
+        self.all.pop_front()
     }
 }
 
@@ -95,9 +85,6 @@ mod tests {
             segments.get(places[4]).is_some_and(|bytes| bytes.len() == half.len() && bytes.ends_with(b"xy"))
         );
         assert!(segments.push(&[&half, &half, b"z"]).is_none(), "longer than any");
-        segments.forget_before(places[4]);
-        assert!(segments.get(places[3]).is_none() && segments.get(places[4]).is_some());
-        assert_eq!(segments.all.len(), 1);
     }
 
     #[test]

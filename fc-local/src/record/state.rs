@@ -41,6 +41,12 @@ pub struct Ended<'a> {
     pub response_head: &'a [u8],
 }
 
+impl Ended<'_> {
+    fn has_failed(&self) -> bool {
+        self.failure.is_some() || self.x_fc_status.is_some() || self.status >= 500
+    }
+}
+
 /// What has changed for somebody who knows all until a number.
 #[derive(Debug, Default, Serialize)]
 pub struct Update {
@@ -130,7 +136,14 @@ impl State {
             Stage::Running => self.running = self.running.saturating_sub(1),
             Stage::Ended => {}
         }
-        let Some(invocation) = self.invocations.get_mut(key) else { return };
+        let has_failed = ended.has_failed();
+        self.metrics.at(now, self.load(), |sample| {
+            sample.ended += 1;
+            sample.failed += u64::from(has_failed);
+        });
+        let Some(invocation) = self.invocations.get_mut(key) else {
+            return self.instances.leave(key); // newer ones have taken its place
+        };
         invocation.stage = Stage::Ended;
         invocation.ended_at = Some(now);
         if stage == Stage::Waiting {
@@ -144,7 +157,6 @@ impl State {
         invocation.x_fc_status = ended.x_fc_status.map(Arc::from);
         invocation.duration_ms = ended.duration.map(|(duration, _)| duration);
         invocation.billed_ms = ended.duration.map(|(_, billed)| billed);
-        let has_failed = invocation.has_failed();
         if let Some(number) = invocation.instance_number
             && let Some(instance) = self.instances.get_mut(number)
         {
@@ -156,10 +168,6 @@ impl State {
             self.invocations.keep_response(key, ended.response_head);
         }
         self.journal.note(Subject::Invocation(key));
-        self.metrics.at(now, self.load(), |sample| {
-            sample.ended += 1;
-            sample.failed += u64::from(has_failed);
-        });
     }
 
     /// Takes note that the refusal of a call that is recorded will be told once more.
