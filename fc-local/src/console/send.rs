@@ -36,7 +36,7 @@ enum Call {
         function: String,
         #[serde(default)]
         payload: String,
-        /// The sample that the payload was made of; it is sent as that one's trigger sends it.
+        /// The sample that the payload was made of, which goes out in CBOR if it is a table's.
         sample: Option<String>,
         /// Answered before it has run.
         #[serde(default)]

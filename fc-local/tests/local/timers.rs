@@ -111,6 +111,8 @@ fn the_console_says_when_a_timer_fires_next_or_that_it_does_not() {
         (true, format!("CRON_TZ=Asia/Shanghai 0 0 4 * * *, next at {daily}")),
         (false, "@every 1h, does not fire: enable is false".to_owned()),
     ];
+    let function = console::get(console(&fc), "functions")["functions"][0].clone();
+    assert_eq!(function["event_samples"], json!(["timer"]));
     let found = triggers(&fc);
     for (place, (is_served, text)) in wanted.iter().enumerate() {
         assert_eq!((&found[place]["served"], &found[place]["text"]), (&json!(is_served), &json!(text)));
