@@ -62,11 +62,15 @@ impl Console {
     }
 
     pub fn call(&self, method: &str, path: &str, body: &str) -> Reply {
+        self.call_with("host: localhost", method, path, body)
+    }
+
+    /// With these lines of its head.
+    pub fn call_with(&self, fields: &str, method: &str, path: &str, body: &str) -> Reply {
         let mut client = Client::connect(self.main);
         let length = body.len();
-        client.send(format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
-        ));
+        client
+            .send(format!("{method} {path} HTTP/1.1\r\n{fields}\r\ncontent-length: {length}\r\n\r\n{body}"));
         client.reply()
     }
 

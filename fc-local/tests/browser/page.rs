@@ -464,3 +464,35 @@ fn why_an_instance_ended_lies_on_nothing_else() {
                    if (document.elementsFromPoint(x, y).some((one) => one.matches('.call, .phase, .lane'))) return [x, y] } return 'nothing'";
     assert_eq!(browser.run(covered), "nothing");
 }
+
+#[test]
+fn the_calls_of_a_trace_are_side_by_side() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&[]);
+    let trace = |path: &str, span: &str| {
+        let parent = format!("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-{span}-01");
+        console.call_with(&format!("host: localhost\r\n{parent}"), "GET", path, "")
+    };
+    trace("/first", "00f067aa0ba902b7");
+    console.call("GET", "/of-none", "");
+    trace("/fail", "00f067aa0ba902b8");
+    let browser = page(&console, 1280, "light");
+    let open = |call: &str| {
+        browser.run(&format!("[...document.querySelectorAll('#invocation-rows button')].find((one) => one.textContent === '{call}').click()"));
+        let opened = format!("return document.querySelector('#detail h3')?.textContent === '{call}'");
+        browser.wait_for(call, &opened);
+    };
+    let spans = "return [...document.querySelectorAll('#detail .spans li')].map((one) => \
+                 `${one.querySelector('button').textContent} ${Boolean(one.querySelector('[aria-current]'))} ${Boolean(one.querySelector('.failed'))}`)";
+    open("GET /first");
+    assert_eq!(browser.run(spans), json!(["local GET /first true false", "local GET /fail false true"]));
+    browser.run("document.querySelectorAll('#detail .spans button')[1].click()");
+    browser.wait_for(
+        "the other one",
+        "return document.querySelector('#detail h3')?.textContent === 'GET /fail'",
+    );
+    open("GET /of-none");
+    assert_eq!(browser.run(spans), json!([]));
+}
