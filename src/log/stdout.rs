@@ -8,13 +8,15 @@ use rustix::io::Errno;
 use rustix::stdio::{stderr, stdout};
 use rustix::time::Timespec;
 use std::io::IsTerminal;
-#[cfg(target_os = "linux")]
-use std::time::Instant;
 
 /// A collector that is behind for longer than this has stopped: a writer waits for it so long, once.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// What the next ones wait until it goes on.
 const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// How often a line whose room another has taken waits once more, and how long: for a second in all.
+#[cfg(target_os = "linux")]
+const MORE_WAITS: (usize, Timespec) = (1_000, Timespec { tv_sec: 0, tv_nsec: 1_000_000 });
 
 /// What the system writes to a pipe as a whole (pipe(7)).
 pub(super) const PIPE_BUF: usize = 4096;
@@ -109,14 +111,15 @@ fn write_some(line: &[u8]) -> Result<usize, Errno> {
 /// keeps no function for longer than one that stands still.
 #[cfg(target_os = "linux")]
 fn write_when_there_is_room(line: &[u8]) -> Result<usize, Errno> {
-    let began = Instant::now();
-    loop {
-        wait_for_room()?;
+    wait_for_room()?;
+    let (count, moment) = MORE_WAITS;
+    for _ in 0..count {
         match write_at_once(piece(line)) {
-            Err(Errno::AGAIN) if (began.elapsed().as_secs() as i64) < PATIENCE.tv_sec => {}
+            Err(Errno::AGAIN) => poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&moment))?,
             outcome => return outcome,
-        }
+        };
     }
+    Err(Errno::AGAIN)
 }
 
 /// Whose writes wait for no reader.
