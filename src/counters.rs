@@ -20,14 +20,14 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// A call of the function is over, which belongs into this bucket.
+    /// A call of the function is over, which belongs into this bucket. It is counted last: who sees it sees all of it.
     pub(crate) fn call(&self, took: Duration, bucket: usize, has_failed: bool) {
-        if let Some(calls) = self.calls.get(bucket) {
-            add(calls, 1);
-        }
         add(&self.nanoseconds, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
         if has_failed {
             add(&self.failures, 1);
+        }
+        if let Some(calls) = self.calls.get(bucket) {
+            add(calls, 1);
         }
     }
 
@@ -46,7 +46,7 @@ impl Counters {
 }
 
 fn add(counter: &AtomicU64, count: u64) {
-    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
 }
 
 /// The sum of several workers' counters.
@@ -63,16 +63,19 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// What was counted last is read first, so that no call is seen without its failure, its time and its bytes.
     pub(crate) fn plus(self, counters: &Counters) -> Totals {
-        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let value = |counter: &AtomicU64| counter.load(Ordering::Acquire);
         let mut calls = self.calls.iter().zip(&counters.calls).map(|(sum, calls)| sum + value(calls));
+        let calls = array::from_fn(|_| calls.next().unwrap_or_default());
+        let refused = self.refused + value(&counters.refused);
         Totals {
             failures: self.failures + value(&counters.failures),
-            refused: self.refused + value(&counters.refused),
+            refused,
             bytes_received: self.bytes_received + value(&counters.bytes_received),
             bytes_sent: self.bytes_sent + value(&counters.bytes_sent),
             time: self.time + Duration::from_nanos(value(&counters.nanoseconds)),
-            calls: array::from_fn(|_| calls.next().unwrap_or_default()),
+            calls,
         }
     }
 }
@@ -80,6 +83,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn what_several_have_counted_adds_up() {
@@ -96,5 +100,21 @@ mod tests {
         let time = Duration::from_secs(543);
         let expected = Totals { failures: 1, refused: 3, bytes_received: 543, bytes_sent: 1086, time, calls };
         assert_eq!(totals, expected);
+    }
+
+    #[test]
+    fn who_sees_a_call_sees_all_of_it() {
+        const CALLS: u64 = 100_000;
+        let counters = Counters::default();
+        thread::scope(|scope| {
+            scope.spawn(|| (0..CALLS).for_each(|_| counters.call(Duration::from_nanos(1), 0, true)));
+            let mut seen = 0;
+            while seen < CALLS {
+                let totals = Totals::default().plus(&counters);
+                seen = totals.calls[0];
+                let of_them = (totals.failures, totals.time.as_nanos() as u64);
+                assert!(of_them.0 >= seen && of_them.1 >= seen, "{seen} calls, but {of_them:?}");
+            }
+        });
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 /// What a server has done since it began to listen, and what it does now; see [`Running::stats`](crate::Running::stats).
 ///
 /// A call is one of the function: an event or an HTTP call, and no hook, no health probe, no request of these figures.
-/// Calls go on while they are read, so that one figure may be a call ahead of another.
+/// Calls go on while they are read. One that is in [`requests`](Stats::requests) is in all that is said of it, and not
+/// in flight any more; one that ends meanwhile may be in neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -70,6 +70,7 @@ pub(super) fn run(
     let (next, has_failed) = exchange::serve(engine, slot, context, route, body, &output);
     let (now, elapsed) = engine.clock().reading();
     let took = connection.took(elapsed);
+    drop(permit); // before it is counted: no call is over and in flight
     slot.counters().received(connection.take_uncounted());
     if matches!(route, Route::Invoke(_)) {
         slot.counters().call(took, Histogram::bucket(took), has_failed);

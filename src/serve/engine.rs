@@ -302,14 +302,15 @@ impl Engine {
         self.on_signal.get()?.signals.end_at_once()
     }
 
-    /// What it has done, and does now.
+    /// What it has done, and does now: in this order, so that no call is both.
     pub(super) fn stats(&self) -> Stats {
+        let done = Stats::of(self.pool.totals());
         Stats {
             in_flight: self.invocations.begun(),
             queued: self.invocations.queued(),
             threads: self.pool.workers(),
             connections: self.ready.open(),
-            ..Stats::of(self.pool.totals())
+            ..done
         }
     }
 
