@@ -1,6 +1,6 @@
 //! Without descriptors, threads or memory: what is refused, what goes on, and that it is over when they are back.
 
-use crate::subject::sockets;
+use crate::subject::{sockets, until_served};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use support::{Client, Lines, Process, get, until};
@@ -13,6 +13,7 @@ fn limit(process: &Process, resource: Resource, current: Option<u64>, maximum: O
 
 /// No descriptor more than there are.
 fn without_descriptors(process: &Process) {
+    until_served(process);
     limit(process, Resource::Nofile, Some(1), Some(1024));
 }
 

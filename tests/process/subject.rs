@@ -38,8 +38,24 @@ pub(crate) fn start_limited(example: &str, limit: &str, variables: &[(&str, &str
     process
 }
 
+/// Waits until it serves, which needs the readiness set: it listens before it has one.
+pub(crate) fn until_served(process: &Process) {
+    let of_process = |folder: &str| format!("/proc/{}/{folder}", process.child.id());
+    let watches = |descriptor: std::fs::DirEntry| {
+        let link = std::fs::read_link(descriptor.path()).ok()?;
+        let name = descriptor.file_name();
+        let details = std::fs::read_to_string(format!("{}/{}", of_process("fdinfo"), name.to_string_lossy()));
+        Some(link.to_string_lossy().contains("[eventpoll]") && details.ok()?.contains("tfd:"))
+    };
+    until("the listener is watched", || {
+        let mut all = std::fs::read_dir(of_process("fd")).expect("the process lives");
+        all.any(|descriptor| descriptor.ok().and_then(watches).unwrap_or(false))
+    });
+}
+
 /// From now on it is given no descriptor, whatever it closes.
 pub(crate) fn starve(process: &Process) {
+    until_served(process);
     let pid = Pid::from_child(&process.child);
     let limit = Rlimit { current: Some(3), maximum: getrlimit(Resource::Nofile).maximum };
     prlimit(Some(pid), Resource::Nofile, limit).expect("it runs");

@@ -1,9 +1,13 @@
 //! Where callers connect is never where a function listens.
 
 use std::net::TcpListener;
+use std::sync::{Mutex, PoisonError};
 
 use crate::harness::{fc_local, python};
 use support::{Client, Program, Scratch, WATCHDOG, get, reserved_port, run_to_end};
+
+/// Whoever takes the usual port, or leaves it to a function. Beside these tests another program may have it.
+static USUAL_PORT: Mutex<()> = Mutex::new(());
 
 /// `fc-local start` with the Python function at `port`, and where it is served.
 fn start(port: u16, scratch: &Scratch) -> (Program, std::net::SocketAddr) {
@@ -20,6 +24,8 @@ fn start(port: u16, scratch: &Scratch) -> (Program, std::net::SocketAddr) {
 
 #[test]
 fn without_an_address_the_usual_port_is_left_to_the_function() {
+    let _usual_port = USUAL_PORT.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_free = TcpListener::bind("0.0.0.0:8080").is_ok();
     let scratch = Scratch::new();
     let (program, address) = start(8080, &scratch);
     assert_ne!(address.port(), 8080);
@@ -30,11 +36,13 @@ fn without_an_address_the_usual_port_is_left_to_the_function() {
     assert_eq!(said.matches(&note).count(), 1, "{said}");
     let mut client = Client::connect(address);
     client.send(get("/"));
-    assert_eq!(client.reply().status, 200, "{}", program.said.text());
+    let status = client.reply().status;
+    assert!(!is_free || status == 200, "{status}: {}", program.said.text());
 }
 
 #[test]
 fn two_that_are_started_alike_are_both_served() {
+    let _usual_port = USUAL_PORT.lock().unwrap_or_else(PoisonError::into_inner);
     let scratch = Scratch::new();
     // Whoever has the usual port, another process may.
     let taken = TcpListener::bind("127.0.0.1:8080");
