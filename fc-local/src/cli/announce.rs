@@ -149,8 +149,8 @@ fn invocations(name: &str) -> String {
 /// What sends the function a sample of each trigger that nothing here stands for.
 fn samples(main: SocketAddr, place: &Place<'_>) -> impl Iterator<Item = String> {
     let url = url(main, &invocations(&place.function.name));
-    let call = move |sample: &&str| format!("fc-local event {sample} | curl --data-binary @- {url}");
-    place.function.senders.iter().map(call)
+    let call = move |sample| format!("fc-local event {sample} | curl --data-binary @- {url}");
+    place.function.samples().into_iter().map(call)
 }
 
 /// A call for each route of a domain that leads to one of the functions.
@@ -188,7 +188,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::HttpTrigger;
+    use crate::function::{HttpTrigger, Sender};
 
     fn trigger(methods: &[&str], auth_type: &str, disables_internet_url: bool) -> HttpTrigger {
         let methods = methods.iter().map(|method| (*method).to_owned()).collect();
@@ -236,7 +236,14 @@ mod tests {
 
     #[test]
     fn a_trigger_that_nothing_stands_for_has_a_line_that_sends_its_sample() {
-        let senders = vec!["oss", "kafka"];
+        let sender = |(kind, sample): (&str, Option<&'static str>)| Sender {
+            kind: kind.to_owned(),
+            name: String::new(),
+            sample,
+        };
+        let all =
+            [("oss", Some("oss")), ("eventbridge", Some("kafka")), ("oss", Some("oss")), ("other", None)];
+        let senders = all.map(sender).into();
         let function = Function { senders, ..Function::example() };
         let main = ([127, 0, 0, 1], 8080).into();
         let place = Place { function: &function, address: main };
@@ -244,7 +251,7 @@ mod tests {
         let url = "http://127.0.0.1:8080/2023-03-30/functions/example/invocations";
         for sample in ["oss", "kafka"] {
             let line = format!("or:  fc-local event {sample} | curl --data-binary @- {url}");
-            assert!(lines.contains(&line), "{lines:?}");
+            assert_eq!(lines.iter().filter(|it| **it == line).count(), 1, "{lines:?}");
         }
     }
 

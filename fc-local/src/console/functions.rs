@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::served::{Served, ServedFunction, on_this_machine};
 use crate::front::Timers;
-use crate::function::{HttpTrigger, Initializer, InitializerKind, Timer, variables};
+use crate::function::{HttpTrigger, Initializer, InitializerKind, Sender, Timer, variables};
 
 pub fn all(served: &Served) -> Value {
     let functions = served.functions.iter().enumerate();
@@ -22,10 +22,11 @@ fn of(served: &Served, place: usize, one: &ServedFunction) -> Value {
         .http_triggers()
         .map(|trigger| http_trigger(trigger, function.http_trigger.as_ref() == Some(trigger)))
         .chain(function.timers.iter().map(|timer| self::timer(timer, served.timers.as_deref(), place)))
+        .chain(function.senders.iter().map(sender))
         .collect();
     let health = function.health.as_ref();
     let timer = (!function.timers.is_empty()).then_some("timer");
-    let samples: Vec<&str> = timer.into_iter().chain(function.senders.iter().copied()).collect();
+    let samples: Vec<&str> = timer.into_iter().chain(function.samples()).collect();
     json!({
         "name": function.name,
         "region": function.region,
@@ -94,6 +95,17 @@ fn timer(timer: &Timer, timers: Option<&Timers>, place: usize) -> Value {
     })
 }
 
+/// One that somebody else would fire.
+fn sender(sender: &Sender) -> Value {
+    let sample = sender.sample.map(|sample| format!(": its sample is '{sample}'")).unwrap_or_default();
+    json!({
+        "type": sender.kind,
+        "name": sender.name,
+        "served": false,
+        "text": format!("does not fire here{sample}"),
+    })
+}
+
 fn initializer(initializer: &Initializer) -> String {
     let seconds = initializer.timeout.as_secs();
     match &initializer.kind {
@@ -114,6 +126,16 @@ mod tests {
             json!({"name": "DB_PASSWORD", "value": null, "hidden": true})
         );
         assert!(!variable("URL", "mysql://u:p@h/").to_string().contains("u:p"));
+    }
+
+    #[test]
+    fn a_trigger_of_another_system_is_told_with_its_sample() {
+        let of = |kind: &str, sample| sender(&Sender { kind: kind.into(), name: "t".into(), sample });
+        assert_eq!(
+            of("oss", Some("oss")),
+            json!({"type": "oss", "name": "t", "served": false, "text": "does not fire here: its sample is 'oss'"})
+        );
+        assert_eq!(of("nobodys", None)["text"], "does not fire here");
     }
 
     #[test]

@@ -83,6 +83,16 @@ pub struct Timer {
     pub payload: String,
 }
 
+/// A trigger of a system that nothing here stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sender {
+    /// Its type in the template, such as `oss`.
+    pub kind: String,
+    pub name: String,
+    /// The name of the sample of what it sends, where there is one.
+    pub sample: Option<&'static str>,
+}
+
 /// A function's configuration; one value for as long as neither template nor code changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
@@ -107,8 +117,7 @@ pub struct Function {
     pub http_trigger: Option<HttpTrigger>,
     /// Those of other qualifiers, which nothing here answers to.
     pub other_triggers: Vec<HttpTrigger>,
-    /// Samples of what its triggers send that nothing here stands for.
-    pub senders: Vec<&'static str>,
+    pub senders: Vec<Sender>,
     pub timers: Vec<Timer>,
     /// Whether `/code` means `code`, and `/opt` the layers: not without a template, where they are paths like any
     /// other.
@@ -204,6 +213,17 @@ impl Function {
     /// All its HTTP triggers, the one that counts first.
     pub fn http_triggers(&self) -> impl Iterator<Item = &HttpTrigger> {
         self.http_trigger.iter().chain(&self.other_triggers)
+    }
+
+    /// The samples of what its other triggers send, each once.
+    pub fn samples(&self) -> Vec<&'static str> {
+        let mut samples = Vec::new();
+        for sample in self.senders.iter().filter_map(|sender| sender.sample) {
+            if !samples.contains(&sample) {
+                samples.push(sample);
+            }
+        }
+        samples
     }
 
     /// Whether both are configured alike. A package is unpacked into another place each time: what they run counts by

@@ -21,6 +21,6 @@ pub mod package;
 pub mod rewrite;
 pub mod schedule;
 
-pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route, Timer};
+pub use configuration::{Broken, CustomDomain, HttpTrigger, Project, Route, Sender, Timer};
 pub use configuration::{Function, HOOK_TIMEOUT, HealthCheck, Initializer, InitializerKind, PreStop};
 pub use configuration::{LOG_BEGIN_RULE, MEMORY, MEMORY_STEP};

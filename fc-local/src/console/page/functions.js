@@ -31,7 +31,7 @@ export function render(functions, { onSend }) {
 }
 
 function triggersOf(triggers) {
-  if (!triggers.length) return [h("p", { class: "quiet" }, "None in a template: every call is answered.")];
+  if (!triggers.length) return [h("p", { class: "quiet" }, "None: every HTTP call is answered.")];
   const rows = triggers.map(({ type, name, text, served }) => [type, name, served ? text : h("span", { class: "quiet" }, text)]);
   return [table(["Type", "Name", "What"], rows)];
 }

@@ -17,7 +17,7 @@ use super::note::{Kind, Note};
 use super::{senders, timers, triggers};
 use crate::function::configuration::{
     HOOK_TIMEOUT, HealthCheck, HttpTrigger, Initializer, InitializerKind, LOG_BEGIN_RULE, MEMORY,
-    MEMORY_STEP, PreStop, Timer,
+    MEMORY_STEP, PreStop, Sender, Timer,
 };
 use crate::function::{header_text, variables};
 
@@ -28,7 +28,7 @@ pub struct Fields {
     pub region: Option<String>,
     pub http_trigger: Option<HttpTrigger>,
     pub other_triggers: Vec<HttpTrigger>,
-    pub senders: Vec<&'static str>,
+    pub senders: Vec<Sender>,
     pub timers: Vec<Timer>,
     pub container: bool,
     pub code: Code,

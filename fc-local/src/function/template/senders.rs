@@ -1,21 +1,26 @@
-//! Who else calls a function? Its triggers that nothing here stands for, by the names of their samples. What such a trigger is set
-//! to is not looked at.
+//! Who else calls a function? Its triggers that nothing here stands for. What such a trigger is set to is not looked at.
 
 use super::node::Node;
+use crate::function::configuration::Sender;
 
-/// The sample of each such trigger, once.
-pub fn of(props: &Node) -> Vec<&'static str> {
-    let mut samples = Vec::new();
-    for trigger in props.get("triggers").into_iter().flat_map(Node::items) {
-        let sample = sample(trigger);
-        samples.extend(sample.filter(|sample| !samples.contains(sample)));
-    }
-    samples
+/// All such triggers.
+pub fn of(props: &Node) -> Vec<Sender> {
+    let triggers = props.get("triggers").into_iter().flat_map(Node::items);
+    let sender = |trigger: &Node| {
+        let kind =
+            text(trigger.get("triggerType")).filter(|kind| !["http", "timer"].contains(&kind.as_str()))?;
+        let name = text(trigger.get("triggerName")).unwrap_or_default();
+        Some(Sender { kind, name, sample: sample(trigger) })
+    };
+    triggers.filter_map(sender).collect()
+}
+
+fn text(node: Option<&Node>) -> Option<String> {
+    node.and_then(Node::text)
 }
 
 /// The sample of what a trigger sends.
 pub fn sample(trigger: &Node) -> Option<&'static str> {
-    let text = |node: Option<&Node>| node.and_then(Node::text);
     let config = trigger.get("triggerConfig");
     Some(match text(trigger.get("triggerType"))?.as_str() {
         "oss" => "oss",
@@ -53,11 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_trigger_has_its_sample_once() {
+    fn each_trigger_has_its_sample() {
         for (triggers, samples) in [
             ("[]", &[][..]),
-            ("[{triggerType: http}, {triggerType: timer}, {triggerType: nobodys}, {}]", &[]),
-            ("[{triggerType: oss}, {triggerType: log}, {triggerType: oss}]", &["oss", "sls"]),
+            ("[{triggerType: http}, {triggerType: timer}, {}]", &[]),
+            ("[{triggerType: oss}, {triggerType: log}, {triggerType: oss}]", &["oss", "sls", "oss"]),
             ("[{triggerType: cdn_events}, {triggerType: tablestore}]", &["cdn", "tablestore"]),
             (
                 "[{triggerType: mns_topic}, {triggerType: mns_topic, triggerConfig: {notifyContentFormat: JSON}}]",
@@ -74,8 +79,17 @@ mod tests {
             ("[{triggerType: eventbridge}]", &["cloud-event"]),
         ] {
             let props = yaml::parse(&format!("triggers: {triggers}"), None).expect("YAML");
-            assert_eq!(of(&props), samples, "{triggers}");
+            let found: Vec<&str> = of(&props).iter().filter_map(|sender| sender.sample).collect();
+            assert_eq!(found, samples, "{triggers}");
             assert!(samples.iter().all(|sample| crate::sample::named(sample).is_ok()), "{samples:?}");
         }
+    }
+
+    #[test]
+    fn one_that_nobody_knows_is_there_without_a_sample() {
+        let text = "triggers: [{triggerType: nobodys, triggerName: a}, {triggerType: oss}]";
+        let all = of(&yaml::parse(text, None).expect("YAML"));
+        let sender = |kind: &str, name: &str, sample| Sender { kind: kind.into(), name: name.into(), sample };
+        assert_eq!(all, [sender("nobodys", "a", None), sender("oss", "", Some("oss"))]);
     }
 }
