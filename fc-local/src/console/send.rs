@@ -103,6 +103,10 @@ pub fn send(served: &Served, request: &mut Request<'_>) -> Result<Response, Refu
             let address = find(served, function)?;
             header_text::check_path("the path", path)
                 .map_err(|error| Refusal::new(400, error.to_string()))?;
+            for (name, value) in headers {
+                header_text::check_value(name, &value.replace('\t', " "))
+                    .map_err(|error| Refusal::new(400, error.to_string()))?;
+            }
             let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
             exchange(Outgoing { address, method, target: path, fields, body: body.as_bytes() }, caller)
         }

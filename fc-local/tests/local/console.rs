@@ -457,6 +457,7 @@ fn what_cannot_be_sent_is_refused_with_why() {
     let fc = start(&[]);
     let console = console(&fc);
     let http = |method: &str, path: &str, name: &str| json!({"kind": "http", "function": "local", "method": method, "path": path, "headers": [[name, "x"]]});
+    let with_value = |value: &str| json!({"kind": "http", "function": "local", "method": "GET", "path": "/", "headers": [["a", value]]});
     for (body, status, wanted) in [
         (json!({}), 400, "not a call to be sent: "),
         (
@@ -469,6 +470,8 @@ fn what_cannot_be_sent_is_refused_with_why() {
         (http("GET", "a", "a"), 400, "the path must start with '/'"),
         (http("GET", "/ HTTP/1.1", "a"), 400, "the path \"/ HTTP/1.1\" has a character"),
         (http("GET", "/", "a b"), 400, "\"a b\" is not the name of a header"),
+        (with_value("a\r\nb: c"), 400, "a \"a\\r\\nb: c\" has a control character"),
+        (with_value("a\0"), 400, "a \"a\\0\" has a control character"),
     ] {
         let (found, why) = refusal(&post(console, "send", &body));
         assert!(found == status && why.starts_with(wanted), "{found} {why}");
