@@ -80,28 +80,36 @@ function of256(number) {
   return nearest(part(Math.floor(cube / 36)), part(Math.floor(cube / 6) % 6), part(cube % 6));
 }
 
-/** What ECMA-48's SGR makes of a style. */
+/** A colour of 256 or 24 bits: after colons, where it may name a space first, or of the parameters that follow. */
+function colourOf([kind, ...parts]) {
+  return kind === 5 ? of256(parts[0] ?? 0) : nearest(...[0, 1, 2].map((at) => parts[at] || 0));
+}
+
+/** What ECMA-48's SGR makes of a style, with ITU-T T.416's parts of a parameter after colons. */
 function restyled(style, parameters) {
-  const codes = parameters.split(/[;:]/).map((code) => Number(code || 0));
+  const codes = parameters.split(";").map((code) => code.split(":").map(Number));
   let next = { ...style };
   for (let at = 0; at < codes.length; at += 1) {
-    const code = codes[at];
+    const [code, ...parts] = codes[at];
     if (code === 0) next = {};
     else if (code === 1) next.bold = true;
     else if (code === 2) next.dim = true;
     else if (code === 3) next.italic = true;
-    else if (code === 4) next.underline = true;
+    else if (code === 4 || code === 21) next.underline = parts[0] !== 0;
     else if (code === 22) next.bold = next.dim = false;
     else if (code === 23) next.italic = false;
     else if (code === 24) next.underline = false;
     else if (code >= 30 && code <= 37) next.colour = code - 30;
     else if (code >= 90 && code <= 97) next.colour = code - 90;
     else if (code === 39) next.colour = undefined;
-    else if (code === 38 || code === 48) {
-      const is256 = codes[at + 1] === 5;
-      const colour = is256 ? of256(codes[at + 2] ?? 0) : nearest(...codes.slice(at + 2, at + 5).map((part) => part || 0));
-      if (code === 38) next.colour = colour;
-      at += is256 ? 2 : 4;
+    else if ([38, 48, 58].includes(code)) {
+      let colour = parts[0] === 2 && parts.length > 4 ? [2, ...parts.slice(2)] : parts;
+      if (!parts.length) {
+        const length = codes[at + 1]?.[0] === 5 ? 2 : 4;
+        colour = codes.slice(at + 1, at + 1 + length).map(([part]) => part);
+        at += length;
+      }
+      if (code === 38) next.colour = colourOf(colour);
     }
   }
   return next;
