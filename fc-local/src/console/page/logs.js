@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { $, clock, clockParts, coloured, h, sayWhenCalm, short } from "./dom.js";
 import { Rows } from "./rows.js";
-import { Lines } from "./store.js";
+import { Lines, MAX_LINES } from "./store.js";
 
 const FIRST = 1_000;
 const LEVELS = ["debug", "info", "warn", "error"];
@@ -14,6 +14,8 @@ export class Logs {
   constructor({ onRequest }) {
     this.onRequest = onRequest;
     this.lines = new Lines();
+    /** Newer lines are not shown until somebody follows again: some before them are not here. */
+    this.isBehind = false;
     this.query = 0;
     this.rows = new Rows({
       scroller: $("log-scroll"),
@@ -33,7 +35,7 @@ export class Logs {
     }
     $("log-filter").addEventListener("submit", (event) => event.preventDefault());
     $("log-earlier").addEventListener("click", () => this.earlier());
-    $("log-follow").addEventListener("change", () => this.render());
+    $("log-follow").addEventListener("change", () => (this.isBehind && this.isFollowing() ? this.load().catch(() => {}) : this.render()));
     // Whoever scrolls up wants to read: by a wheel, a finger, a key or the bar.
     let last = { top: 0, height: 0 };
     $("log-scroll").addEventListener("scroll", () => {
@@ -41,6 +43,10 @@ export class Logs {
       if (top < last.top - 1 && height >= last.height) this.stopFollowing();
       last = { top, height };
     }, { passive: true });
+  }
+
+  isFollowing() {
+    return $("log-follow").checked;
   }
 
   stopFollowing() {
@@ -58,21 +64,35 @@ export class Logs {
     const { lines } = await get(`logs?${new URLSearchParams({ limit: FIRST, ...this.wanted() })}`);
     if (query !== this.query) return;
     this.lines.set(lines);
+    this.isBehind = false;
     this.render();
     return lines.length;
+  }
+
+  /** Some lines were missed. Who reads earlier ones goes on reading. */
+  async reload() {
+    if (this.isFollowing()) await this.load();
+    else this.render();
   }
 
   async earlier() {
     const before = this.lines.lines[0]?.seq;
     if (!before) return;
     this.stopFollowing();
+    const query = this.query;
     const { lines } = await get(`logs?${new URLSearchParams({ limit: FIRST, before, ...this.wanted() })}`);
-    this.lines.prepend(lines);
+    if (query !== this.query || before !== this.lines.lines[0]?.seq) return;
+    if (!lines.length) return ($("log-count").textContent = "these are the oldest");
+    if (!this.lines.prepend(lines)) this.isBehind = true;
     this.render();
-    if (!lines.length) $("log-count").textContent = "these are the oldest";
+    this.rows.reveal(lines.length); // down to the one that was the first
   }
 
-  append(lines) {
+  append(lines, missed) {
+    // Who reads keeps what is read.
+    const isFull = this.lines.lines.length + lines.length > MAX_LINES;
+    if (!this.isFollowing() && (missed || isFull)) this.isBehind = true;
+    if (this.isBehind) return;
     const { text, request_id: request, instance, level } = this.wanted();
     const fits = (line) =>
       (!text || line.text.toLowerCase().includes(text.toLowerCase())) &&
@@ -86,10 +106,10 @@ export class Logs {
     const { lines } = this.lines;
     const scroller = $("log-scroll");
     // A row that has the focus stays.
-    const follows = $("log-follow").checked && scroller.clientHeight > 0 && this.rows.focused() === null;
+    const follows = this.isFollowing() && scroller.clientHeight > 0 && this.rows.focused() === null;
     this.rows.set(lines, { stay: !follows });
     $("no-lines").hidden = lines.length > 0;
-    $("log-count").textContent = `${lines.length.toLocaleString("en")} lines`;
+    $("log-count").textContent = `${lines.length.toLocaleString("en")} lines${this.isBehind ? ", not the newest: Follow shows those" : ""}`;
     if (follows) {
       scroller.scrollTop = scroller.scrollHeight;
       this.rows.render();
@@ -109,7 +129,7 @@ export class Logs {
   show(request) {
     $("log-text").value = $("log-instance").value = $("log-level").value = "";
     $("log-request").value = request;
-    this.load();
+    this.load().catch(() => {});
   }
 
   open(line) {

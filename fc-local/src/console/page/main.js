@@ -40,11 +40,12 @@ const invocations = new Invocations({
   },
   onLogs: (request) => {
     logs.show(request);
-    openTab("logs");
+    openTab("logs", { focus: true });
   },
   onAnswer: (answer) => {
-    send.show(answer);
     openTab("send");
+    send.show(answer);
+    $("answer").querySelector("h3").focus();
   },
 });
 const logs = new Logs({ onRequest: openRequest });
@@ -90,7 +91,8 @@ document.addEventListener("click", (event) => {
   openTab(link.dataset.tab, { focus: true });
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && invocations.opened && !$("panel-invocations").hidden) invocations.close();
+  // In a field it is the field's.
+  if (event.key === "Escape" && !event.target.closest("input, select") && invocations.opened && !$("panel-invocations").hidden) invocations.close();
 });
 
 // Time.
@@ -238,7 +240,7 @@ setInterval(() => {
 
 // What comes.
 
-async function load() {
+async function load({ isGap = false } = {}) {
   // Before the rest: what changes meanwhile is told again.
   const seq = await newestOf();
   const [status, { invocations: all }, { instances }, { now, samples }] = await Promise.all([
@@ -246,7 +248,7 @@ async function load() {
   ]);
   const { kept, forgotten } = status.record.invocations;
   store.load({ now, invocations: all, instances, samples, all: kept + forgotten });
-  await Promise.all([loadFunctions(), logs.load()]);
+  await Promise.all([loadFunctions(), isGap ? logs.reload() : logs.load()]);
   draw();
   drawTime();
   return seq;
@@ -283,12 +285,13 @@ follow({
       return;
     }
     store.apply(update);
-    logs.append(update.lines);
+    logs.append(update.lines, update.missed.lines);
     soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
     // Some came faster than they are told: all of them are asked for when it is calm again.
-    if (store.hasGaps && !update.missed.invocations && update.invocations.length < 50) {
+    const isCalm = update.missed.invocations + update.missed.lines === 0 && update.invocations.length < 50;
+    if (store.hasGaps && isCalm) {
       store.hasGaps = false;
-      load().catch(() => {});
+      load({ isGap: true }).catch(() => {});
     }
   },
   told: (state) => {

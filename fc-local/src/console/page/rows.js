@@ -60,6 +60,7 @@ export class Rows {
     const count = Math.min(MOST, Math.ceil(clientHeight / this.height) + 2 * BEYOND);
     const visible = this.items.slice(begin, begin + count);
     const focused = this.focused();
+    this.room(this.below, this.items.length); // rows go before others come: what is lower than that in between is scrolled back
     const keep = new Map();
     visible.forEach((item, at) => {
       const key = String(this.key(item));
@@ -126,17 +127,19 @@ export class Rows {
     this.focus(Math.min(this.items.length - 1, Math.max(0, at + step)));
   }
 
+  /** Scrolls as far as it takes for a row to be in view. */
+  reveal(at) {
+    const bottom = (at + 1) * this.height + this.table.tHead.offsetHeight - this.scroller.clientHeight;
+    this.scroller.scrollTop = Math.max(bottom, Math.min(at * this.height, this.scroller.scrollTop));
+    this.render();
+  }
+
   focus(at) {
     const item = this.items[at];
     if (!item) return;
     this.active = String(this.key(item));
-    const head = this.table.tHead.offsetHeight;
-    const { scrollTop, clientHeight } = this.scroller;
-    const top = at * this.height;
-    if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + this.height + head > scrollTop + clientHeight) this.scroller.scrollTop = top + this.height + head - clientHeight;
     const active = this.active;
-    this.render();
+    this.reveal(at);
     this.active = active;
     this.mark();
     this.handle(this.shown.get(active)?.row)?.focus({ preventScroll: true });

@@ -1,7 +1,7 @@
 // What is known of the run: as much as the console keeps, of log lines less. Who shows it is not known here.
 
 const MAX_INVOCATIONS = 10_000;
-const MAX_LINES = 5_000;
+export const MAX_LINES = 5_000;
 const MAX_SAMPLES = 3_600;
 
 export class Store {
@@ -71,7 +71,7 @@ export class Store {
       else this.samples.splice(at + 1, 0, sample);
     }
     if (this.samples.length > MAX_SAMPLES) this.samples.splice(0, this.samples.length - MAX_SAMPLES);
-    this.hasGaps ||= update.missed.invocations > 0;
+    this.hasGaps ||= update.missed.invocations + update.missed.lines > 0;
   }
 
   newest() {
@@ -103,8 +103,11 @@ export class Lines {
     this.lines = lines;
   }
 
+  /** Whether there is room for all; else it is the newest that go. */
   prepend(lines) {
-    this.lines = [...lines, ...this.lines].slice(0, MAX_LINES);
+    const all = [...lines, ...this.lines];
+    this.lines = all.slice(0, MAX_LINES);
+    return all.length <= MAX_LINES;
   }
 
   append(lines) {
