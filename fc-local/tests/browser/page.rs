@@ -10,6 +10,8 @@ use crate::driver::{self, Browser};
 
 const TAB: char = '\u{e004}';
 const ENTER: char = '\u{e007}';
+const END: char = '\u{e010}';
+const PAGE_DOWN: char = '\u{e00f}';
 const UP: char = '\u{e013}';
 const DOWN: char = '\u{e015}';
 const RIGHT: char = '\u{e014}';
@@ -161,8 +163,17 @@ fn an_invocation_is_opened_repeated_and_closed_by_keys_alone() {
         "its answer",
         "return document.querySelector('#answer pre')?.textContent === 'hello from the function'",
     );
+    assert_eq!(focused(), "Answer");
     assert_eq!(console.ask("invocations")["invocations"].as_array().map(Vec::len), Some(2));
     open_tab(&browser, "invocations");
+    browser.run("[...document.querySelectorAll('#detail button')].find((one) => one.textContent === 'Its log').focus()");
+    browser.press(ENTER);
+    assert_eq!(focused(), "tab-logs");
+    open_tab(&browser, "invocations");
+    browser.run("document.getElementById('filter-text').focus()");
+    browser.press(ESCAPE);
+    assert_eq!(browser.run("return document.getElementById('detail').hidden"), false, "it is the field's");
+    browser.run("document.querySelector('#detail .close').focus()");
     browser.press(ESCAPE);
     browser.wait_for("it is closed", "return document.getElementById('detail').hidden");
     browser.wait_for(
@@ -212,6 +223,31 @@ fn what_a_function_prints_stays_text_and_its_colours_become_colours() {
     let red = "return document.querySelector('#log-rows .a1.bold')?.textContent";
     assert_eq!(browser.run(red), "red");
     assert_eq!(browser.run("return document.title"), "fc-local");
+
+    let styled = |sequence: &str| {
+        console.call("POST", "/say", &format!("\u{1b}[{sequence}mstyled {sequence}\u{1b}[0m"));
+        let script = format!(
+            "return [...document.querySelectorAll('#log-rows .l-text')].find((one) => one.textContent === 'styled {sequence}')?.innerHTML"
+        );
+        let html = browser.wait_for(sequence, &script).as_str().expect("text").to_owned();
+        html.strip_prefix("<span class=\"")
+            .map_or(String::new(), |html| html.split('"').next().unwrap_or("").to_owned())
+    };
+    for (sequence, classes) in [
+        ("38;2;255;0;0", "a1"),
+        ("38:2:255:0:0", "a1"),
+        ("38:2::255:0:4", "a1"),
+        ("38;5;2;3", "a2 italic"),
+        ("38:5:2;3", "a2 italic"),
+        ("4:3", "underline"),
+        ("31;4;4:0", "a1"),
+        ("58;5;3", ""),
+        ("58:2::1:2:3;1", "bold"),
+        ("48;2;1;2;3;3", "italic"),
+        ("1;;3", "italic"),
+    ] {
+        assert_eq!(styled(sequence), classes, "{sequence}");
+    }
 
     let level = "document.getElementById('log-text').value = 'RED word'; document.getElementById('log-text').dispatchEvent(new Event('input'))";
     browser.run(&level.replace("RED word", "RED"));
@@ -283,10 +319,39 @@ fn ten_thousand_invocations_are_few_rows_and_filtered() {
     let middle = "return Number(document.querySelector('#invocation-rows tr[data-key]').getAttribute('aria-rowindex')) > 4000";
     browser.wait_for("the middle is shown", middle);
     assert!((10..=200).contains(&rows()), "{} rows", rows());
+    browser.run("document.getElementById('invocation-scroll').scrollTop = 0; document.getElementById('invocation-scroll').dispatchEvent(new Event('scroll')); document.querySelector('#invocation-rows button').focus()");
+    browser.press(PAGE_DOWN);
+    browser.press(PAGE_DOWN);
+    browser.press(END);
+    let index = "return document.activeElement.closest('tr')?.getAttribute('aria-rowindex')";
+    assert_eq!(browser.run(index), "10001", "the last row has the focus, after the head");
     let filter = "const input = document.getElementById('filter-text'); input.value = 'get /needle 200'; \
                   input.dispatchEvent(new Event('input')); \
                   return document.querySelectorAll('#invocation-rows tr[data-key]').length";
     assert_eq!(browser.run(filter), 1, "the other one has made room, and rows change with the input");
+
+    // Of the log the page has room for less: who reads earlier lines has no hole before the newest.
+    open_tab(&browser, "logs");
+    let count = "return document.getElementById('log-count').textContent";
+    for lines in [
+        "2,000 lines",
+        "3,000 lines",
+        "4,000 lines",
+        "5,000 lines",
+        "5,000 lines, not the newest: Follow shows those",
+    ] {
+        browser.run("document.getElementById('log-earlier').click()");
+        browser.wait_for(lines, &format!("{count} === '{lines}'"));
+    }
+    console.call("GET", "/newest", "");
+    browser.wait_for(
+        "the call is there",
+        "return document.getElementById('count-invocations').textContent === '10,053'",
+    );
+    assert_eq!(browser.run(count), "5,000 lines, not the newest: Follow shows those");
+    browser.run("document.getElementById('log-follow').click()");
+    browser
+        .wait_for("the newest", "return document.getElementById('log-count').textContent === '1,000 lines'");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 
@@ -313,9 +378,11 @@ fn a_call_is_sent_and_the_end_is_told() {
     assert!(sample["events"][0]["oss"].is_object(), "{sample}");
     assert_eq!(choose(""), "{\"order\": 8}", "the other text is there again");
     choose("timer");
-    browser.run("document.getElementById('send-button').click()");
+    browser.run("document.getElementById('send-button').focus()");
+    browser.press(ENTER);
     let sent = "return document.querySelector('#answer pre')?.textContent?.includes('triggerName')";
     browser.wait_for("the sample's answer", sent);
+    assert_eq!(browser.run("return document.activeElement.id"), "send-button");
     let http = "document.querySelector('[name=kind][value=http]').click(); document.getElementById('send-method').value = 'PUT'; \
                 document.getElementById('send-path').value = '/put?a=b'; document.getElementById('send-body').value = 'body'; \
                 document.getElementById('send-headers').value = 'X-Mine: 1'; document.getElementById('send-button').click()";
@@ -358,6 +425,7 @@ fn what_has_the_focus_keeps_it_while_calls_come_and_nothing_is_said_of_them() {
     }
     let console = Console::start(&[]);
     let browser = page(&console, 1280, "light");
+    console.call_often("/before", 40); // more than are in view
     console.call("GET", "/first", "");
     wait_for_call(&browser, "GET /first", "200");
     browser.run(
@@ -365,12 +433,23 @@ fn what_has_the_focus_keeps_it_while_calls_come_and_nothing_is_said_of_them() {
          new MutationObserver(() => window.said.push(one.textContent)).observe(one, {childList: true, characterData: true, subtree: true}); \
          document.querySelector('#invocation-rows button').focus()",
     );
-    console.call_often("/order", 300);
-    browser.wait_for(
-        "all are there",
-        "return document.getElementById('count-invocations').textContent === '301'",
-    );
-    assert_eq!(browser.run("return document.activeElement.textContent"), "GET /first");
+    let place = "const top = (one) => one.getBoundingClientRect().top; \
+                 return top(document.activeElement) - top(document.getElementById('invocation-scroll'))";
+    let placed = browser.run(place);
+    for count in [46, 51, 56, 61, 341] {
+        let before = browser.run("return document.getElementById('count-invocations').textContent");
+        let before: usize = before.as_str().and_then(|text| text.parse().ok()).expect("a number");
+        console.call_often("/order", count - before);
+        let there = format!("return document.getElementById('count-invocations').textContent === '{count}'");
+        browser.wait_for("all are there", &there);
+        assert_eq!(browser.run("return document.activeElement.textContent"), "GET /first");
+        // Whatever the browser does of its own accord it has done by the second frame.
+        browser.run(
+            "window.drawn = 0; requestAnimationFrame(() => requestAnimationFrame(() => (window.drawn = 2)))",
+        );
+        browser.wait_for("it is drawn", "return window.drawn === 2");
+        assert_eq!(browser.run(place), placed, "after {count} calls");
+    }
     assert_eq!(browser.run("return window.said"), json!([]));
     browser.press(UP);
     assert_eq!(browser.run("return document.activeElement.textContent"), "GET /order");
@@ -386,7 +465,7 @@ fn what_has_the_focus_keeps_it_while_calls_come_and_nothing_is_said_of_them() {
     console.call_often("/order", 100);
     browser.wait_for(
         "all are there",
-        "return document.getElementById('count-invocations').textContent === '401'",
+        "return document.getElementById('count-invocations').textContent === '441'",
     );
     assert_eq!(browser.run("return document.activeElement.closest('tr').dataset.key"), line);
 }
@@ -406,14 +485,13 @@ fn what_is_opened_while_it_runs_keeps_the_focus_when_it_ends() {
         wait_for_call(&browser, &format!("GET {wait}"), "running");
         browser.run("document.querySelector('#invocation-rows button').click()");
         browser.wait_for("it is opened", "return document.activeElement.tagName === 'H3'");
-        browser.run("document.querySelector('#detail .actions button:last-child').focus()");
+        browser.run("document.querySelector('#detail details').open = true; document.querySelector('#detail .actions button:last-child').focus()");
         gate.let_pass(1);
     });
     browser.wait_for("its end", "return document.querySelector('#detail .badge').textContent === '200'");
-    assert_eq!(
-        browser.run("return document.getElementById('detail').contains(document.activeElement)"),
-        true
-    );
+    assert_eq!(browser.run("return document.activeElement.textContent"), "Its log");
+    let open = "return [...document.querySelectorAll('#detail details')].map((one) => one.open)";
+    assert_eq!(browser.run(open), json!([true, false]), "the request's headers stay open");
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

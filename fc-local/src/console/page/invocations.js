@@ -100,7 +100,7 @@ export class Invocations {
     const key = this.opened;
     const panel = $("detail");
     const hasFocus = () => panel.contains(document.activeElement);
-    let hadFocus = false;
+    let [hadFocus, reading] = [false, null];
     try {
       const one = await get(`invocations/${key}`);
       const { lines } = await get(`logs?limit=${MOST_LINES}&request_id=${encodeURIComponent(one.request_id)}`);
@@ -108,13 +108,16 @@ export class Invocations {
       if (this.opened !== key) return;
       this.stage = one.stage;
       hadFocus = hasFocus();
+      reading = this.shown === key && !panel.hidden ? state(panel) : null;
       fill(panel, ...this.detail(one, lines, traced));
+      this.shown = key;
     } catch (error) {
       if (this.opened !== key) return;
       panel.replaceChildren(h("h3", { tabindex: "-1" }, "Invocation"), this.closer(), h("p", { class: "notice" }, error.message));
     }
     panel.hidden = false;
     panel.parentElement.classList.add("opened");
+    if (reading) restore(panel, reading);
     if (hadFocus && !hasFocus()) panel.querySelector("h3").focus({ preventScroll: true });
   }
 
@@ -156,15 +159,29 @@ export class Invocations {
   }
 
   async repeat(one, button) {
-    button.disabled = true;
+    if (button.ariaDisabled) return;
+    button.ariaDisabled = "true"; // one that is disabled would lose the focus
     say("sent once more");
     try {
       this.onAnswer(await post(`invocations/${one.key}/repeat`, {}));
     } catch (error) {
       this.onAnswer({ error: error.message });
     }
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
+}
+
+/** What somebody has made of what is opened, which is shown anew when the invocation ends. */
+function state(panel) {
+  const open = [...panel.querySelectorAll("details[open]")].map((one) => one.className);
+  const focused = panel.contains(document.activeElement) ? document.activeElement.textContent : null;
+  return { top: panel.scrollTop, open, focused };
+}
+
+function restore(panel, { top, open, focused }) {
+  for (const one of panel.querySelectorAll("details")) one.open = open.includes(one.className);
+  [...panel.querySelectorAll("button, summary, h3")].find((one) => one.textContent === focused)?.focus({ preventScroll: true });
+  panel.scrollTop = top;
 }
 
 const searched = (one) =>
@@ -263,7 +280,7 @@ function message(name, one) {
   const body = one.body ? [h("pre", { tabindex: "0", role: "region", "aria-label": `${name} body` }, one.body)] : [];
   return [
     h("h4", {}, name),
-    h("details", {}, h("summary", {}, `${one.line}, ${one.headers.length} headers${one.body_bytes ? `, ${bytes(one.body_bytes)}` : ""}`), h("table", { class: "headers" }, h("tbody", {}, ...rows))),
+    h("details", { class: name.toLowerCase() }, h("summary", {}, `${one.line}, ${one.headers.length} headers${one.body_bytes ? `, ${bytes(one.body_bytes)}` : ""}`), h("table", { class: "headers" }, h("tbody", {}, ...rows))),
     ...body,
   ];
 }

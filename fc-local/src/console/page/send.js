@@ -77,26 +77,27 @@ export class Send {
 
   async send() {
     const button = $("send-button");
-    button.disabled = true;
+    if (button.ariaDisabled) return;
+    button.ariaDisabled = "true"; // one that is disabled would lose the focus
     button.textContent = "Sending …";
     try {
       this.show(await post("send", this.call()));
     } catch (error) {
       this.show({ error: error.message });
     }
-    button.disabled = false;
+    button.ariaDisabled = null;
     button.textContent = "Send";
   }
 
   show(answer) {
-    if (answer.error) return $("answer").replaceChildren(h("h3", {}, "Not sent"), h("p", { class: "notice" }, answer.error));
+    if (answer.error) return $("answer").replaceChildren(h("h3", { tabindex: "-1" }, "Not sent"), h("p", { class: "notice" }, answer.error));
     const errorType = answer.headers.find(([name]) => name === "x-fc-error-type")?.[1];
     const isBad = answer.status >= 500 || errorType;
     const rows = answer.headers.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
     const body = answer.body ?? `(${bytes(answer.body_bytes)} that are no text)`;
     fill(
       $("answer"),
-      h("h3", {}, "Answer"),
+      h("h3", { tabindex: "-1" }, "Answer"),
       h("p", { class: "badges" }, h("span", { class: `badge ${isBad ? "bad" : "good"}` }, String(answer.status)), errorType && h("span", { class: "badge bad" }, errorType), `${duration(answer.duration_ms)}, ${bytes(answer.body_bytes)}`),
       answer.incomplete && h("p", { class: "notice" }, answer.incomplete),
       answer.request_id && h("p", {}, h("button", { type: "button", class: "link", onclick: () => this.onRequest(answer.request_id) }, answer.request_id)),
