@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 ///
 /// - **Page**: [advanced features of triggers](https://help.aliyun.com/zh/functioncompute/fc/user-guide/advanced-features-of-triggers).
 /// - **Batches**: up to 10,000 events or 15 s, 32 MB in all (128 KB where the trigger calls asynchronously).
+/// - **Broken messages**: one that is not a `T` is an error of the whole batch, which is then repeated. `Batch<Box<serde_json::value::RawValue>>`
+///   takes any message, to be read one by one.
 /// - **Delivery**: at least once. A failed invocation repeats the **whole** batch (3 times in 10 to 20 s, or 176 times in a day); there is no
 ///   answer that part of it failed. So skip what is done already, by the CloudEvent's `id` or the message's own.
 ///
@@ -133,7 +135,16 @@ impl<T: Serialize> Serialize for Batch<T> {
         match (self.form, self.events.as_slice()) {
             (BatchForm::Object, [event]) => event.serialize(serializer),
             (BatchForm::Strings, events) => {
-                let strings: Result<Vec<_>, _> = events.iter().map(serde_json::to_string).collect();
+                // Texts among them stand as they are.
+                let written = events.iter().map(|event| {
+                    let value = serde_json::to_value(event)?;
+                    if value.is_object() {
+                        serde_json::to_string(event).map(Value::String)
+                    } else {
+                        Ok(value)
+                    }
+                });
+                let strings: serde_json::Result<Vec<Value>> = written.collect();
                 serializer.collect_seq(strings.map_err(ser::Error::custom)?)
             }
             (_, events) => serializer.collect_seq(events),
@@ -157,10 +168,12 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Batch<T> {
         let parts: Vec<&RawValue> = serde_json::from_str(json.get()).map_err(de::Error::custom)?;
         let mut batch = Batch { events: Vec::with_capacity(parts.len()), form: BatchForm::Array };
         for (index, part) in parts.iter().map(|part| part.get()).enumerate() {
-            let read = match inner(part) {
-                Some(json) => {
+            let read = match inner(part).map(|json| event(&json)) {
+                // Where texts are wanted it is one.
+                Some(Err(error)) => event(part).map_err(|_| error),
+                Some(read) => {
                     batch.form = BatchForm::Strings;
-                    event(&json)
+                    read
                 }
                 None => event(part),
             };
@@ -176,7 +189,8 @@ pub(super) fn inner(json: &str) -> Option<String> {
         return None;
     }
     let inner: String = serde_json::from_str(json).ok()?;
-    inner.trim_start().starts_with('{').then_some(inner)
+    let is_object = inner.trim_start().starts_with('{') && serde_json::from_str::<IgnoredAny>(&inner).is_ok();
+    is_object.then_some(inner)
 }
 
 fn event<T: DeserializeOwned>(json: &str) -> Result<BatchEvent<T>, String> {
@@ -251,6 +265,18 @@ mod tests {
     }
 
     #[test]
+    fn texts_stay_texts_beside_events_in_strings() {
+        let json = r#"["{\"a\":1}","x","{y","\"z\""]"#;
+        let values: Batch<Value> = read(json.as_bytes()).unwrap();
+        let data: Vec<&Value> = values.data().collect();
+        assert_eq!(data, [&serde_json::json!({"a": 1}), &"x".into(), &"{y".into(), &"\"z\"".into()]);
+        assert_eq!(serde_json::to_string(&values).unwrap(), json);
+        let texts: Batch<String> = read(json.as_bytes()).unwrap();
+        assert_eq!(texts.data().collect::<Vec<_>>(), ["{\"a\":1}", "x", "{y", "\"z\""]);
+        assert_eq!(serde_json::to_string(&texts).unwrap(), json);
+    }
+
+    #[test]
     fn an_event_is_one_without_its_version_too() {
         let json = r#"[{"aliyunaccountid":"1","data":{"size":7}}]"#;
         assert!(batch(json).events[0].cloud_event().is_some());
@@ -269,7 +295,7 @@ mod tests {
             ("7".to_owned(), "the event"),
         ] {
             let error = read::<Sizes>(json.as_bytes()).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{path}: expected a ")), "{json}: {error}");
+            assert!(error.starts_with(&format!("{path}: expected a")), "{json}: {error}");
         }
         let twice = EVENT.replace("\"id\"", "\"id\":\"2\",\"id\"");
         let error = read::<Sizes>(twice.as_bytes()).unwrap_err().to_string();

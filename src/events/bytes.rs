@@ -1,5 +1,6 @@
 //! An event as a trigger would send it: for `testing::Call::event` and whoever invokes a function.
 
+use super::read::read;
 use super::{
     AsyncResult, Batch, CdnEvent, CloudEvent, GatewayEvent, HttpEvent, MnsStreamEvent, MnsTopicEvent,
     ObjectFcEvent, OssEvent, SlsEvent, TablestoreEvent, TimerEvent,
@@ -45,9 +46,14 @@ impl From<&MnsTopicEvent> for Vec<u8> {
 }
 
 impl From<&MnsStreamEvent> for Vec<u8> {
-    /// The message itself where it has no attributes.
+    /// The message itself where it has no attributes, as a JSON string where it would be taken for something else.
     fn from(event: &MnsStreamEvent) -> Vec<u8> {
-        if event.is_bare() { event.body.clone().into_bytes() } else { json(event) }
+        let is_itself = |body: &str| read::<MnsStreamEvent>(body.as_bytes()).is_ok_and(|read| read == *event);
+        match event.body.as_str() {
+            _ if !event.is_bare() => json(event),
+            body if is_itself(body) => body.into(),
+            body => json(&body),
+        }
     }
 }
 
@@ -98,5 +104,18 @@ impl<T: Serialize> From<&Batch<T>> for Vec<u8> {
     /// When the data of an event cannot be written as JSON.
     fn from(event: &Batch<T>) -> Vec<u8> {
         json(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topics_message_is_read_as_it_was_whatever_it_looks_like() {
+        for body in ["hi", "\"hi\"", r#"{"body":"x"}"#, r#"{"body":"x","attrs":{"a":1}}"#, "7", "null", ""] {
+            let event = MnsStreamEvent { body: body.into(), ..MnsStreamEvent::default() };
+            assert_eq!(read::<MnsStreamEvent>(&Vec::from(&event)).unwrap(), event, "{body}");
+        }
     }
 }

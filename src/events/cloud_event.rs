@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 ///
 /// - **Trigger**: EventBridge, with a bus or a stream. Page:
 ///   [cloud product events](https://help.aliyun.com/zh/eventbridge/user-guide/event-overview).
-/// - **Missing**: any field but `data`. Kafka's sample has of all extensions only `aliyunaccountid`, and a transformer of yours may leave
+/// - **Missing**: any field but `data`, and that too where the source is not the vendor's: `CloudEvent<Option<T>>` reads both. Kafka's sample has of all extensions only `aliyunaccountid`, and a transformer of yours may leave
 ///   out the rest. An empty `id`, `source`, `specversion` or `type` is a missing one.
 /// - **Delivery**: at least once. **Idempotency key**: `source` and `id` together, by CloudEvents.
 ///
@@ -85,4 +85,28 @@ pub struct CloudEvent<T> {
     /// What else there is: other extensions.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl<T> CloudEvent<T> {
+    /// The same with other data.
+    pub(super) fn map<U>(self, data: impl FnOnce(T) -> U) -> CloudEvent<U> {
+        CloudEvent {
+            id: self.id,
+            source: self.source,
+            specversion: self.specversion,
+            event_type: self.event_type,
+            datacontenttype: self.datacontenttype,
+            dataschema: self.dataschema,
+            subject: self.subject,
+            time: self.time,
+            aliyunaccountid: self.aliyunaccountid,
+            aliyunoriginalaccountid: self.aliyunoriginalaccountid,
+            aliyunpublishtime: self.aliyunpublishtime,
+            aliyuneventbusname: self.aliyuneventbusname,
+            aliyunregionid: self.aliyunregionid,
+            aliyunpublishaddr: self.aliyunpublishaddr,
+            data: data(self.data),
+            other: self.other,
+        }
+    }
 }

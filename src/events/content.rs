@@ -49,14 +49,32 @@ impl Content {
     /// The bytes of a content that the task encodes (`Binary`).
     ///
     /// # Errors
-    /// A [`StatusError`] with 400 for what is no base64.
+    /// A [`StatusError`] with 400 for what is no base64; null is.
     pub fn base64(&self) -> Result<Vec<u8>, StatusError> {
-        decode(self.as_str().unwrap_or_default(), "the content")
+        match &self.0 {
+            Value::Null => Ok(Vec::new()),
+            Value::String(text) => decode(text, "the content"),
+            value => {
+                Err(StatusError::new(400, format!("the content: expected base64, found {}", kind(value))))
+            }
+        }
     }
 
     /// Whether there is none.
     pub fn is_null(&self) -> bool {
         self.0.is_null()
+    }
+}
+
+/// What JSON calls a value.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
@@ -104,5 +122,8 @@ mod tests {
                 .starts_with("the content: expected value")
         );
         assert!(Content::from("!").base64().is_err() && Content::default().is_null());
+        let parsed = Content(serde_json::json!({ "a": 1 })).base64().unwrap_err().to_string();
+        assert_eq!(parsed, "the content: expected base64, found an object");
+        assert_eq!(Content::default().base64().unwrap(), b"");
     }
 }

@@ -215,7 +215,7 @@ impl DtsValue {
             |name: &str| self.data.get(name).and_then(Value::as_u64).and_then(|it| usize::try_from(it).ok());
         let all = self.data.get("hb")?.as_array()?;
         // Java's bytes have a sign.
-        let byte = |it: &Value| it.as_i64().map(|byte| byte as u8);
+        let byte = |it: &Value| it.as_i64().filter(|byte| (-128..=255).contains(byte)).map(|byte| byte as u8);
         let offset = number("offset").unwrap_or(0);
         let start = offset.checked_add(number("position").unwrap_or(0))?;
         let end =
@@ -223,12 +223,16 @@ impl DtsValue {
         all.get(start..end)?.iter().map(byte).collect()
     }
 
-    /// The text of a value that is a Java `ByteBuffer` in UTF-8, or of one that is text already.
+    /// The text of a value that is a Java `ByteBuffer` in UTF-8, or of one that is text already. `None` for another
+    /// [`charset`](Self::charset), of which there are the [`bytes`](Self::bytes).
     pub fn text(&self) -> Option<String> {
-        match &self.data {
-            Value::String(text) => Some(text.clone()),
-            _ => String::from_utf8(self.bytes()?).ok(),
+        if let Value::String(text) = &self.data {
+            return Some(text.clone());
         }
+        let charset = self.charset.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let is_utf8 = charset.is_empty() || charset.starts_with("utf8") || charset == "utf-8";
+        let bytes = self.bytes().filter(|bytes| is_utf8 || charset.ends_with("ascii") && bytes.is_ascii())?;
+        String::from_utf8(bytes).ok()
     }
 }
 
@@ -254,10 +258,27 @@ mod tests {
             (buffer(u64::MAX, 1, 1), None),
             (json!({"hb": [-61, -92]}), Some("ä")),
             (json!({"hb": ["x"]}), None),
+            (json!({"hb": [300]}), None),
+            (json!({"hb": [-129]}), None),
             (json!("text"), Some("text")),
             (json!(115), None),
         ] {
             assert_eq!(value(data.clone()).text().as_deref(), text, "{data}");
+        }
+    }
+
+    #[test]
+    fn text_in_another_charset_is_not_guessed() {
+        let of = |charset: &str, bytes: &[u8]| {
+            DtsValue { charset: Some(charset.into()), ..value(json!({"hb": bytes})) }.text()
+        };
+        for charset in ["utf8mb4", "UTF8", "utf-8", "us-ascii"] {
+            assert_eq!(of(charset, b"hi").as_deref(), Some("hi"), "{charset}");
+        }
+        for (charset, bytes) in
+            [("utf16", &b"\0h\0i"[..]), ("latin1", "ä".as_bytes()), ("ascii", "ä".as_bytes())]
+        {
+            assert_eq!(of(charset, bytes), None, "{charset}");
         }
     }
 

@@ -4,9 +4,9 @@ use super::batch::inner;
 use super::read::{EVENT, FromWhole, from_json, read, whole};
 use super::tablestore::is_cbor;
 use super::{
-    AsyncResult, Batch, CdnEvent, DtsMessage, GatewayEvent, HttpEvent, KafkaMessage, MnsQueueMessage,
-    MnsStreamEvent, MnsTopicEvent, MqttMessage, ObjectFcEvent, OssEvent, OssRecord, RabbitMqMessage,
-    RocketMqMessage, SlsEvent, TablestoreEvent, TimerEvent,
+    AsyncResult, Batch, BatchEvent, CdnEvent, DtsMessage, GatewayEvent, HttpEvent, KafkaMessage,
+    MnsQueueMessage, MnsStreamEvent, MnsTopicEvent, MqttMessage, ObjectFcEvent, OssEvent, OssRecord,
+    RabbitMqMessage, RocketMqMessage, SlsEvent, TablestoreEvent, TimerEvent,
 };
 use crate::api::StatusError;
 use serde::de::{
@@ -82,7 +82,8 @@ pub enum Event {
     ObjectFc(ObjectFcEvent),
     /// Other CloudEvents: a cloud product's, your own.
     CloudEvents(Batch<Value>),
-    /// Anything else, as it came.
+    /// Anything else, as it came: text, bytes, JSON of your own, and what is broken so much that it has no shape. So do not
+    /// take one for done that you do not know.
     Other(Vec<u8>),
 }
 
@@ -98,14 +99,27 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
+/// What every event of a table has.
+const RECORDS: &[u8] = b"Records";
+
 impl FromWhole for Event {
     fn from_whole(event: &[u8]) -> Result<Event, StatusError> {
         if is_cbor(event) {
-            return read(event).map(Event::Tablestore);
+            return match read(event) {
+                // Text in another encoding than UTF-8 can begin so.
+                Err(_) if !event.windows(RECORDS.len()).any(|part| part == RECORDS) => {
+                    Ok(Event::Other(event.to_vec()))
+                }
+                read => read.map(Event::Tablestore),
+            };
         }
         let shape = serde_json::from_slice(event).unwrap_or_default();
         let Shape { is_array, ref fields, ref event_type, .. } = shape;
         let has = |names: &[&str]| names.iter().all(|name| fields.contains(*name));
+        // First: a message's attributes, which are anything, stand beside these.
+        if has(&["Message", "TopicName", "MessageId"]) && !is_array {
+            return json(event, Event::MnsTopic);
+        }
         if has(&["specversion"]) || has(&["data", "source"]) || has(&["data", "aliyunaccountid"]) {
             return of_type(event_type, event);
         }
@@ -120,7 +134,12 @@ impl FromWhole for Event {
                 json(event, Event::Sls)
             }
             () if has(&["Message", "TopicName"]) => json(event, Event::MnsTopic),
-            () if has(&["body", "attrs"]) => json(event, Event::MnsStream),
+            () if has(&["body", "attrs"]) => {
+                MnsStreamEvent::from_whole(event).map(|message| match message.attrs {
+                    Some(_) => Event::MnsStream(message),
+                    None => Event::Other(event.to_vec()), // the author's own
+                })
+            }
             () if has(&["Records", "Version"]) => json(event, Event::Tablestore),
             () if has(&["httpMethod", "path"]) => json(event, Event::Gateway),
             () if has(&["rawPath", "requestContext"]) => json(event, Event::Http),
@@ -144,18 +163,31 @@ fn json<T: DeserializeOwned>(event: &[u8], kind: fn(T) -> Event) -> Result<Event
     from_json(event, EVENT).map(kind)
 }
 
-/// CloudEvents, by what the first of them says of itself.
+/// CloudEvents, by what the first of them says of itself: a product whose messages or objects these are has other events too,
+/// of what is done with itself.
 fn of_type(event_type: &str, event: &[u8]) -> Result<Event, StatusError> {
-    match event_type.split(':').next().unwrap_or_default() {
-        "oss" => json(event, Event::OssBridge),
-        "mns" => json(event, Event::MnsQueue),
-        "alikafka" => json(event, Event::Kafka),
-        "mq" => json(event, Event::RocketMq),
-        "amqp" => json(event, Event::RabbitMq),
-        "dts" => json(event, Event::Dts),
-        "fc" if event_type.starts_with("fc:AsyncInvoke:") => json(event, Event::AsyncResultBridge),
-        _ => json(event, Event::CloudEvents),
+    let mut parts = event_type.split(':');
+    match (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) {
+        ("oss", of) if of.starts_with("Object") => json(event, Event::OssBridge),
+        ("mns", "Queue") => json(event, Event::MnsQueue),
+        ("alikafka", "Topic") => json(event, Event::Kafka),
+        ("mq", "Topic") => json(event, Event::RocketMq),
+        ("amqp", "Queue") => json(event, Event::RabbitMq),
+        ("dts", "ConsumeMessage") => json(event, Event::Dts),
+        ("fc", "AsyncInvoke") => json(event, Event::AsyncResultBridge),
+        // The specification has events without data.
+        _ => {
+            from_json::<Batch<Option<Value>>>(event, EVENT).map(|batch| Event::CloudEvents(with_null(batch)))
+        }
     }
+}
+
+fn with_null(batch: Batch<Option<Value>>) -> Batch<Value> {
+    let data = |event| match event {
+        BatchEvent::CloudEvent(event) => BatchEvent::CloudEvent(event.map(Option::unwrap_or_default)),
+        BatchEvent::Raw(data) => BatchEvent::Raw(data.unwrap_or_default()),
+    };
+    Batch { events: batch.events.into_iter().map(data).collect(), form: batch.form }
 }
 
 /// Messages without envelopes, by the fields of the first.
@@ -216,5 +248,77 @@ impl<'de> Deserialize<'de> for Shape {
             }
         }
         deserializer.deserialize_any(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::CloudEvent;
+    use serde_json::json;
+
+    fn event(json: &Value) -> Event {
+        read(json.to_string().as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"))
+    }
+
+    #[test]
+    fn what_happens_to_a_product_itself_is_no_message_of_it() {
+        let of = |event_type: &str, data: Value| {
+            event(&json!({"id": "1", "source": "s", "specversion": "1.0", "type": event_type, "data": data}))
+        };
+        for event_type in [
+            "oss:BucketCreated:PutBucket",
+            "oss:ActionTrail:ApiCall",
+            "oss:CloudMonitor:BucketEgressBandwidth",
+            "alikafka:ActionTrail:ConsoleOperation",
+            "dts:CloudMonitor:MigrationJobAbnormal",
+            "mns:ActionTrail:ApiCall",
+            "amqp:ActionTrail:ApiCall",
+            "mq:Instance:Created",
+            "oss",
+            "",
+        ] {
+            let read = of(event_type, json!({"eventName": "PutBucket"}));
+            let Event::CloudEvents(batch) = read else { panic!("{event_type}: {read:?}") };
+            assert_eq!(batch.events[0].data()["eventName"], "PutBucket");
+        }
+        assert!(matches!(of("alikafka:Topic:Message", json!({"topic": "t"})), Event::Kafka(_)));
+        assert!(matches!(of("mq:Topic:SendMessage", json!({"topic": "t"})), Event::RocketMq(_)));
+        assert!(matches!(of("dts:ConsumeMessage", json!({"offset": 1})), Event::Dts(_)));
+    }
+
+    #[test]
+    fn an_event_of_eventbridge_may_have_no_data() {
+        let bare = json!({"id": "1", "source": "s", "specversion": "1.0", "type": "t"});
+        let Event::CloudEvents(batch) = event(&bare) else { panic!("{bare}") };
+        assert!(batch.events[0].data().is_null());
+        let own: CloudEvent<Option<String>> = read(bare.to_string().as_bytes()).unwrap();
+        assert_eq!((own.data, own.id.as_str()), (None, "1"));
+    }
+
+    #[test]
+    fn what_only_looks_like_an_event_is_another_as_it_came() {
+        for bytes in [
+            &b"\xb0\xa1\xc4\xe3\xba\xc3"[..],
+            b"\xa0",
+            br#"{"body":{"a":1},"attrs":[]}"#,
+            br#"{"body":null,"attrs":{}}"#,
+            br#"{"body":"a","body":"b","attrs":{}}"#,
+            b"{\"events\":[{\"oss\":",
+        ] {
+            let read: Event = read(bytes).unwrap_or_else(|error| panic!("{bytes:?}: {error}"));
+            assert_eq!(read, Event::Other(bytes.to_vec()));
+        }
+        let error = read::<Event>(b"\xa1\x67Records\x01").unwrap_err().to_string();
+        assert!(error.starts_with("Records: "), "{error}");
+    }
+
+    #[test]
+    fn the_attributes_of_a_topics_message_decide_nothing() {
+        for attribute in ["specversion", "data", "triggerTime", "events"] {
+            let mut message = json!({"Message": "m", "TopicName": "t", "MessageId": "1", "source": "s", "triggerName": "t"});
+            message[attribute] = "x".into();
+            assert!(matches!(event(&message), Event::MnsTopic(_)), "{message}");
+        }
     }
 }

@@ -4,8 +4,9 @@ use super::content::{decode, encode};
 use super::loose::{Flag, Int, maybe_text, text};
 use super::time::Time;
 use crate::api::{Response, StatusError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::slice;
 
 /// A request that came through the API gateway to an event function. The answer is a [`GatewayResponse`].
 ///
@@ -37,13 +38,13 @@ pub struct GatewayEvent {
     #[serde(deserialize_with = "text")]
     pub http_method: String,
     /// The headers, the gateway's own among them: [`header`](Self::header) finds one in any case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "maybe_values", skip_serializing_if = "Option::is_none")]
     pub headers: Option<Map<String, Value>>,
     /// The query, decoded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "maybe_values", skip_serializing_if = "Option::is_none")]
     pub query_parameters: Option<Map<String, Value>>,
     /// The parameters in the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "maybe_values", skip_serializing_if = "Option::is_none")]
     pub path_parameters: Option<Map<String, Value>>,
     /// The body as it was sent: [`bytes`](Self::bytes) decodes it.
     #[serde(default, deserialize_with = "maybe_text", skip_serializing_if = "Option::is_none")]
@@ -99,10 +100,10 @@ pub struct HttpEvent {
     #[serde(deserialize_with = "text")]
     pub raw_path: String,
     /// The headers; several of one name are joined by commas. [`header`](Self::header) finds one in any case.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "maybe_values", skip_serializing_if = "Option::is_none")]
     pub headers: Option<Map<String, Value>>,
     /// The query, decoded.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "maybe_values", skip_serializing_if = "Option::is_none")]
     pub query_parameters: Option<Map<String, Value>>,
     /// The body as it was sent: [`bytes`](Self::bytes) decodes it.
     #[serde(default, deserialize_with = "maybe_text", skip_serializing_if = "Option::is_none")]
@@ -260,6 +261,21 @@ fn header<'a>(headers: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     first(headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?.1)
 }
 
+/// Values by their names, of which those that are numbers or booleans are text from then on.
+fn maybe_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
+    let mut values = Option::<Map<String, Value>>::deserialize(deserializer)?;
+    for value in values.iter_mut().flat_map(Map::values_mut) {
+        let all = match value {
+            Value::Array(all) => all.as_mut_slice(),
+            one => slice::from_mut(one),
+        };
+        for one in all.iter_mut().filter(|one| one.is_number() || one.is_boolean()) {
+            *one = Value::String(one.to_string());
+        }
+    }
+    Ok(values)
+}
+
 /// The text of a value, of which there may be several.
 fn first(value: &Value) -> Option<&str> {
     match value {
@@ -299,14 +315,14 @@ mod tests {
     #[test]
     fn parameters_and_headers_are_found() {
         let event = json!({
-            "path": "/", "httpMethod": "GET", "headers": {"X-A": "1", "B": ["2", "3"]}, "queryParameters": {"q": "a b"},
-            "pathParameters": {"id": "7"},
+            "path": "/", "httpMethod": "GET", "headers": {"X-A": 1, "B": ["2", "3"]}, "queryParameters": {"q": "a b", "n": true},
+            "pathParameters": {"id": 7},
         });
         let event: GatewayEvent = serde_json::from_value(event).unwrap();
         assert_eq!((event.header("x-a"), event.header("b"), event.header("c")), (Some("1"), Some("2"), None));
         assert_eq!(
-            (event.query("q"), event.query("Q"), event.path_parameter("id")),
-            (Some("a b"), None, Some("7"))
+            (event.query("q"), event.query("Q"), event.query("n"), event.path_parameter("id")),
+            (Some("a b"), None, Some("true"), Some("7"))
         );
     }
 

@@ -214,6 +214,9 @@ pub(super) fn number_or_text<'de, D: Deserializer<'de>, T>(
 /// Text, or what else JSON has without a structure, as text: an account's number, say.
 struct Text(String);
 
+/// Up to here a double is every integer.
+const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
         struct Reader;
@@ -238,7 +241,13 @@ impl<'de> Deserialize<'de> for Text {
                 Ok(Text(value.to_string()))
             }
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Text, E> {
-                Ok(Text(value.to_string()))
+                // An integer that is read as a double has lost digits.
+                match serde_json::Number::from_f64(value) {
+                    Some(number) if value.fract() != 0.0 || value.abs() < EXACT => {
+                        Ok(Text(number.to_string()))
+                    }
+                    _ => Err(E::invalid_value(de::Unexpected::Float(value), &"text or a number of 64 bits")),
+                }
             }
         }
         deserializer.deserialize_any(Reader)
@@ -324,11 +333,13 @@ mod tests {
 
     #[test]
     fn text_takes_what_has_no_structure() {
-        for (json, expected) in [("\"a\"", "a"), ("1", "1"), ("-1", "-1"), ("1.5", "1.5"), ("true", "true")] {
+        for (json, expected) in
+            [("\"a\"", "a"), ("1", "1"), ("-1", "-1"), ("1.5", "1.5"), ("1.0", "1.0"), ("true", "true")]
+        {
             let read = text(&mut serde_json::Deserializer::from_str(json)).unwrap();
             assert_eq!(read, expected);
         }
-        for json in ["null", "[]", "{}"] {
+        for json in ["null", "[]", "{}", "12345678901234567890123", "1e300"] {
             assert!(text(&mut serde_json::Deserializer::from_str(json)).is_err(), "{json}");
         }
     }

@@ -55,6 +55,7 @@ mod timer;
 mod async_result;
 mod dts;
 mod loose;
+mod others;
 mod read;
 mod time;
 

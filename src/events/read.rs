@@ -14,6 +14,8 @@ pub(super) const EVENT: &str = "the event";
 const WHOLE: &str = "fc_runtime::events::Whole";
 /// How much of what was found is shown.
 const MAX_FOUND: usize = 60;
+/// How much of a path is shown.
+const MAX_PATH: usize = 200;
 
 /// Reads what a trigger sent.
 pub(crate) fn read<T: DeserializeOwned>(event: &[u8]) -> Result<T, StatusError> {
@@ -60,8 +62,17 @@ pub(super) fn path_of(path: &serde_path_to_error::Path) -> String {
     let path = path.to_string();
     match path.strip_suffix('?') {
         Some("") => ".".into(),
-        Some(known) => known.trim_end_matches('.').into(),
-        None => path,
+        Some(known) => shown(known.trim_end_matches('.')),
+        None => shown(&path),
+    }
+}
+
+/// A path, of which the sender of an event decides the names: no line breaks, and not all of a long one.
+fn shown(path: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    match path.char_indices().nth(MAX_PATH) {
+        Some((end, _)) => path[..end].chars().map(escape).chain(["…".into()]).collect(),
+        None => path.chars().map(escape).collect(),
     }
 }
 
@@ -88,8 +99,13 @@ pub(super) fn expected_and_found(text: &str) -> String {
         found => {
             let value = ["string ", "integer ", "boolean ", "floating point "];
             let value = value.iter().find_map(|kind| found.strip_prefix(kind)).unwrap_or(found);
-            value.trim_matches('`')
+            value.split("` as ").next().unwrap_or(value).trim_matches('`') // it is wider than 64 bits
         }
+    };
+    let expected = match expected {
+        "a map" => "an object",
+        "a sequence" => "an array",
+        expected => expected,
     };
     match found.char_indices().nth(MAX_FOUND) {
         Some((end, _)) => format!("expected {expected}, found {}…", &found[..end]),
@@ -213,7 +229,9 @@ mod tests {
                 r#"{"a":[18446744073709551615]}"#,
                 "a[0]: expected a number of 64 bits, found 18446744073709551615",
             ),
-            ("[]", "the event: expected a map, found an array"),
+            ("[]", "the event: expected an object, found an array"),
+            (r#"{"a":7}"#, "a: expected an array, found 7"),
+            ("{\"a\\nb\":7}", "a\\nb: expected an array, found 7"),
             (" ", "the event: empty, expected JSON"),
             ("{", "the event: EOF while parsing an object at line 1 column 1"),
             ("{} x", "the event: trailing characters at line 1 column 4"),
@@ -221,6 +239,13 @@ mod tests {
         ] {
             assert_eq!(refused(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn a_path_is_shown_in_part() {
+        let name = "ä".repeat(100_000);
+        let error = refused(&format!(r#"{{"{name}":7}}"#));
+        assert_eq!(error, format!("{}…: expected an array, found 7", "ä".repeat(MAX_PATH)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a table's stream sends: CBOR, and JSON from the console.
 
 use super::loose::{maybe_text, text};
+use super::others;
 use super::read::{EVENT, FromWhole, expected_and_found, from_json, named, path_of, whole};
 use super::time::Time;
 use crate::api::StatusError;
@@ -51,7 +52,7 @@ pub struct TablestoreEvent {
     /// The changes, one record each.
     pub records: Vec<TableRecord>,
     /// What else there is.
-    #[serde(flatten)]
+    #[serde(flatten, with = "others")]
     pub other: Map<String, Value>,
 }
 
@@ -72,7 +73,7 @@ pub struct TableRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<TableColumn>>,
     /// What else there is.
-    #[serde(flatten)]
+    #[serde(flatten, with = "others")]
     pub other: Map<String, Value>,
 }
 
@@ -84,7 +85,7 @@ pub struct TableInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Time>,
     /// What else there is.
-    #[serde(flatten)]
+    #[serde(flatten, with = "others")]
     pub other: Map<String, Value>,
 }
 
@@ -99,7 +100,7 @@ pub struct TableKey {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<TableValue>,
     /// What else there is.
-    #[serde(flatten)]
+    #[serde(flatten, with = "others")]
     pub other: Map<String, Value>,
 }
 
@@ -125,7 +126,7 @@ pub struct TableColumn {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Time>,
     /// What else there is.
-    #[serde(flatten)]
+    #[serde(flatten, with = "others")]
     pub other: Map<String, Value>,
 }
 

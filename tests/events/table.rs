@@ -3,6 +3,7 @@
 use crate::samples::sample;
 use fc_runtime::events::{Event, TableColumn, TableKey, TableRecord, TableValue, TablestoreEvent};
 use fc_runtime::fuzzing::event;
+use serde_json::json;
 
 fn with_value(value: TableValue) -> TablestoreEvent {
     let key = TableKey { column_name: "k".into(), value: Some(value.clone()), ..Default::default() };
@@ -90,5 +91,23 @@ fn an_error_in_cbor_has_its_path_too() {
             [b"\xa2\x64Type\x66PutRow\x6aPrimaryKey\x81\xa2\x6aColumnName\x61k\x65Value", value].concat();
         let error = event::<TablestoreEvent>(&[b"\xa1\x67Records\x81", &record[..]].concat()).unwrap_err();
         assert!(error.starts_with(&format!("Records[0].PrimaryKey[0].Value: {expected}")), "{error}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_kept_whatever_cbor_has_there() {
+    let text = |text: &str| [&[0x60 + text.len() as u8], text.as_bytes()].concat();
+    for (value, kept) in [
+        (vec![0x42, 0x00, 0xff], json!([0, 255])),
+        (vec![0x82, 0x41, 0x07, 0xf6], json!([[7], null])),
+        (vec![0xf9, 0x7e, 0x00], json!(null)), // no number
+        ([vec![0xa1], text("a"), vec![0x20]].concat(), json!({"a": -1})),
+        (vec![0xf5], json!(true)),
+    ] {
+        let record = [vec![0xa2], text("Type"), text("PutRow"), text("New"), value].concat();
+        let cbor = [vec![0xa1], text("Records"), vec![0x81], record].concat();
+        let read: TablestoreEvent = event(&cbor).unwrap_or_else(|error| panic!("{kept}: {error}"));
+        assert_eq!(read.records[0].other["New"], kept);
+        assert_eq!(event::<TablestoreEvent>(&Vec::from(&read)).unwrap(), read);
     }
 }
