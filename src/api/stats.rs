@@ -14,7 +14,8 @@ pub struct Stats {
     /// Calls that are over.
     pub requests: u64,
     /// Those of them that failed as the platform counts it, or would: an error (for an HTTP caller from status 500 on), a
-    /// panic, an invalid response, one that broke off, a request body that was malformed or stalled.
+    /// panic, an invalid response, one that broke off or that nobody took to its end, a request body that was malformed or
+    /// stalled. A response of the function's own is none, whatever its status.
     pub failures: u64,
     /// Requests that were answered without the function: malformed, too large, too slow, or over the limits (503).
     pub refused: u64,

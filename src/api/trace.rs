@@ -84,7 +84,8 @@ impl Trace {
     }
 
     /// What tracing systems have noted for themselves: the value of the field `tracestate`, several joined to one. `None`
-    /// where there is none, or where it is malformed, which says nothing of the rest. Over 512 characters, members
+    /// where there is none, or where it is malformed (by Level 2 of the specification, which has keys that Level 1 has not), which says
+    /// nothing of the rest. Over 512 characters, members
     /// over 128 and then the last ones are left out.
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
@@ -139,19 +140,23 @@ pub(crate) fn trace_id(head: &Head, trust_headers: bool) -> Option<[u8; 32]> {
     parent.0.get(3..35)?.try_into().ok()
 }
 
+/// The one field of a name: with two of them nobody knows whose is the caller's.
+fn only<'a>(head: &'a Head, name: &'static str) -> Option<&'a [u8]> {
+    let value = head.field(name)?; // most requests have none
+    if values(head, name).nth(1).is_some() { None } else { Some(value) }
+}
+
 /// A field `traceparent` of version 00, in ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct TraceParent([u8; LENGTH]);
 
 impl TraceParent {
     fn of_w3c(head: &Head) -> Option<TraceParent> {
-        let value = head.field(TRACEPARENT)?; // most requests have none
-        // With two of them nobody knows whose is the caller's.
-        if values(head, TRACEPARENT).nth(1).is_some() { None } else { TraceParent::parse(value) }
+        TraceParent::parse(only(head, TRACEPARENT)?)
     }
 
     fn of_platform(head: &Head, trust_headers: bool) -> Option<TraceParent> {
-        if trust_headers { TraceParent::parse_jaeger(head.field(JAEGER)?) } else { None }
+        if trust_headers { TraceParent::parse_jaeger(only(head, JAEGER)?) } else { None }
     }
 
     /// Section 3.2.2. A later version begins as this one does, and of its flags only the one that is known counts
@@ -160,11 +165,13 @@ impl TraceParent {
         let mut parent = TraceParent(*value.first_chunk()?);
         let is_dash = |at: usize| parent.0.get(at) == Some(&b'-');
         let is_hex = |b: &u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        let parts = [0..2, 3..35, 36..52, 53..55].map(|part| parent.part(part));
-        if ![2, 35, 52].into_iter().all(is_dash) || !parts.iter().all(|part| part.bytes().all(|b| is_hex(&b)))
-        {
+        let places = [0..2, 3..35, 36..52, 53..55];
+        // Of the bytes: those of a field need not be text.
+        let is_number = |place| parent.0.get(place).is_some_and(|part: &[u8]| part.iter().all(is_hex));
+        if ![2, 35, 52].into_iter().all(is_dash) || !places.clone().into_iter().all(is_number) {
             return None;
         }
+        let parts = places.map(|place| parent.part(place));
         let known = match parts[0] {
             "ff" => return None,
             "00" if value.len() == LENGTH => SAMPLED | RANDOM,
@@ -355,6 +362,27 @@ mod tests {
         }
         assert_eq!(trace(&[("traceparent", PARENT), ("traceparent", PARENT)]), None, "two of them");
         assert_eq!(trace(&[("tracestate", "a=1")]), None, "a state alone");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_traceparent_wherever_they_stand() {
+        let valid = PARENT.as_bytes();
+        assert!(TraceParent::parse(valid).is_some());
+        for at in 0..LENGTH {
+            for byte in [0xe9, 0xff, 0x80, 0] {
+                let mut bytes = valid.to_vec();
+                bytes[at] = byte;
+                assert!(TraceParent::parse(&bytes).is_none(), "{byte:#x} at {at}");
+                let end = if at % 2 == 0 { at + 2 } else { at + 1 };
+                bytes[at..end.min(LENGTH)].fill(byte);
+                assert!(TraceParent::parse(&bytes).is_none(), "{byte:#x} from {at} to {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_headers_of_the_platform_nobody_knows_which_counts() {
+        assert_eq!(trace(&[(JAEGER, "1:1:0:1"), (JAEGER, "2:1:0:1")]), None);
     }
 
     #[test]

@@ -25,9 +25,10 @@ const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 /// |---|---|---|
 /// | `RUST_LOG` | what is logged, in env_logger's syntax | |
 /// | `ALIYUN_FC_LOG_LEVEL` | the same as the platform's own runtimes have it, where `RUST_LOG` is not set: `debug`, `info`, `warn` or `error`, in any case | `info` |
-/// | `FCRT_LOG_FORMAT` | `text` or `json` | `text` |
+/// | `FCRT_LOG_FORMAT` | `text` or `json`, in any case | `text` |
 ///
-/// One whose value means nothing counts as `info` or `text`, and is a warning.
+/// One whose value means nothing counts as `info` or `text`, and is a warning. In `RUST_LOG` a word that is no level is the name of a
+/// module, as for env_logger: `RUST_LOG=warning` logs nothing else.
 ///
 /// # Text
 ///
@@ -59,6 +60,9 @@ const DEFAULT_LEVEL: LevelFilter = LevelFilter::Info;
 ///
 /// A line has 32 KB at the most, as the platform's log: a message that is longer ends with `... [N bytes cut]`, at a whole
 /// character. Of it, key-value pairs may have 16 KB.
+///
+/// Nothing waits for a reader of standard output for long: one that does not keep up loses lines, and the line at which it fell behind
+/// may end early, also in JSON. The next one begins on a line of its own.
 pub fn init() {
     let (settings, faults) = Settings::of(&environment::variable);
     let max_level = match &settings.filters {
@@ -97,6 +101,9 @@ impl Settings {
     fn of(variable: &dyn Fn(&str) -> Option<String>) -> (Settings, Vec<String>) {
         let (mut settings, mut faults) = (DEFAULT, Vec::new());
         match (variable("RUST_LOG"), variable("ALIYUN_FC_LOG_LEVEL")) {
+            (Some(filters), _) if filters.contains(char::REPLACEMENT_CHARACTER) => {
+                faults.push("RUST_LOG counts as info: it is not UTF-8".to_owned());
+            }
             (Some(filters), _) => match env_filter::Builder::new().try_parse(&filters) {
                 Ok(_) => settings.filters = Some(filters),
                 Err(error) => faults.push(format!("RUST_LOG counts as info: {error}")),
@@ -110,8 +117,9 @@ impl Settings {
             (None, None) => {}
         }
         match variable("FCRT_LOG_FORMAT").as_deref() {
-            None | Some("text") => {}
-            Some("json") => settings.format = Format::Json,
+            None => {}
+            Some(format) if format.eq_ignore_ascii_case("text") => {}
+            Some(format) if format.eq_ignore_ascii_case("json") => settings.format = Format::Json,
             Some(format) => {
                 faults.push(format!("FCRT_LOG_FORMAT={format:?} counts as text: expected text or json"));
             }
@@ -221,13 +229,21 @@ mod tests {
         let (settings, faults) = settings(&[("RUST_LOG", "a=nonsense"), ("ALIYUN_FC_LOG_LEVEL", "error")]);
         assert_eq!(settings, DEFAULT);
         assert!(faults.len() == 1 && faults[0].starts_with("RUST_LOG counts as info: "), "{faults:?}");
+        let (settings, faults) = self::settings(&[("RUST_LOG", "\u{fffd}")]);
+        assert_eq!(
+            (settings, faults),
+            (DEFAULT, vec!["RUST_LOG counts as info: it is not UTF-8".to_owned()])
+        );
     }
 
     #[test]
     fn the_format_is_text_or_json() {
         let of = |format: &str| settings(&[("FCRT_LOG_FORMAT", format)]);
         assert_eq!(of("text"), (DEFAULT, Vec::new()));
-        assert_eq!(of("json"), (Settings { format: Format::Json, ..DEFAULT }, Vec::new()));
+        assert_eq!(of("Text"), (DEFAULT, Vec::new()));
+        for json in ["json", "JSON"] {
+            assert_eq!(of(json), (Settings { format: Format::Json, ..DEFAULT }, Vec::new()));
+        }
         let fault = "FCRT_LOG_FORMAT=\"yaml\" counts as text: expected text or json";
         assert_eq!(of("yaml"), (DEFAULT, vec![fault.to_owned()]));
     }

@@ -115,7 +115,7 @@ fn write_when_there_is_room(line: &[u8]) -> Result<usize, Errno> {
     let (count, moment) = MORE_WAITS;
     for _ in 0..count {
         match write_at_once(piece(line)) {
-            Err(Errno::AGAIN) => poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&moment))?,
+            Err(Errno::AGAIN) => has_room(&moment)?,
             outcome => return outcome,
         };
     }
@@ -134,7 +134,8 @@ fn write_at_once(line: &[u8]) -> Result<usize, Errno> {
     use rustix::io::{ReadWriteFlags, pwritev2};
     // From the present position, as `write`.
     let count = pwritev2(stdout(), &[std::io::IoSlice::new(line)], u64::MAX, ReadWriteFlags::NOWAIT)?;
-    if STANDS_STILL.load(Ordering::Relaxed) {
+    // A short line may have found the rest of a page that a longer one did not: that the reader goes on shows in more room.
+    if STANDS_STILL.load(Ordering::Relaxed) && has_room(&NOT_AT_ALL).unwrap_or(false) {
         STANDS_STILL.store(false, Ordering::Relaxed);
     }
     Ok(count)
@@ -153,9 +154,14 @@ fn piece(line: &[u8]) -> &[u8] {
 
 fn wait_for_room() -> Result<(), Errno> {
     let patience = if STANDS_STILL.load(Ordering::Relaxed) { NOT_AT_ALL } else { PATIENCE };
-    let ready = poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(&patience))?;
-    STANDS_STILL.store(ready == 0, Ordering::Relaxed);
-    if ready == 0 { Err(Errno::AGAIN) } else { Ok(()) }
+    let has_room = has_room(&patience)?;
+    STANDS_STILL.store(!has_room, Ordering::Relaxed);
+    if has_room { Ok(()) } else { Err(Errno::AGAIN) }
+}
+
+/// Whether there is room, or an end, within that time.
+fn has_room(patience: &Timespec) -> Result<bool, Errno> {
+    poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], Some(patience)).map(|ready| ready > 0)
 }
 
 #[cfg(test)]

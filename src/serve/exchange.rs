@@ -46,7 +46,8 @@ pub(super) fn serve<'a>(
         Route::Hook(hook) => exchange.hook(hook),
         Route::Invoke(kind) => exchange.invoke(kind),
     }
-    (exchange.next(), exchange.has_failed)
+    let has_failed = exchange.has_failed || exchange.output().has_failed();
+    (exchange.next(), has_failed)
 }
 
 /// Runs a hook, with all that is logged of it.

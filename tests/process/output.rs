@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 use support::{Process, example_path, get, reserved_port, until};
 
@@ -62,6 +62,20 @@ fn no_other_line_comes_within_a_long_one() {
         assert!(line.starts_with("FC ") || line.starts_with("20"), "{}", &line[..80.min(line.len())]);
         assert!(!line.contains("xFC "), "two lines in one");
     }
+}
+
+/// Short lines find the rest of a page that a longer one does not: that is no reader who goes on, for whom each longer
+/// one would wait a second more.
+#[test]
+fn a_reader_that_stands_still_is_waited_for_once_whatever_still_fits() {
+    let process = Process::start("stateful", &[("FAIL_INIT", &*format!("{}:1000", "x".repeat(2100)))]);
+    rustix::pipe::fcntl_setpipe_size(process.child.stdout.as_ref().unwrap(), 4096).unwrap();
+    let began = Instant::now();
+    for _ in 0..40 {
+        assert_eq!(process.request(get("/")).status, 500);
+    }
+    // Seventeen seconds, if each call waited whose short lines fit.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 /// Of a pipe of one page, which one line fills, all but one of those that wait for room find it taken.

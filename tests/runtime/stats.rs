@@ -12,6 +12,8 @@ fn measured(stats: &Stats) -> u64 {
 fn calls_are_counted_and_those_that_failed() {
     let server = TestServer::start(config(), |_, request| match request.path() {
         "/fine" => Ok("fine".into()),
+        "/large" => Ok(Response::bytes(vec![0; 20_000_000])),
+        "/large-stream" => Ok(Response::stream(|_, out| Ok(out.write_all(&[0; 20_000_000])?))),
         "/missing" => Err(StatusError::new(404, "no such thing").into()),
         "/fails" => anyhow::bail!("no"),
         "/panics" => panic!("no"),
@@ -24,6 +26,13 @@ fn calls_are_counted_and_those_that_failed() {
         path => panic!("{path}"),
     });
     assert_eq!(server.stats().requests, 0);
+    // However its body is made, a response is no success that the client does not take.
+    for path in ["/large", "/large-stream"] {
+        let mut client = server.client();
+        client.send(get(path));
+        assert_eq!(client.reply_head().status, 200);
+    }
+    server.stats_when(|stats| (stats.requests, stats.failures) == (2, 2));
     for _ in 0..2 {
         for path in ["/fine", "/missing", "/fails", "/panics", "/invalid"] {
             server.request(get(path));
@@ -33,9 +42,9 @@ fn calls_are_counted_and_those_that_failed() {
         assert_eq!(client.reply_head().status, 200);
         client.rest();
     }
-    let stats = server.stats_when(|stats| stats.requests == 12);
-    assert_eq!((stats.failures, stats.refused, stats.in_flight, stats.queued), (8, 0, 0, 0));
-    assert_eq!(measured(&stats), 12);
+    let stats = server.stats_when(|stats| stats.requests == 14);
+    assert_eq!((stats.failures, stats.refused, stats.in_flight, stats.queued), (10, 0, 0, 0));
+    assert_eq!(measured(&stats), 14);
     assert!(!stats.durations.sum.is_zero() && stats.threads > 0, "{stats:?}");
 }
 
