@@ -12,9 +12,9 @@ const MAX_SAMPLES: usize = 3_600;
 pub struct Sample {
     /// Its number, from the epoch.
     pub second: u64,
-    /// The most invocations that had an instance at once.
+    /// When most invocations were at once: how many had an instance.
     pub running: usize,
-    /// The most that waited for one at once.
+    /// And how many waited for one.
     pub waiting: usize,
     /// Instances at its end.
     pub instances: usize,
@@ -32,6 +32,12 @@ pub struct Load {
     pub waiting: usize,
 }
 
+impl Load {
+    fn total(self) -> usize {
+        self.running + self.waiting
+    }
+}
+
 #[derive(Default)]
 pub struct Metrics {
     samples: VecDeque<Sample>,
@@ -40,23 +46,30 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The sample of this second, which `count` adds to; a second in which nothing changed has none. It begins with what goes on.
+    /// The sample of this second, which `count` adds to. It begins with what goes on; a second in which nothing changed has one
+    /// where that is something.
     pub fn at(&mut self, now: f64, load: Load, count: impl FnOnce(&mut Sample)) {
         let second = (now / 1000.0) as u64;
         // Whoever reports a moment late counts to the newest second.
         let last = self.samples.back().copied();
         if last.is_none_or(|last| last.second < second) {
-            if self.samples.len() == MAX_SAMPLES {
-                self.samples.pop_front();
-            }
             let Load { running, waiting } = self.load;
-            let last = last.unwrap_or_default();
-            self.samples.push_back(Sample { second, running, waiting, ended: 0, failed: 0, ..last });
+            let last = last.unwrap_or(Sample { second: second.saturating_sub(1), ..Sample::default() });
+            let quiet = if self.load.total() == 0 { second } else { last.second + 1 };
+            for second in quiet.max(second.saturating_sub(MAX_SAMPLES as u64))..=second {
+                if self.samples.len() == MAX_SAMPLES {
+                    self.samples.pop_front();
+                }
+                self.samples.push_back(Sample { second, running, waiting, ended: 0, failed: 0, ..last });
+            }
         }
         self.load = load;
         if let Some(last) = self.samples.back_mut() {
-            last.running = last.running.max(load.running);
-            last.waiting = last.waiting.max(load.waiting);
+            let most = Load { running: last.running, waiting: last.waiting };
+            // One that waits for no time is at once with itself.
+            if (load.total(), load.running) > (most.total(), most.running) {
+                (last.running, last.waiting) = (load.running, load.waiting);
+            }
             count(last);
         }
     }
@@ -88,6 +101,25 @@ mod tests {
         }
         assert_eq!((metrics.samples.len(), metrics.since(0)[0].second), (MAX_SAMPLES, 2));
         assert_eq!(metrics.since(3_600).len(), 2);
+    }
+
+    #[test]
+    fn what_goes_on_is_in_every_second_and_nothing_counts_twice() {
+        let mut metrics = Metrics::default();
+        for at in [1000.0, 1100.0, 1200.0] {
+            metrics.at(at, load(0, 1), |_| {});
+            metrics.at(at + 1.0, load(1, 0), |_| {});
+            metrics.at(at + 50.0, load(0, 0), |_| {});
+        }
+        metrics.at(2500.0, load(0, 2), |_| {});
+        metrics.at(6000.0, load(2, 0), |_| {});
+        metrics.at(6500.0, load(0, 0), |_| {});
+        metrics.at(9000.0, load(1, 0), |_| {});
+        let found: Vec<_> = metrics.since(0).iter().map(|it| (it.second, it.running, it.waiting)).collect();
+        let wanted = [(1, 1, 0), (2, 0, 2), (3, 0, 2), (4, 0, 2), (5, 0, 2), (6, 2, 0), (9, 1, 0)];
+        assert_eq!(found, wanted);
+        metrics.at(1e10, load(0, 0), |_| {});
+        assert_eq!(metrics.samples.len(), MAX_SAMPLES, "a machine that has slept for long");
     }
 
     #[test]
