@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use fc_runtime::Trace;
 use serde::Serialize;
 
+use crate::function::variables;
 use crate::instance::headers;
 use crate::record::{Details, Invocation, Part};
 
@@ -99,7 +100,8 @@ fn message(head: &[u8], body: Option<&[u8]>) -> Message {
     let mut lines = lines(head);
     let line = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let shown = |(name, value): (&str, &[u8])| {
-        let value = if is_secret(name) { Cow::Borrowed(HIDDEN) } else { String::from_utf8_lossy(value) };
+        let value =
+            if is_secret(name, value) { Cow::Borrowed(HIDDEN) } else { String::from_utf8_lossy(value) };
         (name.to_owned(), value.into_owned())
     };
     let text = |body: &[u8]| String::from_utf8_lossy(body.get(..MAX_SHOWN).unwrap_or(body)).into_owned();
@@ -121,11 +123,14 @@ fn field(line: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(name).ok()?, value.get(1..)?.trim_ascii()))
 }
 
-/// Whether somebody who sees the value could act as somebody else.
-fn is_secret(name: &str) -> bool {
-    ["authorization", "proxy-authorization", "x-fc-access-key-secret", "x-fc-security-token"]
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
+/// Whether somebody who sees the value could act as somebody else, as its name says.
+fn is_secret(name: &str, value: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "cookie" | "set-cookie" => true,
+        "www-authenticate" | "proxy-authenticate" | "x-fc-access-key-id" => false,
+        name => variables::is_secret(&name.replace('-', "_"), &String::from_utf8_lossy(value)),
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +144,19 @@ mod tests {
             request_body: Some(b"body\xff".to_vec()),
             response_head: Vec::new(),
         }
+    }
+
+    #[test]
+    fn secrets_in_headers_are_known_by_their_names_as_those_in_variables() {
+        for name in
+            ["X-Api-Key", "apikey", "X-Access-Key", "X-Auth-Token", "password", "Cookie", "Set-Cookie"]
+        {
+            assert!(is_secret(name, b"x"), "{name}");
+        }
+        for name in ["x-fc-access-key-id", "WWW-Authenticate", "Accept", "Content-Type", "traceparent"] {
+            assert!(!is_secret(name, b"x"), "{name}");
+        }
+        assert!(is_secret("X-Database", b"mysql://u:p@host/db"));
     }
 
     #[test]
