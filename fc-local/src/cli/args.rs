@@ -187,7 +187,7 @@ pub struct LogsArgs {
     /// Those of this request, by its id
     #[arg(long, value_name = "ID")]
     pub request: Option<String>,
-    /// Those of this instance, by its id or the end of it that the log shows
+    /// Those of this instance, by its id or the six letters of it that the log shows
     #[arg(long, value_name = "ID")]
     pub instance: Option<String>,
     /// Those of this function

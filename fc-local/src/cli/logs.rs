@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::args::LogsArgs;
 use super::console;
-use crate::console::client::{Client, at};
+use crate::console::client::{Client, STATUS, at};
 use crate::log::{Log, Origin, terminal};
 
 pub fn run(args: &LogsArgs) -> Result<ExitCode> {
@@ -21,7 +21,7 @@ fn tell(args: &LogsArgs) -> Result<()> {
     let client = Client(args.console.console);
     let query = query(args);
     let log = Log::to_stdout(args.json, args.log_time);
-    let status = client.get("/api/v1/status")?;
+    let status = client.get(STATUS)?;
     let names = at(&status, "/functions").as_array().into_iter().flatten().filter_map(Value::as_str);
     let lengths: Vec<usize> = names.map(|name| name.chars().count()).collect();
     // Whose line it is, is said where there are several.

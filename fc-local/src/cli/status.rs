@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::StatusArgs;
 use super::console;
-use crate::console::client::{Client, at};
+use crate::console::client::{Client, STATUS, at};
 use crate::log::terminal;
 
 /// Invocations that are shown.
@@ -20,7 +20,7 @@ pub fn run(args: &StatusArgs) -> Result<ExitCode> {
 
 fn tell(args: &StatusArgs) -> Result<()> {
     let client = Client(args.console.console);
-    let (status, functions) = (client.get("/api/v1/status")?, client.get("/api/v1/functions")?);
+    let (status, functions) = (client.get(STATUS)?, client.get("/api/v1/functions")?);
     let instances = client.get("/api/v1/instances?living=true")?;
     let invocations = client.get(&format!("/api/v1/invocations?limit={NEWEST}"))?;
     if args.json {

@@ -20,6 +20,9 @@ const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// What an answer or an event takes at the most, in bytes: the longest has 10,000 log lines.
 const MAX_ANSWER: u64 = 512 * 1024 * 1024;
 
+/// What is asked first: no other server's JSON looks like it.
+pub const STATUS: &str = "/api/v1/status";
+
 /// A console at an address.
 pub struct Client(pub SocketAddr);
 
@@ -35,6 +38,7 @@ impl Client {
         let body = reply.body.read_all(MAX_ANSWER).context("the console's answer")?;
         let value: Value = serde_json::from_slice(&body).map_err(|_| anyhow!(self.is_none()))?;
         match (reply.status, at(&value, "/error").as_str()) {
+            (200, _) if target == STATUS && at(&value, "/record").is_null() => bail!(self.is_none()),
             (200, _) => Ok(value),
             (_, Some(refusal)) => bail!("the console says: {refusal}"),
             (_, None) => bail!(self.is_none()), // another server's JSON

@@ -608,9 +608,12 @@ fn status_and_logs_are_asked_of_the_console() {
 
 #[test]
 fn what_is_no_console_is_named_so() {
-    for (status, body) in
-        [("200 OK", "hello"), ("404 Not Found", r#"{"Code":"NotFound"}"#), ("404 Not Found", "")]
-    {
+    for (status, body) in [
+        ("200 OK", "hello"),
+        ("200 OK", r#"{"pid":7}"#),
+        ("404 Not Found", r#"{"Code":"NotFound"}"#),
+        ("404 Not Found", ""),
+    ] {
         let (taken, port) = listener();
         let answering = std::thread::spawn(move || {
             let (mut stream, _) = taken.accept().expect("a client");
