@@ -471,6 +471,24 @@ fn what_has_the_focus_keeps_it_while_calls_come_and_nothing_is_said_of_them() {
 }
 
 #[test]
+fn lines_that_came_faster_than_they_are_told_are_read_again_though_nothing_follows_them() {
+    if !is_here() {
+        return;
+    }
+    let console = Console::start(&[]);
+    let browser = page(&console, 1280, "light");
+    open_tab(&browser, "logs");
+    console.call("GET", "/many?5000", "");
+    browser
+        .wait_for("the newest", "return document.getElementById('log-count').textContent === '1,000 lines'");
+    browser.run("document.getElementById('log-scroll').scrollTop = 12000; document.getElementById('log-scroll').dispatchEvent(new Event('scroll'))");
+    let shown = "const keys = [...document.querySelectorAll('#log-rows tr[data-key]')].map((row) => row.querySelector('.l-text').textContent); \
+                 return keys.length > 10 && keys.every((text, at) => at === 0 || Number(text.slice(5)) === Number(keys[at - 1].slice(5)) + 1)";
+    browser.wait_for("no line is missing between them", shown);
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
+#[test]
 fn what_is_opened_while_it_runs_keeps_the_focus_when_it_ends() {
     if !is_here() {
         return;

@@ -28,8 +28,8 @@ function steps(samples, from, to) {
   for (const sample of samples) {
     const at = sample.second * 1000;
     if (at > to) break;
-    if (before && at > before.at + 1000) found.push({ ...before, at: before.at + 1000, running: before.open, waiting: 0 });
-    before = { at, running: sample.running, waiting: sample.waiting, memory_mb: sample.memory_mb, open: 0 };
+    if (before && at > before.at + 1000) found.push({ ...before, at: before.at + 1000, running: 0, waiting: 0 });
+    before = { at, running: sample.running, waiting: sample.waiting, memory_mb: sample.memory_mb };
     found.push(before);
   }
   if (before && before.at + 1000 < to) found.push({ ...before, at: before.at + 1000, running: 0, waiting: 0 });

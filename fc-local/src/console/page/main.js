@@ -15,6 +15,8 @@ const DRAW_EVERY = 200;
 const TICK_EVERY = 1_000;
 /** While more happens than is told, when the machine is better used for that. */
 const DRAW_EVERY_WHEN_BUSY = 1_900;
+/** As long without an update, it is calm again: twice what updates that tell much take. */
+const CALM_AFTER = 4_000;
 /** Functions change seldom, with --watch. */
 const FUNCTIONS_EVERY = 10_000;
 
@@ -97,6 +99,11 @@ document.addEventListener("keydown", (event) => {
 
 // Time.
 
+/** Without the bar that many lanes are scrolled with. */
+function laneWidth() {
+  return $("timeline-scroll").clientWidth || $("lanes").clientWidth;
+}
+
 function change(act) {
   act();
   drawTime();
@@ -112,7 +119,7 @@ $("timeline-scroll").addEventListener("keydown", (event) => {
 
 function pointed(event) {
   const box = $("timeline").getBoundingClientRect();
-  const width = $("lanes").clientWidth;
+  const width = laneWidth();
   return timeline.at(places, { px: event.clientX - box.left, py: event.clientY - box.top }, { from: view.from, to: view.to, width, left: timeline.labelWidth(width) });
 }
 let drag = null;
@@ -121,7 +128,7 @@ $("timeline").addEventListener("pointerdown", (event) => {
 });
 addEventListener("pointermove", (event) => {
   if (!drag) return;
-  const width = $("lanes").clientWidth;
+  const width = laneWidth();
   const moved = event.clientX - drag.x;
   if (Math.abs(moved) < 4 && !drag.moved) return;
   drag.moved = true;
@@ -154,15 +161,15 @@ $("timeline").addEventListener("pointermove", (event) => {
 $("timeline").addEventListener("pointerleave", () => ($("tip").hidden = true));
 
 function drawTime() {
-  const width = $("lanes").clientWidth;
-  if (!width) return;
+  if (!$("lanes").clientWidth) return;
   const [from, to, now] = [view.from, view.to, store.now()];
-  const left = timeline.labelWidth(width);
   const found = timeline.lanes(store, from, to);
   const isEmpty = store.instances.size === 0 && found.lanes.length === 0;
   $("no-lanes").hidden = !isEmpty;
   $("timeline-scroll").hidden = isEmpty;
   $("charts").toggleAttribute("hidden", isEmpty);
+  const width = laneWidth();
+  const left = timeline.labelWidth(width);
   places = timeline.draw($("timeline"), found, { from, to, now, width, left, chosen, several: names.length > 1, times: $("times") });
   charts.draw($("charts"), store.samples, { from, to, width, left });
   $("span").textContent = view.text();
@@ -274,6 +281,14 @@ async function loadFunctions() {
 }
 setInterval(() => !$("panel-functions").hidden && !document.hidden && loadFunctions().catch(() => {}), FUNCTIONS_EVERY);
 
+let gap = null;
+
+function fillGaps() {
+  if (paused) return; // all is loaded when it goes on
+  store.hasGaps = false;
+  load({ isGap: true }).catch(() => {});
+}
+
 const TOLD = { connecting: "connecting", live: "live", lost: "no answer, trying again", ended: "fc-local has stopped", resting: "resting" };
 
 follow({
@@ -288,11 +303,10 @@ follow({
     logs.append(update.lines, update.missed.lines);
     soon(update.missed.invocations ? DRAW_EVERY_WHEN_BUSY : DRAW_EVERY);
     // Some came faster than they are told: all of them are asked for when it is calm again.
+    if (!store.hasGaps) return;
     const isCalm = update.missed.invocations + update.missed.lines === 0 && update.invocations.length < 50;
-    if (store.hasGaps && isCalm) {
-      store.hasGaps = false;
-      load({ isGap: true }).catch(() => {});
-    }
+    clearTimeout(gap);
+    gap = setTimeout(fillGaps, isCalm ? 0 : CALM_AFTER); // nothing more may come
   },
   told: (state) => {
     document.body.dataset.connection = state;
