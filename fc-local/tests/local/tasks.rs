@@ -233,6 +233,23 @@ fn one_that_finds_no_room_is_tried_again_and_that_is_no_attempt() {
 }
 
 #[test]
+fn one_that_finds_no_room_keeps_no_other_for_as_long_as_itself() {
+    let config = "asyncInvokeConfig: {asyncTask: true}";
+    let fc = start(&[resource("f", config)], &["--max-instances", "1", "--async-retry-delay", "1h"]);
+    let gate = fc.scratch.gate("gate");
+    let event = json!({"path": "/wait", "fifo": gate.path});
+    std::thread::scope(|scope| {
+        scope.spawn(|| call(&fc, "POST", "f/invocations", "", &event.to_string()));
+        fc.wait_for_trace("waiting", 1);
+        invoke(&fc, "f", "first", &event);
+        fc.wait_for_log("async task first: no room, tried again in 3600s");
+        gate.let_pass(1);
+    });
+    invoke(&fc, "f", "second", &json!({"path": "/say"}));
+    task_with(&fc, "second", "Succeeded");
+}
+
+#[test]
 fn many_run_one_after_the_other_where_there_is_one_instance() {
     let config = "asyncInvokeConfig: {asyncTask: true}";
     let fc = start(&[resource("f", config)], &["--max-instances", "1", "--async-retry-delay", "1h"]);

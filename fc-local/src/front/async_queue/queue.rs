@@ -118,8 +118,8 @@ impl AsyncQueue {
         None
     }
 
-    /// The next task. No more run than have room, and where there is none for one, as other calls have it, the others wait with it:
-    /// tried one by one, each would wait for longer and longer, and the function idle meanwhile.
+    /// The next task. No more run than have room, and where there is none for one, as other calls have it, the others wait with it for a
+    /// while: tried one by one, each would wait for longer and longer, and the function idle meanwhile.
     fn look(&self, state: &mut State, now: Moment) -> Look {
         if state.running >= self.platform.capacity() {
             return Look::Wait(None);

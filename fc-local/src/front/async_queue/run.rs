@@ -19,6 +19,9 @@ use crate::instance::Instance;
 use crate::instance::client::Recipient;
 use crate::log::excerpt;
 
+/// Others wait no longer with one that has found no room: its delays double, and there may be room long before.
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(2);
+
 /// What came of a try.
 struct Answer {
     kind: Kind,
@@ -133,7 +136,7 @@ impl AsyncQueue {
         });
         let Some(tried) = changed else { return };
         if answer.kind == Kind::NoRoom {
-            state.held_until = tried.delay.map(|delay| now.at + delay);
+            state.held_until = tried.delay.map(|delay| now.at + delay.min(LONGEST_HOLD));
         }
         if tried.status.is_end() {
             state.tasks.close(number);

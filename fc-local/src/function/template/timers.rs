@@ -42,6 +42,7 @@ pub fn of(props: &Node, found: &mut Findings) -> Vec<Timer> {
                 format!("there is a timer '{}' already, which the platform replaces by it", timer.name);
             found.notes.push(Note::new(Kind::Remark, &trigger.line, &field, text));
         }
+        read.retain(|other| other.name.is_empty() || other.name != timer.name);
         read.push(timer);
     }
     read
@@ -162,9 +163,28 @@ mod tests {
     }
 
     #[test]
+    fn of_two_with_one_name_the_last_one_fires() {
+        let timer = |name: &str, payload: &str| {
+            format!(
+                "{{triggerType: timer, triggerName: {name}, triggerConfig: {{cronExpression: '@every 4m', payload: {payload}}}}}"
+            )
+        };
+        let all = [timer("a", "1"), timer("b", "2"), timer("a", "3")].join(", ");
+        let (timers, said) = read(&format!("triggers: [{all}]"));
+        let payloads: Vec<_> = timers.iter().map(|timer| timer.payload.as_str()).collect();
+        assert_eq!(payloads, ["2", "3"]);
+        assert!(said.len() == 1 && said[0].contains("there is a timer 'a' already"), "{said:?}");
+    }
+
+    #[test]
     fn there_are_not_any_number_of_them() {
-        let one = "{triggerType: timer, triggerName: t, triggerConfig: {cronExpression: '@every 4m'}}";
-        let (timers, said) = read(&format!("triggers: [{}]", [one; MAX_TIMERS + 2].join(", ")));
+        let one = |name| {
+            format!(
+                "{{triggerType: timer, triggerName: t{name}, triggerConfig: {{cronExpression: '@every 4m'}}}}"
+            )
+        };
+        let all: Vec<_> = (0..MAX_TIMERS + 2).map(one).collect();
+        let (timers, said) = read(&format!("triggers: [{}]", all.join(", ")));
         assert_eq!(timers.len(), MAX_TIMERS);
         assert!(said.iter().any(|line| line == "line 1: there are more than 100 timers"), "{said:?}");
     }
