@@ -15,7 +15,7 @@ const DRAW_EVERY = 200;
 const TICK_EVERY = 1_000;
 /** While more happens than is told, when the machine is better used for that. */
 const DRAW_EVERY_WHEN_BUSY = 1_900;
-/** As long without an update, it is calm again: twice what updates that tell much take. */
+/** After so long without an update no more come of what happened: while much does, there is one each second. */
 const CALM_AFTER = 4_000;
 /** Functions change seldom, with --watch. */
 const FUNCTIONS_EVERY = 10_000;
